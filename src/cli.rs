@@ -1,0 +1,1 @@
+//! The command line: flags choose the role, verbs act on a node or print.

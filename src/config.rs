@@ -1,0 +1,1 @@
+//! `config.toml` and the command line, merged: every option has its key in the file.

@@ -1,0 +1,1 @@
+//! The faces without a screen: `--plain` for people and pipes, `--json` for programs.

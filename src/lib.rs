@@ -1,0 +1,14 @@
+//! fireside: chat groups in your terminal that outlive whoever opened them.
+//!
+//! ARCHITECTURE.md is the map; each directory's `mod.rs` states what is never done in it.
+
+pub mod cli;
+pub mod config;
+pub mod face;
+pub mod identity;
+pub mod net;
+pub mod node;
+pub mod proto;
+pub mod slash;
+pub mod store;
+pub mod tui;

@@ -1,0 +1,1 @@
+//! The network: one QUIC endpoint per process, links to identities over whatever path there is.

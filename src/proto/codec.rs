@@ -1,0 +1,139 @@
+//! Messages to bytes and back: postcard in a frame of four bytes of length (little endian) and the message.
+//!
+//! The length is checked before anything is allocated, and a frame is all the memory a message can claim.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::limits::{FRAME_SIZE_MAX, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX};
+use super::wire::{Body, Entry, Message, Reason, Run};
+
+/// Bytes of the length in front of a frame.
+pub const LENGTH_SIZE: usize = 4;
+
+/// Why bytes are not a message. The link they came over is closed with [`DecodeError::reason`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    #[error("a frame of {0} bytes is longer than {FRAME_SIZE_MAX}")]
+    TooLong(usize),
+    #[error("a frame is not a message: {0}")]
+    NotAMessage(postcard::Error),
+    #[error("a frame has {0} bytes too many")]
+    Trailing(usize),
+    #[error("a message breaks the limit on its {0}")]
+    OverLimit(&'static str),
+}
+
+impl DecodeError {
+    /// The number to close the link with.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::TooLong(_) => Reason::TooLong,
+            Self::NotAMessage(_) | Self::Trailing(_) => Reason::BadFrame,
+            Self::OverLimit(_) => Reason::Limit,
+        }
+    }
+}
+
+/// The frame of `message`, length included.
+///
+/// # Panics
+/// If the message is longer than [`FRAME_SIZE_MAX`], which its maker must prevent by splitting.
+#[must_use]
+pub fn encode(message: &Message) -> Bytes {
+    let body = postcard::to_stdvec(message)
+        .expect("plain data with no map of unknown length always encodes");
+    assert!(
+        body.len() <= FRAME_SIZE_MAX,
+        "a message of {} bytes was made",
+        body.len()
+    );
+    let mut frame = BytesMut::with_capacity(LENGTH_SIZE + body.len());
+    frame.put_u32_le(u32::try_from(body.len()).expect("a frame's size fits"));
+    frame.extend_from_slice(&body);
+    frame.freeze()
+}
+
+/// The size that the length in front of a frame announces.
+///
+/// # Errors
+/// [`DecodeError::TooLong`] above [`FRAME_SIZE_MAX`]; nothing has been allocated then.
+pub fn frame_size(length: [u8; LENGTH_SIZE]) -> Result<usize, DecodeError> {
+    let size = u32::from_le_bytes(length) as usize;
+    if size > FRAME_SIZE_MAX {
+        Err(DecodeError::TooLong(size))
+    } else {
+        Ok(size)
+    }
+}
+
+/// Reads the bytes behind the length.
+///
+/// # Errors
+/// Whatever is not exactly one message within the limits.
+pub fn decode(body: &[u8]) -> Result<Message, DecodeError> {
+    let (message, rest) =
+        postcard::take_from_bytes::<Message>(body).map_err(DecodeError::NotAMessage)?;
+    if !rest.is_empty() {
+        return Err(DecodeError::Trailing(rest.len()));
+    }
+    check(&message)?;
+    Ok(message)
+}
+
+/// The limits that the types alone do not carry.
+fn check(message: &Message) -> Result<(), DecodeError> {
+    match message {
+        Message::Hello { vector, .. }
+        | Message::Welcome { vector, .. }
+        | Message::Stored { vector, .. } => {
+            if vector.len() > VECTOR_SIZE_MAX {
+                return Err(DecodeError::OverLimit("version vector"));
+            }
+        }
+        Message::Deliver { runs, .. } | Message::Push { runs, .. } => {
+            runs.iter().try_for_each(check_run)?
+        }
+        Message::Put { entries, .. } => entries.iter().try_for_each(check_entry)?,
+        Message::Open { .. }
+        | Message::Observed { .. }
+        | Message::TableWanted { .. }
+        | Message::Table { .. }
+        | Message::Register { .. }
+        | Message::Leave { .. }
+        | Message::HostIs { .. }
+        | Message::Moved { .. }
+        | Message::Query { .. }
+        | Message::Known { .. }
+        | Message::Transfer { .. }
+        | Message::Confirmed { .. }
+        | Message::Refused { .. }
+        | Message::Present { .. }
+        | Message::Not { .. }
+        | Message::Unfollow { .. } => {}
+    }
+    Ok(())
+}
+
+fn check_run(run: &Run) -> Result<(), DecodeError> {
+    if run.first.0 == 0 || run.first.0.checked_add(run.entries.len() as u64).is_none() {
+        return Err(DecodeError::OverLimit("seq"));
+    }
+    run.entries
+        .iter()
+        .try_for_each(|sequenced| check_entry(&sequenced.entry))
+}
+
+fn check_entry(entry: &Entry) -> Result<(), DecodeError> {
+    let (size, size_max) = match &entry.body {
+        Body::Text { text } | Body::Action { text } => (text.len(), TEXT_SIZE_MAX),
+        Body::Part { why } | Body::Quit { why } => (why.len(), TOPIC_SIZE_MAX),
+        Body::Topic { text } => (text.len(), TOPIC_SIZE_MAX),
+        Body::Join { .. } | Body::Nick { .. } | Body::Gone { .. } | Body::Void => (0, 0),
+    };
+    if size > size_max {
+        Err(DecodeError::OverLimit("text"))
+    } else {
+        Ok(())
+    }
+}

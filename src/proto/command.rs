@@ -1,0 +1,31 @@
+//! What a face (screen, `--plain`, `--json`, a gateway, a test) asks of the client.
+
+use super::id::{GroupName, Nick};
+
+/// One request. Whatever comes of it comes as [`super::event::Event`]s.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Come into a group; it is created if nobody knows it.
+    Join { group: GroupName },
+    /// Leave a group; hosting passes on.
+    Part { group: GroupName, why: String },
+    /// Say a line in a group.
+    Say { group: GroupName, text: String },
+    /// Do something in a group (`/me`).
+    Act { group: GroupName, text: String },
+    /// Set a group's topic; empty removes it.
+    Topic { group: GroupName, text: String },
+    /// Go by another nick, everywhere.
+    Nick { nick: Nick },
+    /// Tell the members of a group again ([`super::event::Event::Members`]).
+    Names { group: GroupName },
+    /// Tell a page of a group's stored log ([`super::event::Event::History`]): the `limit` lines before the
+    /// one with the order `before`, or the newest ones.
+    History {
+        group: GroupName,
+        before: Option<String>,
+        limit: usize,
+    },
+    /// Leave everything: hand over what we host, then end.
+    Quit { why: String },
+}

@@ -1,0 +1,181 @@
+//! What the client tells a face. Text in here comes from strangers: a face cleans it before it draws it.
+
+use std::net::SocketAddr;
+
+use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
+use super::time::Wall;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The client runs; this is who we are. First of all events.
+    Ready { id: NodeId, nick: Nick },
+    /// A group's window opens: we asked to join it, or were in it when we last ended (`restored`).
+    /// Its history on disk can be asked for at once; whether anybody is there is not known yet.
+    Opened {
+        group: GroupName,
+        topic: String,
+        restored: bool,
+    },
+    /// We are in the group and have all of its log.
+    Joined {
+        group: GroupName,
+        host: NodeId,
+        epoch: Epoch,
+        members: Vec<Member>,
+    },
+    /// We are out of the group, as we asked.
+    Left { group: GroupName },
+    /// Our own line was taken and is on its way; it is told again as [`Event::Entry`] once it has its place.
+    Sent {
+        group: GroupName,
+        id: EntryId,
+        at: Wall,
+        what: What,
+    },
+    /// An entry has its place in the log. Told once per entry, and again (same id) if its place moves.
+    Entry(Line),
+    /// Our own line survives the crash of its host: it is on `copies` disks (one only while we are alone).
+    Confirmed {
+        group: GroupName,
+        id: EntryId,
+        epoch: Epoch,
+        seq: u64,
+        copies: u32,
+    },
+    /// Our own line will not get a place.
+    Failed {
+        group: GroupName,
+        id: EntryId,
+        why: String,
+    },
+    /// Who is in the group, in join order: on any change of members, presence, host or nicks.
+    Members {
+        group: GroupName,
+        members: Vec<Member>,
+    },
+    /// Another member hosts: a handover we lived through.
+    Host {
+        group: GroupName,
+        host: NodeId,
+        nick: Option<Nick>,
+        epoch: Epoch,
+        /// From the moment we missed the old host to the new host's welcome, in milliseconds.
+        took_ms: u64,
+        /// Who kept it before, as far as known.
+        before: Option<Nick>,
+    },
+    /// What we are in the group, on change.
+    Role { group: GroupName, role: Standing },
+    /// How we reach a peer, on change.
+    Path {
+        peer: NodeId,
+        path: Path,
+        via: Option<String>,
+        rtt_ms: Option<u64>,
+    },
+    /// Whether we have a link to the mesh, and to which node, on change.
+    Mesh { state: MeshState },
+    /// Two sides of a partition are one again: entries each side had that the other lacked.
+    Merge {
+        group: GroupName,
+        from_us: u64,
+        from_them: u64,
+    },
+    /// A page of stored history, oldest first, in answer to [`super::command::Command::History`].
+    /// `more` says that older lines are stored.
+    History {
+        group: GroupName,
+        lines: Vec<Line>,
+        more: bool,
+    },
+    /// Something a person may want to know.
+    Notice {
+        group: Option<GroupName>,
+        text: String,
+    },
+    /// Something did not work: what, why, and what to try.
+    Error {
+        group: Option<GroupName>,
+        what: String,
+        why: String,
+        try_: String,
+    },
+    /// The last of all events: everything is stored and handed over.
+    Bye,
+}
+
+/// An entry as people see it, at its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub group: GroupName,
+    pub id: EntryId,
+    /// The author's nick at that place.
+    pub from: Nick,
+    pub place: Place,
+    /// The author's wall clock.
+    pub at: Wall,
+    pub what: What,
+    /// Whether we wrote it.
+    pub own: bool,
+    /// Whether it happened before we joined, or while we were away.
+    pub history: bool,
+}
+
+/// What an entry says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    Text(String),
+    Action(String),
+    Topic(String),
+    Join,
+    Part(String),
+    Quit(String),
+    /// The author goes by this nick from here on; [`Line::from`] is the one before.
+    Nick(Nick),
+    /// The host says that this member was absent too long.
+    Gone {
+        member: NodeId,
+        nick: Nick,
+    },
+}
+
+/// One member, for a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub id: NodeId,
+    pub nick: Nick,
+    pub standing: Standing,
+    /// Whether the host has a link to it.
+    pub present: bool,
+}
+
+/// A member's part in keeping the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Orders the log.
+    Host,
+    /// Holds everything, and takes over in its turn.
+    Heir,
+    Member,
+}
+
+/// How packets reach a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// Straight to its address.
+    Direct,
+    /// Through a supernode, sealed.
+    Relayed,
+    /// Not at the moment.
+    Lost,
+}
+
+/// Our standing with the mesh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MeshState {
+    /// No node answers yet, or any more.
+    Searching,
+    /// A link to this node; whether it runs inside this process is the face's to know by its address.
+    Linked { name: String, address: SocketAddr },
+}

@@ -1,0 +1,80 @@
+//! Every bound in one place, each with its reason. A peer can reach a bound; it can never move one.
+
+use std::time::Duration;
+
+/// The wire version spoken here; a peer that opens with another one is told so and the link is closed.
+pub const WIRE_VERSION: u16 = 1;
+
+/// Longest nick, in bytes: Ergo allows 32, and 20 columns still fit a member column.
+pub const NICK_SIZE_MAX: usize = 32;
+/// Longest group name with its `#`, in bytes (Ergo, InspIRCd: 60 to 64).
+pub const GROUP_NAME_SIZE_MAX: usize = 64;
+/// Longest topic, away or leave reason, in bytes (Ergo 2.19).
+pub const TOPIC_SIZE_MAX: usize = 390;
+/// Longest text of one entry, in bytes: a long paste, and four fit a frame.
+pub const TEXT_SIZE_MAX: usize = 16 * 1024;
+/// Longest frame on a link, in bytes, checked before anything is allocated for it.
+pub const FRAME_SIZE_MAX: usize = 64 * 1024;
+/// Target size of one frame of catching up, in bytes: well below a frame, so that one more entry always fits.
+pub const CATCH_UP_SIZE: usize = 32 * 1024;
+/// Longest name of a mesh node, in bytes.
+pub const NODE_NAME_SIZE_MAX: usize = 64;
+/// Addresses in one record: a few interfaces, two families.
+pub const ADDRESSES_MAX: usize = 8;
+/// Records in one table message; a longer table goes in several.
+pub const RECORDS_PER_MESSAGE_MAX: usize = 128;
+/// Records kept in a table: an order of magnitude above what two tiers were simulated with.
+pub const RECORDS_MAX: usize = 20_000;
+/// Groups a client is in.
+pub const GROUPS_MAX: usize = 100;
+/// Groups one link may register at a supernode; the same bound seen from the other side.
+pub const GROUPS_PER_LINK_MAX: usize = 2 * GROUPS_MAX;
+/// Members of a group that must be carried.
+pub const MEMBERS_MAX: usize = 2_000;
+/// Epochs in one version vector: a vector of this size still fits a frame.
+pub const VECTOR_SIZE_MAX: usize = 1_000;
+/// Own lines waiting for a place; more are refused with a clear word.
+pub const OUTBOX_MAX: usize = 1_000;
+
+/// Bytes waiting for one slow link before it is dropped; it comes back and resumes (InspIRCd: 1 MiB hard).
+pub const SEND_QUEUE_SIZE_MAX: usize = 1024 * 1024;
+/// Messages read from one link and not yet handled; then its reader waits, and QUIC's window with it.
+pub const RECEIVE_QUEUE_MAX: usize = 64;
+/// Inputs waiting for a role from all links and the store together; then their tasks wait.
+pub const INPUT_QUEUE_MAX: usize = 1024;
+/// Commands waiting from a face; then the face waits (a person cannot type this fast).
+pub const COMMAND_QUEUE_MAX: usize = 64;
+/// Events waiting for a face; then the node waits, so that a stopped pipe stops what feeds it.
+pub const EVENT_QUEUE_MAX: usize = 4096;
+
+/// Lines a member may send at once before the host paces it.
+pub const LINE_BURST: u32 = 10;
+/// Time that earns a member one more line when paced (two lines a second).
+pub const LINE_INTERVAL: Duration = Duration::from_millis(500);
+/// Entries of one member that wait at the host for pacing; more are left to the member's outbox.
+pub const PACED_MAX: usize = 256;
+
+/// Heirs that hold everything before a line is confirmed.
+pub const HEIRS: usize = 2;
+/// How long an absent member keeps its place in the roster before the host writes that it is gone.
+pub const ROSTER_GRACE: Duration = Duration::from_secs(10);
+/// How long a supernode waits after the host's link broke before it grants to the next in line.
+pub const HOST_LOST: Duration = Duration::from_millis(500);
+/// How long a supernode that has just learned of a group waits for its living host: "not linked to me" is not "dead".
+pub const REHOST_WAIT: Duration = Duration::from_secs(3);
+/// How often a member repeats its registration, which is all that a supernode's knowledge is made of.
+pub const REGISTER_INTERVAL: Duration = Duration::from_secs(5);
+/// How long an asked witness may take before a group that nobody knows is born.
+pub const WITNESS_WAIT: Duration = Duration::from_millis(1_000);
+/// First pause before a broken link is dialled again; it doubles, with jitter, up to the last.
+pub const RETRY_FIRST: Duration = Duration::from_millis(100);
+/// Longest pause between dials.
+pub const RETRY_LAST: Duration = Duration::from_secs(10);
+/// How long an unanswered dial is waited for.
+pub const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often mesh nodes exchange tables with one peer, so that a hole or a partition of any length heals.
+pub const TABLE_INTERVAL: Duration = Duration::from_secs(10);
+/// How often a supernode checks that it is still responsible for what it holds.
+pub const RESPONSIBLE_INTERVAL: Duration = Duration::from_secs(3);
+/// How long a leaving host waits for an heir to take over before it leaves all the same.
+pub const HANDOVER_WAIT: Duration = Duration::from_secs(2);

@@ -1,0 +1,17 @@
+//! The protocol's pure core: what every role says, remembers and decides.
+//!
+//! *Invariant:* nothing here does I/O, reads a clock, draws a random number, spawns a task or names another
+//! module of ours. Time comes in as [`time::Now`], keys as [`seal::Seal`], the network as typed messages on
+//! ordered, breakable links, and the disk as tickets that come back. The same code therefore runs over QUIC
+//! and in the simulator, and a seed replays it exactly; which is also why only ordered maps are used.
+
+pub mod codec;
+pub mod command;
+pub mod event;
+pub mod id;
+pub mod limits;
+pub mod role;
+pub mod saved;
+pub mod seal;
+pub mod time;
+pub mod wire;

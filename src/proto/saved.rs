@@ -1,0 +1,67 @@
+//! What outlives the process: the writes a role asks for, and what it is given back at its start.
+
+use std::collections::BTreeMap;
+
+use super::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
+use super::seal::Hash;
+use super::time::Hlc;
+use super::wire::{Entry, Lease, Listed, Run};
+
+/// One thing to be put on disk. Writes are applied in order, those of one ticket all or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// A piece of a line of a group's log, which begins right after what is stored of that line, and the head
+    /// of the line's hash chain after it.
+    Run {
+        group: GroupName,
+        run: Run,
+        head: Hash,
+    },
+    /// An own entry that has no place yet.
+    Outbox { group: GroupName, entry: Entry },
+    /// An own entry that left the outbox: it has its place, or was refused or dropped.
+    OutboxDone { group: GroupName, number: Number },
+    /// Whether we are in a group, and the highest lease seen for it.
+    Group {
+        group: GroupName,
+        joined: bool,
+        lease: Option<Lease>,
+    },
+    /// The nick we go by.
+    Nick(Nick),
+    /// The table, whole.
+    Table(Vec<Listed>),
+    /// The clock of our own record (mesh nodes), before it is used.
+    Clock(u64),
+    /// What a supernode knows of a group that must outlive everybody's leaving.
+    Record { lease: Lease, roster: Vec<NodeId> },
+}
+
+/// Everything that was on disk at the start. Empty for a new data directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Saved {
+    pub nick: Option<Nick>,
+    pub groups: BTreeMap<GroupName, SavedGroup>,
+    pub table: Vec<Listed>,
+    pub clock: u64,
+    /// A supernode's group records.
+    pub records: Vec<(Lease, Vec<NodeId>)>,
+}
+
+/// What is stored of one group, short of the text of its log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SavedGroup {
+    pub joined: bool,
+    pub lease: Option<Lease>,
+    /// Of each epoch's line: the last seq stored, and the head of its hash chain there.
+    pub lines: BTreeMap<Epoch, (Seq, Hash)>,
+    /// The highest clock reading in the log.
+    pub hlc: Hlc,
+    /// Each author's highest number in the log.
+    pub authors: BTreeMap<NodeId, Number>,
+    /// The entries that made the group what it is (joins, leaves, nicks, topics), in log order; of each
+    /// author, and of the topic, only the last of each kind need be among them.
+    pub shaping: Vec<(Place, Entry)>,
+    /// Own entries without a place, by number.
+    pub outbox: BTreeMap<Number, Entry>,
+}

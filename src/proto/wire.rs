@@ -1,0 +1,427 @@
+//! Everything that travels: the messages on a link, and the signed things inside them. This file is the
+//! protocol's specification; `codec` turns it into bytes, `tests/wire` pins those bytes.
+//!
+//! A link is one authenticated, ordered, breakable connection to one node, so that a message never names its
+//! sender. Nothing survives a link: whoever dials again says everything again.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, NodeName, Number, Place, Seq};
+use super::seal::{Hash, Seal, Signature};
+use super::time::{Hlc, Wall};
+
+/// What one node says to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// First on every link, from both ends: which wire version this is, and, from a mesh node, its own record.
+    Open {
+        version: u16,
+        record: Option<Record>,
+    },
+    /// From a mesh node, at the start of a link and on change: the address it sees the other end at.
+    Observed { address: SocketAddr },
+
+    // -- the table: any node asks, a mesh node answers ---------------------------------------------------
+    /// Asks for the table, unless its digest is this one.
+    TableWanted { digest: Hash },
+    /// The sender's table, or a part of it: whole at first, then what changed. `more` says another part follows.
+    Table { listed: Vec<Listed>, more: bool },
+
+    // -- a member and the responsible supernode ----------------------------------------------------------
+    /// I am in this group: the highest lease I know, whether I host under it now, and the members present in
+    /// join order as I know them (all a supernode knows is made of these; repeated every few seconds).
+    Register {
+        group: GroupName,
+        lease: Option<Lease>,
+        hosting: bool,
+        roster: Vec<NodeId>,
+    },
+    /// I am leaving this group; if I host it, grant to the next in line now: I serve until I hear of it.
+    Leave { group: GroupName },
+    /// This is the lease in force; whoever it names hosts, everybody else follows.
+    HostIs { lease: Lease },
+    /// I am not responsible for this group (any more): ask that node.
+    Moved { group: GroupName, to: NodeId },
+
+    // -- between supernodes ------------------------------------------------------------------------------
+    /// Do you know this group?
+    Query { group: GroupName },
+    /// What I know of it: nothing, or the highest lease and its roster.
+    Known {
+        group: GroupName,
+        lease: Option<Lease>,
+        roster: Vec<NodeId>,
+    },
+    /// You are responsible for this group (or hold it as second): here is what I know.
+    Transfer { lease: Lease, roster: Vec<NodeId> },
+
+    // -- a member and its host, end to end ---------------------------------------------------------------
+    /// I follow you in this epoch, and this is what I have of the log.
+    Hello {
+        group: GroupName,
+        epoch: Epoch,
+        vector: Vector,
+    },
+    /// You are in; this is what I have. Deliveries of what you lack follow; push what I lack, then your
+    /// unplaced entries.
+    Welcome {
+        group: GroupName,
+        epoch: Epoch,
+        vector: Vector,
+    },
+    /// Entries in their places: what you lack, or what was just said.
+    Deliver { group: GroupName, runs: Vec<Run> },
+    /// Entries in their places that you, the host, lack.
+    Push { group: GroupName, runs: Vec<Run> },
+    /// My entries that have no place yet, in order.
+    Put {
+        group: GroupName,
+        entries: Vec<Entry>,
+    },
+    /// All of the log up to here is on my disk (cumulative), and this is my head of the epoch's hash chain.
+    Stored {
+        group: GroupName,
+        vector: Vector,
+        head: Hash,
+    },
+    /// Your entry is on the disks of the host and of every present heir: `copies` disks in all.
+    Confirmed {
+        group: GroupName,
+        number: Number,
+        copies: u32,
+    },
+    /// Your entry gets no place; send an empty one in its stead, so that your numbers stay without gaps.
+    Refused {
+        group: GroupName,
+        number: Number,
+        why: Refusal,
+    },
+    /// The members present at the host, in join order, the host first.
+    Present {
+        group: GroupName,
+        members: Vec<NodeId>,
+    },
+    /// I obey this lease, which is higher than yours.
+    Not { lease: Lease },
+    /// I stop following you in this group.
+    Unfollow { group: GroupName },
+}
+
+/// Why a host gives an entry no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    #[error("somebody in the group has that nick, or one that looks like it")]
+    NickTaken,
+    #[error("the group is full")]
+    Full,
+    #[error("the host could not read it")]
+    Malformed,
+    #[error("its sender is not in the group")]
+    NotAMember,
+    #[error("only the host may say that somebody is gone")]
+    NotAllowed,
+}
+
+/// Why a link was closed; the number travels in QUIC's CONNECTION_CLOSE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[repr(u32)]
+pub enum Reason {
+    #[error("done")]
+    Done = 0,
+    #[error("a frame could not be read")]
+    BadFrame = 1,
+    #[error("a frame is too long")]
+    TooLong = 2,
+    #[error("a signature is wrong")]
+    BadSignature = 3,
+    #[error("the wire version is not spoken here")]
+    UnknownVersion = 4,
+    #[error("a message was out of place")]
+    Unexpected = 5,
+    #[error("messages were not read fast enough")]
+    TooSlow = 6,
+    #[error("another process uses the same identity")]
+    Replaced = 7,
+    #[error("a limit was reached")]
+    Limit = 8,
+    #[error("the node is going away")]
+    Shutdown = 9,
+    #[error("the identity is not the one that was asked for")]
+    WrongIdentity = 10,
+    #[error("two histories of one epoch differ")]
+    Fork = 11,
+}
+
+impl Reason {
+    /// The reason with this number; an unknown number is [`Reason::Done`], since the link is gone anyway.
+    #[must_use]
+    pub fn from_code(code: u64) -> Self {
+        use Reason::{
+            BadFrame, BadSignature, Done, Fork, Limit, Replaced, Shutdown, TooLong, TooSlow,
+            Unexpected, UnknownVersion, WrongIdentity,
+        };
+        const ALL: [Reason; 12] = [
+            Done,
+            BadFrame,
+            TooLong,
+            BadSignature,
+            UnknownVersion,
+            Unexpected,
+            TooSlow,
+            Replaced,
+            Limit,
+            Shutdown,
+            WrongIdentity,
+            Fork,
+        ];
+        usize::try_from(code)
+            .ok()
+            .and_then(|code| ALL.get(code))
+            .copied()
+            .unwrap_or(Done)
+    }
+}
+
+/// What a node has of a group's log: of each epoch's line, everything up to a place.
+pub type Vector = BTreeMap<Epoch, Seq>;
+
+/// One thing an author did in a group, signed by the author. `(author, number)` is its id for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    pub author: NodeId,
+    pub number: Number,
+    /// The author's wall clock, for people.
+    pub time: Wall,
+    pub body: Body,
+    pub signature: Signature,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Body {
+    /// Came in, under this nick.
+    Join { nick: Nick },
+    /// Left the group.
+    Part { why: String },
+    /// Left the chat.
+    Quit { why: String },
+    /// Goes by another nick.
+    Nick { nick: Nick },
+    /// Said a line.
+    Text { text: String },
+    /// Did something (`/me`).
+    Action { text: String },
+    /// Set the topic; empty removes it.
+    Topic { text: String },
+    /// The host says that a member was absent for longer than the grace.
+    Gone { member: NodeId },
+    /// Stands in for a refused entry, so that an author's numbers have no gap. Never shown.
+    Void,
+}
+
+/// An entry with the host's clock reading. Its epoch and seq are those of the run it travels in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sequenced {
+    pub hlc: Hlc,
+    pub entry: Entry,
+}
+
+/// A gap-free piece of one epoch's line, beginning at `first`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    pub epoch: Epoch,
+    pub first: Seq,
+    pub entries: Vec<Sequenced>,
+}
+
+/// A supernode's grant to host a group for one epoch, signed by that supernode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    pub group: GroupName,
+    pub epoch: Epoch,
+    /// The supernode that granted it.
+    pub by: NodeId,
+    pub signature: Signature,
+}
+
+/// What a mesh node says about itself. For one key the higher clock wins; the clock is a counter kept on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub name: NodeName,
+    pub key: NodeId,
+    pub clock: u64,
+    /// Where it can be reached, best first; the ring hashes the first one's IP.
+    pub addresses: Vec<SocketAddr>,
+    pub roles: Roles,
+    /// Out of service for good; such a record is kept so that gossip does not bring the node back.
+    pub tombstone: bool,
+    pub signature: Signature,
+}
+
+/// What a mesh node does; a small one may do both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roles {
+    pub directory: bool,
+    pub supernode: bool,
+}
+
+/// A record, and whether the one who tells of it believes the node to be up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    pub record: Record,
+    pub alive: bool,
+}
+
+impl Entry {
+    /// Signs `body` as the `number`th entry of this key in `group`.
+    #[must_use]
+    pub fn signed(
+        seal: &dyn Seal,
+        group: &GroupName,
+        number: Number,
+        time: Wall,
+        body: Body,
+    ) -> Self {
+        let author = seal.id();
+        let signature = seal.sign(&Self::signed_bytes(group, author, number, time, &body));
+        Self {
+            author,
+            number,
+            time,
+            body,
+            signature,
+        }
+    }
+
+    /// Whether its author wrote it for `group`.
+    #[must_use]
+    pub fn is_genuine(&self, seal: &dyn Seal, group: &GroupName) -> bool {
+        let bytes = Self::signed_bytes(group, self.author, self.number, self.time, &self.body);
+        seal.verify(&self.author, &bytes, &self.signature)
+    }
+
+    #[must_use]
+    pub fn id(&self) -> EntryId {
+        EntryId {
+            author: self.author,
+            number: self.number,
+        }
+    }
+
+    fn signed_bytes(
+        group: &GroupName,
+        author: NodeId,
+        number: Number,
+        time: Wall,
+        body: &Body,
+    ) -> Vec<u8> {
+        to_sign(&("fireside entry 1", group, author, number, time, body))
+    }
+}
+
+impl Run {
+    /// The entries with their places.
+    pub fn places(&self) -> impl Iterator<Item = (Place, &Sequenced)> {
+        self.entries
+            .iter()
+            .zip(self.first.0..)
+            .map(|(sequenced, seq)| {
+                (
+                    Place {
+                        hlc: sequenced.hlc,
+                        epoch: self.epoch,
+                        seq: Seq(seq),
+                    },
+                    sequenced,
+                )
+            })
+    }
+
+    /// The seq of the last entry; one below `first` if there is none.
+    #[must_use]
+    pub fn last(&self) -> Seq {
+        Seq((self.first.0 + self.entries.len() as u64).saturating_sub(1))
+    }
+}
+
+impl Sequenced {
+    /// The head of the line's hash chain after this entry, if it was `head` before.
+    #[must_use]
+    pub fn chain(&self, head: Hash) -> Hash {
+        Hash::of(&[&head.0, &self.hlc.0.to_be_bytes(), &self.entry.signature.0])
+    }
+}
+
+impl Lease {
+    /// Grants `epoch` of `group`, as the supernode that `seal` belongs to.
+    #[must_use]
+    pub fn granted(seal: &dyn Seal, group: GroupName, epoch: Epoch) -> Self {
+        let by = seal.id();
+        let signature = seal.sign(&Self::signed_bytes(&group, epoch, by));
+        Self {
+            group,
+            epoch,
+            by,
+            signature,
+        }
+    }
+
+    /// Whether the supernode it names granted it. Whether that is one we know is the caller's to ask.
+    #[must_use]
+    pub fn is_genuine(&self, seal: &dyn Seal) -> bool {
+        seal.verify(
+            &self.by,
+            &Self::signed_bytes(&self.group, self.epoch, self.by),
+            &self.signature,
+        )
+    }
+
+    fn signed_bytes(group: &GroupName, epoch: Epoch, by: NodeId) -> Vec<u8> {
+        to_sign(&("fireside lease 1", group, epoch, by))
+    }
+}
+
+impl Record {
+    /// This record with our key and signature.
+    #[must_use]
+    pub fn signed(mut self, seal: &dyn Seal) -> Self {
+        self.key = seal.id();
+        self.signature = seal.sign(&self.signed_bytes());
+        self
+    }
+
+    /// Whether the node it describes signed it.
+    #[must_use]
+    pub fn is_genuine(&self, seal: &dyn Seal) -> bool {
+        seal.verify(&self.key, &self.signed_bytes(), &self.signature)
+    }
+
+    fn signed_bytes(&self) -> Vec<u8> {
+        let Self {
+            name,
+            key,
+            clock,
+            addresses,
+            roles,
+            tombstone,
+            signature: _,
+        } = self;
+        to_sign(&(
+            "fireside record 1",
+            name,
+            key,
+            clock,
+            addresses,
+            roles,
+            tombstone,
+        ))
+    }
+}
+
+/// The bytes a signature covers: a domain word and the fields, in the wire's own form.
+fn to_sign<T: Serialize>(fields: &T) -> Vec<u8> {
+    postcard::to_stdvec(fields).expect("plain data with no map of unknown length always encodes")
+}

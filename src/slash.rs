@@ -1,0 +1,1 @@
+//! What a person types, read: `/join #hearth`, `/me waves`, or just a line.
