@@ -10,6 +10,7 @@ pub mod command;
 pub mod event;
 pub mod id;
 pub mod limits;
+pub mod ring;
 pub mod role;
 pub mod saved;
 pub mod seal;
