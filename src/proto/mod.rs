@@ -14,5 +14,6 @@ pub mod ring;
 pub mod role;
 pub mod saved;
 pub mod seal;
+pub mod table;
 pub mod time;
 pub mod wire;
