@@ -123,6 +123,7 @@ impl Client {
                 topic,
                 restored: true,
             });
+            group.show_outbox(&mut self.act);
         }
         self.search.again = now.mono;
     }
@@ -266,7 +267,9 @@ impl Client {
         if version != WIRE_VERSION {
             return self.close(now, link, Reason::UnknownVersion);
         }
-        self.links.open(link);
+        if from.kind == Kind::Peer || record.is_some() {
+            self.links.open(link);
+        }
         match (from.kind, record) {
             (Kind::Mesh, Some(record)) if record.key == from.peer => {
                 let name = record.name.to_string();
@@ -296,7 +299,9 @@ impl Client {
                     },
                 );
             }
-            (Kind::Mesh, _) => self.close(now, link, Reason::Unexpected),
+            (Kind::Mesh, Some(_)) => self.close(now, link, Reason::Unexpected),
+            // It does not know its own address yet; it will say hello again.
+            (Kind::Mesh, None) => {}
             (Kind::Peer, _) => {
                 for name in self.names() {
                     self.in_group(now, &name, |group, cx| group.linked(cx, from.peer));
@@ -308,7 +313,9 @@ impl Client {
     fn hear_node(&mut self, now: Now, link: LinkId, from: NodeId, message: Message) {
         match message {
             Message::Table { listed, more } => {
-                if !std::mem::replace(&mut self.has_heard, true) {
+                // No records at all mean that its table is the same as ours.
+                let is_same = listed.is_empty() && !more;
+                if !std::mem::replace(&mut self.has_heard, true) && !is_same {
                     self.doubt_cache();
                 }
                 for listed in listed {
@@ -503,7 +510,14 @@ impl Client {
     /// Closes a link ourselves; no input will say that it is gone.
     fn close(&mut self, now: Now, link: LinkId, reason: Reason) {
         self.act.close(link, reason);
-        self.lost(now, link, None);
+        self.drop_closed(now);
+    }
+
+    /// Forgets the links that were closed on our side, here or in a group.
+    fn drop_closed(&mut self, now: Now) {
+        for link in self.act.take_closed() {
+            self.lost(now, link, None);
+        }
     }
 
     // -- the table -----------------------------------------------------------------------------------------
@@ -556,6 +570,7 @@ impl Client {
     // -- what should be ------------------------------------------------------------------------------------
 
     fn maintain(&mut self, now: Now) {
+        self.drop_closed(now);
         self.search(now);
         for name in self.names() {
             self.settle(now, &name);

@@ -39,6 +39,8 @@ struct Held {
     /// Members in join order, as the host told it last.
     roster: Vec<NodeId>,
     registered: BTreeMap<NodeId, Registered>,
+    /// Whether the host said that it leaves when nobody was there to take over.
+    is_vacant: bool,
     wait: Wait,
 }
 
@@ -412,7 +414,7 @@ impl Supernode {
             held.wait = Wait::Nothing;
             return self.tell(cx, group, &lease);
         }
-        if is_restarted {
+        if is_restarted || held.is_vacant {
             return self.grant(cx, group, None);
         }
         match held.wait {
@@ -475,8 +477,10 @@ impl Supernode {
             .map(|(id, _)| *id);
         let Some(host) = in_line.or(first) else {
             held.wait = Wait::Nothing;
+            held.is_vacant = but.is_some();
             return;
         };
+        held.is_vacant = false;
         let number = held.lease.as_ref().map_or(0, |lease| lease.epoch.number) + 1;
         let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
         held.lease = Some(lease.clone());
@@ -504,8 +508,7 @@ impl Supernode {
         };
         let mut links = Vec::new();
         for registered in held.registered.values_mut() {
-            let is_told = registered.told == Some(lease.epoch);
-            if !is_told || registered.epoch != Some(lease.epoch) {
+            if registered.told != Some(lease.epoch) {
                 registered.told = Some(lease.epoch);
                 links.push(registered.link);
             }

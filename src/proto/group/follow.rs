@@ -297,6 +297,18 @@ impl Group {
             }]);
             self.author(cx, stray.body);
         }
+        if self.intent == Intent::Stay {
+            // A farewell that did not get through before the process ended is none any more.
+            for number in self.outbox.farewells() {
+                let void = Entry::signed(cx.seal, &self.name, number, cx.now.wall, Body::Void);
+                let write = Write::Outbox {
+                    group: self.name.clone(),
+                    entry: void.clone(),
+                };
+                self.outbox.replace(void);
+                cx.act.write(vec![write]);
+            }
+        }
         if self.intent == Intent::Stay && !self.roster.contains(&cx.me) && !self.outbox.has_join() {
             let nick = cx.nick.clone();
             self.author(cx, Body::Join { nick });

@@ -59,6 +59,8 @@ pub(crate) struct Group {
     barred: Option<Epoch>,
     phase: Phase,
     intent: Intent,
+    /// Whether the group is ours at the next start: we did not part from it.
+    is_joined: bool,
     is_leave_told: bool,
     /// Members the host has a link to.
     here: BTreeSet<NodeId>,
@@ -152,6 +154,7 @@ impl Group {
             } else {
                 Intent::Left
             },
+            is_joined: saved.joined,
             is_leave_told: !saved.joined,
             here: BTreeSet::new(),
             unkept: BTreeMap::new(),
@@ -161,6 +164,21 @@ impl Group {
             standing: None,
             are_members_dirty: false,
             registration: Registration::default(),
+        }
+    }
+
+    /// Tells the face of our lines that still wait from before the start.
+    pub(crate) fn show_outbox(&self, act: &mut Actions) {
+        for entry in self.outbox.all() {
+            if let Some(what) = spoken(&entry.body) {
+                let (id, at) = (entry.id(), entry.time);
+                act.tell(Event::Sent {
+                    group: self.name.clone(),
+                    id,
+                    at,
+                    what,
+                });
+            }
         }
     }
 
@@ -184,6 +202,7 @@ impl Group {
     /// Comes into the group, again or for the first time. What we hosted before is not resumed.
     pub(crate) fn come_back(&mut self) {
         self.intent = Intent::Stay;
+        self.is_joined = true;
         self.is_leave_told = false;
         self.barred = self.lease.as_ref().map(|lease| lease.epoch);
         self.phase = Phase::Finding;
@@ -237,6 +256,7 @@ impl Group {
         if self.intent != Intent::Stay {
             return;
         }
+        self.is_joined = matches!(body, Body::Quit { .. });
         let farewell = if self.roster.contains(&cx.me) {
             self.author(cx, body)
         } else {
@@ -352,7 +372,7 @@ impl Group {
             self.lease = Some(lease.clone());
             cx.act.write(vec![Write::Group {
                 group: self.name.clone(),
-                joined: self.intent == Intent::Stay,
+                joined: self.is_joined,
                 lease: Some(lease.clone()),
             }]);
         }
@@ -711,7 +731,7 @@ impl Group {
         };
         let phase = match &self.phase {
             Phase::Hosting(host) => host.due(),
-            Phase::Following(follow) => follow.due(),
+            Phase::Following(follow) => follow.due().filter(|_| self.registration.at.is_some()),
             Phase::Finding => None,
         };
         [leaving, phase].into_iter().flatten().min()
