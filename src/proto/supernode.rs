@@ -41,6 +41,8 @@ struct Held {
     registered: BTreeMap<NodeId, Registered>,
     /// Whether the host said that it leaves when nobody was there to take over.
     is_vacant: bool,
+    /// Whether we have granted an epoch of it.
+    has_granted: bool,
     wait: Wait,
 }
 
@@ -165,6 +167,8 @@ impl Supernode {
             .remove(&from)
             .filter(|before| before.link == link);
         let (arrival, told) = before.map_or((self.arrivals, None), |b| (b.arrival, b.told));
+        // Who does not know what it was told is told again.
+        let told = told.filter(|told| epoch == Some(*told));
         held.registered.insert(
             from,
             Registered {
@@ -349,13 +353,15 @@ impl Supernode {
         }
     }
 
-    /// Whether to believe a lease: a supernode we know signed it, or we know nothing better.
+    /// Whether to believe a lease: a supernode we know signed it, or it is for the epoch in force, or we have
+    /// not granted one ourselves. Who has just come up knows no better than what members show it, and the
+    /// supernode that granted may have been gone before we came.
     fn is_credible(&self, cx: &Context<'_>, lease: &Lease) -> bool {
-        let is_unheard = self
-            .held
-            .get(&lease.group)
-            .is_none_or(|held| held.lease.is_none());
-        (lease.by == cx.me || cx.table.is_supernode(&lease.by) || is_unheard)
+        let is_soft = self.held.get(&lease.group).is_none_or(|held| {
+            let in_force = held.lease.as_ref().map(|lease| lease.epoch);
+            !held.has_granted || in_force == Some(lease.epoch)
+        });
+        (is_soft || lease.by == cx.me || cx.table.is_supernode(&lease.by))
             && lease.is_genuine(cx.seal)
     }
 
@@ -481,6 +487,7 @@ impl Supernode {
             return;
         };
         held.is_vacant = false;
+        held.has_granted = true;
         let number = held.lease.as_ref().map_or(0, |lease| lease.epoch.number) + 1;
         let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
         held.lease = Some(lease.clone());
