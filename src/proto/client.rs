@@ -48,7 +48,15 @@ pub struct Client {
     has_heard: bool,
     mesh: MeshState,
     end: Option<End>,
+    touched: Touched,
     due: Option<Mono>,
+}
+
+/// Which groups to look after once an input has been taken.
+#[derive(Debug)]
+enum Touched {
+    These(BTreeSet<GroupName>),
+    All,
 }
 
 /// Looking for mesh nodes.
@@ -100,6 +108,7 @@ impl Client {
             has_heard: false,
             mesh: MeshState::Searching,
             end: None,
+            touched: Touched::All,
             due: None,
             seal,
         }
@@ -267,6 +276,7 @@ impl Client {
         if version != WIRE_VERSION {
             return self.close(now, link, Reason::UnknownVersion);
         }
+        self.touched = Touched::All;
         if from.kind == Kind::Peer || record.is_some() {
             self.links.open(link);
         }
@@ -385,9 +395,13 @@ impl Client {
                     group.welcome(cx, link, epoch, vector)
                 });
             }
-            Message::Deliver { group, runs } => {
+            Message::Deliver {
+                group,
+                runs,
+                report,
+            } => {
                 self.in_group(now, &group, |group, cx| {
-                    group.delivered(cx, link, from, runs)
+                    group.delivered(cx, link, from, runs, report)
                 });
             }
             Message::Push { group, runs } => {
@@ -516,6 +530,7 @@ impl Client {
     /// Forgets the links that were closed on our side, here or in a group.
     fn drop_closed(&mut self, now: Now) {
         for link in self.act.take_closed() {
+            self.touched = Touched::All;
             self.lost(now, link, None);
         }
     }
@@ -572,10 +587,15 @@ impl Client {
     fn maintain(&mut self, now: Now) {
         self.drop_closed(now);
         self.search(now);
-        for name in self.names() {
+        let touched = match std::mem::replace(&mut self.touched, Touched::These(BTreeSet::new())) {
+            Touched::All => self.names(),
+            Touched::These(names) => names.into_iter().collect(),
+        };
+        for name in touched {
             self.settle(now, &name);
             self.forget(&name);
         }
+        self.touched = Touched::These(BTreeSet::new());
         if self
             .groups
             .values()
@@ -765,6 +785,11 @@ impl Client {
         let Some(group) = self.groups.get_mut(name).filter(|group| !group.has_left()) else {
             return;
         };
+        if let Touched::These(names) = &mut self.touched
+            && !names.contains(name)
+        {
+            names.insert(name.clone());
+        }
         let mut cx = Context {
             now,
             seal: &*self.seal,
@@ -780,6 +805,11 @@ impl Client {
 
 impl Role for Client {
     fn handle(&mut self, now: Now, input: Input) {
+        let version = self.table.version();
+        let is_talk = matches!(input, Input::Received { .. } | Input::Written { .. });
+        if !is_talk {
+            self.touched = Touched::All;
+        }
         match input {
             Input::Start => self.start(now),
             Input::Timeout | Input::Addresses { .. } => {}
@@ -814,7 +844,8 @@ impl Role for Client {
                 });
             }
             Input::Written { ticket, moved } => {
-                for name in self.names() {
+                let waiting = self.groups.values().find(|group| group.is_writing(ticket));
+                if let Some(name) = waiting.map(|group| group.name.clone()) {
                     self.in_group(now, &name, |group, cx| group.written(cx, ticket, &moved));
                 }
             }
@@ -840,6 +871,9 @@ impl Role for Client {
                 }
             }
             Input::Found { addresses } => self.search.addresses.extend(addresses),
+        }
+        if self.table.version() != version {
+            self.touched = Touched::All;
         }
         self.maintain(now);
     }

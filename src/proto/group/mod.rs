@@ -70,6 +70,8 @@ pub(crate) struct Group {
     writing: BTreeMap<Ticket, Writing>,
     /// Whether the face knows that we are in; until then what comes is history.
     is_told: bool,
+    /// Whether the host wants to hear when what it is sending us is stored.
+    is_reporting: bool,
     /// When the host was missed, for telling how long a handover took.
     missed: Option<(Mono, Option<NodeId>)>,
     standing: Option<Standing>,
@@ -109,6 +111,8 @@ struct Writing {
     /// Entries with a number at or below their author's highest: another place of one we have, or one that was
     /// missing. The disk knows which.
     doubtful: Vec<(Place, Entry, bool)>,
+    /// Whether the host asked to hear of it.
+    is_to_report: bool,
 }
 
 /// Where a group is registered, and when to say it again.
@@ -160,6 +164,7 @@ impl Group {
             unkept: BTreeMap::new(),
             writing: BTreeMap::new(),
             is_told: false,
+            is_reporting: false,
             missed: None,
             standing: None,
             are_members_dirty: false,
@@ -518,6 +523,7 @@ impl Group {
         let mut writing = Writing {
             lines: vec![(run.epoch, run.last())],
             doubtful: Vec::new(),
+            is_to_report: self.is_reporting,
         };
         for (place, sequenced) in run.places() {
             let entry = &sequenced.entry;
@@ -541,6 +547,9 @@ impl Group {
             } else {
                 writing.doubtful.push((place, entry.clone(), is_history));
             }
+        }
+        if self.are_members_dirty {
+            self.appoint(cx);
         }
         let ticket = cx.act.write(writes);
         self.writing.insert(ticket, writing);
@@ -607,6 +616,11 @@ impl Group {
 
     // -- the disk ------------------------------------------------------------------------------------------
 
+    /// Whether this is a write of ours.
+    pub(crate) fn is_writing(&self, ticket: Ticket) -> bool {
+        self.writing.contains_key(&ticket)
+    }
+
     /// A write of ours is on disk.
     pub(crate) fn written(&mut self, cx: &mut Context<'_>, ticket: Ticket, moved: &[Moved]) {
         let Some(writing) = self.writing.remove(&ticket) else {
@@ -630,7 +644,7 @@ impl Group {
             }
             Phase::Following(follow) => {
                 follow.feed.written();
-                if let Some(link) = follow.greeted() {
+                if let Some(link) = follow.greeted().filter(|_| writing.is_to_report) {
                     let group = self.name.clone();
                     cx.act.send(
                         link,
