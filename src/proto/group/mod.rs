@@ -70,6 +70,8 @@ pub(crate) struct Group {
     writing: BTreeMap<Ticket, Writing>,
     /// Whether the face knows that we are in; until then what comes is history.
     is_told: bool,
+    /// The epoch the face was told of last.
+    told_epoch: Option<Epoch>,
     /// Whether the host wants to hear when what it is sending us is stored.
     is_reporting: bool,
     /// When the host was missed, for telling how long a handover took.
@@ -164,6 +166,7 @@ impl Group {
             unkept: BTreeMap::new(),
             writing: BTreeMap::new(),
             is_told: false,
+            told_epoch: None,
             is_reporting: false,
             missed: None,
             standing: None,
@@ -439,6 +442,7 @@ impl Group {
         }
         let group = self.name.clone();
         let missed = self.missed.take();
+        let told = self.told_epoch.replace(epoch);
         if !self.is_told {
             self.is_told = true;
             let members = self.members(cx);
@@ -448,9 +452,8 @@ impl Group {
                 epoch,
                 members,
             });
-        } else if let Some((since, before)) =
-            missed.filter(|(_, before)| *before != Some(epoch.host))
-        {
+        } else if told != Some(epoch) {
+            let (since, before) = missed.unwrap_or((cx.now.mono, None));
             let took = cx.now.mono - since;
             cx.act.tell(Event::Host {
                 group,
@@ -537,7 +540,9 @@ impl Group {
                         number,
                     });
                 }
-                self.unkept.insert(entry.number, place);
+                if entry.body != Body::Void {
+                    self.unkept.insert(entry.number, place);
+                }
             }
             let is_history = self.is_history(cx, place);
             let known = highest.entry(entry.author).or_default();
