@@ -28,6 +28,8 @@ use super::wire::{Body, Lease, Listed, Message, Reason};
 
 /// How long the table gathers changes before it is written to disk.
 const TABLE_GATHERED: Duration = Duration::from_secs(1);
+/// How often end-to-end links that no group needs are looked for; one seen twice in a row is closed.
+const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 /// Mesh nodes dialled at once when none is linked: enough to race, few enough to be polite.
 const RACED_MAX: usize = 8;
 
@@ -49,6 +51,9 @@ pub struct Client {
     mesh: MeshState,
     end: Option<End>,
     touched: Touched,
+    /// End-to-end links that no group needed at the last look, and when the next look is.
+    idle: BTreeSet<LinkId>,
+    idle_due: Mono,
     due: Option<Mono>,
 }
 
@@ -109,6 +114,8 @@ impl Client {
             mesh: MeshState::Searching,
             end: None,
             touched: Touched::All,
+            idle: BTreeSet::new(),
+            idle_due: Mono::default(),
             due: None,
             seal,
         }
@@ -603,6 +610,10 @@ impl Client {
         {
             self.prune();
         }
+        if now.mono >= self.idle_due {
+            self.idle_due = now.mono + IDLE_INTERVAL;
+            self.prune_peers();
+        }
         if self.table_due.is_some_and(|due| now.mono >= due) {
             self.table_due = None;
             self.act
@@ -730,6 +741,22 @@ impl Client {
         }
     }
 
+    /// Closes end-to-end links that no group has needed for a while: to the host before this one, mostly.
+    fn prune_peers(&mut self) {
+        let groups = self.groups.values().filter(|group| !group.has_left());
+        let needed: BTreeSet<_> = groups.flat_map(Group::peers).collect();
+        let idle = self
+            .links
+            .peer_links()
+            .filter(|(_, peer)| !needed.contains(peer));
+        let idle: BTreeSet<_> = idle.map(|(link, _)| link).collect();
+        for link in idle.intersection(&self.idle) {
+            self.links.remove(*link);
+            self.act.close(*link, Reason::Done);
+        }
+        self.idle = idle;
+    }
+
     /// Ends once every group is left, or the time for that is over.
     fn finish(&mut self, now: Now) {
         let Some(End::Leaving(until)) = self.end else {
@@ -762,8 +789,9 @@ impl Client {
         };
         let search = (!self.links.has_node()).then_some(self.search.again);
         let pauses = self.search.pauses.values().map(|pause| pause.until);
+        let idle = self.links.peer_links().next().map(|_| self.idle_due);
         let dues = groups
-            .chain([end, search, self.table_due])
+            .chain([end, search, self.table_due, idle])
             .flatten()
             .chain(pauses);
         // What is due and could not be done waits for an input that changes something.

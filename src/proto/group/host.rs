@@ -139,6 +139,10 @@ impl Host {
         self.followers.is_empty()
     }
 
+    pub(super) fn followers(&self) -> impl Iterator<Item = NodeId> {
+        self.followers.keys().copied()
+    }
+
     pub(super) fn due(&self) -> Option<Mono> {
         let gone = self
             .absent

@@ -737,6 +737,15 @@ impl Group {
         );
     }
 
+    /// The members we need a link to: the host we follow, or all who follow us.
+    pub(crate) fn peers(&self) -> Vec<NodeId> {
+        match &self.phase {
+            Phase::Finding => Vec::new(),
+            Phase::Following(follow) => vec![follow.host()],
+            Phase::Hosting(host) => host.followers().collect(),
+        }
+    }
+
     /// When something is due here.
     pub(crate) fn due(&self) -> Option<Mono> {
         let leaving = match self.intent {
