@@ -277,8 +277,8 @@ fn end_of_item(tokens: &[Token], mut at: usize) -> usize {
 fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut rest = text;
+    let mut line = 1;
     while let Some(first) = rest.chars().next() {
-        let line = 1 + text[..text.len() - rest.len()].matches('\n').count();
         let size = if rest.starts_with("//") {
             rest.find('\n').unwrap_or(rest.len())
         } else if rest.starts_with("/*") {
@@ -311,6 +311,7 @@ fn tokens(text: &str) -> Vec<Token> {
             }
             first.len_utf8()
         };
+        line += rest[..size].matches('\n').count();
         rest = &rest[size..];
     }
     tokens
