@@ -371,6 +371,9 @@ impl Driver {
     }
 
     fn happened(&mut self, event: Event) {
+        if self.is_finished {
+            return;
+        }
         match event {
             Event::Received {
                 link,
