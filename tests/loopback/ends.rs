@@ -21,6 +21,7 @@ async fn a_link_to_a_peer_lives_through_the_death_of_its_supernode() {
     let to_bert = anna.reach(bert.id, anna_first).await;
     let from_anna = bert.dialled_by(anna.id).await;
     assert_eq!(anna.path(bert.id).await, (Path::Relayed, Some(first.id)));
+    assert_eq!(bert.path(anna.id).await, (Path::Relayed, Some(first.id)));
 
     first.kill();
     let (anna_id, bert_id) = (anna.id, bert.id);

@@ -31,7 +31,9 @@ struct Puppet {
 
 impl Role for Puppet {
     fn handle(&mut self, _now: Now, input: Input) {
-        let _ = self.told.send(input);
+        if !matches!(input, Input::Found { .. }) {
+            let _ = self.told.send(input);
+        }
     }
 
     fn poll(&mut self) -> Option<Output> {
@@ -49,6 +51,7 @@ pub struct Node {
     pub address: SocketAddr,
     script: Script,
     told: mpsc::UnboundedReceiver<Input>,
+    kept: VecDeque<Input>,
     inputs: mpsc::Sender<Input>,
     stop: CancellationToken,
     kill: CancellationToken,
@@ -123,6 +126,7 @@ impl Node {
             address: bound.recv().unwrap(),
             script,
             told,
+            kept: VecDeque::new(),
             inputs,
             stop,
             kill,
@@ -180,8 +184,8 @@ impl Node {
                 link,
                 dial: Some(dial),
                 ..
-            } if dial == wanted => Some(link),
-            Input::Undialled { dial, why } if dial == wanted => panic!("no link: {why}"),
+            } if *dial == wanted => Some(*link),
+            Input::Undialled { dial, why } if *dial == wanted => panic!("no link: {why}"),
             _ => None,
         })
         .await
@@ -195,7 +199,7 @@ impl Node {
                 dial: None,
                 peer,
                 ..
-            } if peer == who => Some(link),
+            } if *peer == who => Some(*link),
             _ => None,
         })
         .await
@@ -203,8 +207,8 @@ impl Node {
 
     pub async fn undialled(&mut self, wanted: DialId) -> String {
         self.until("a failed dial", |input| match input {
-            Input::Undialled { dial, why } if dial == wanted => Some(why),
-            Input::Linked { dial, .. } if dial == Some(wanted) => panic!("there is a link"),
+            Input::Undialled { dial, why } if *dial == wanted => Some(why.clone()),
+            Input::Linked { dial, .. } if *dial == Some(wanted) => panic!("there is a link"),
             _ => None,
         })
         .await
@@ -212,7 +216,7 @@ impl Node {
 
     pub async fn lost(&mut self, wanted: LinkId) -> Option<Reason> {
         self.until("a lost link", |input| match input {
-            Input::Lost { link, why } if link == wanted => Some(why),
+            Input::Lost { link, why } if *link == wanted => Some(*why),
             _ => None,
         })
         .await
@@ -220,8 +224,8 @@ impl Node {
 
     pub async fn heard(&mut self, from: LinkId) -> Message {
         self.until("a message", |input| match input {
-            Input::Received { link, message } if link == from => Some(message),
-            Input::Lost { link, why } if link == from => panic!("the link is lost: {why:?}"),
+            Input::Received { link, message } if *link == from => Some(message.clone()),
+            Input::Lost { link, why } if *link == from => panic!("the link is lost: {why:?}"),
             _ => None,
         })
         .await
@@ -231,30 +235,37 @@ impl Node {
         self.until("a path", |input| match input {
             Input::PathIs {
                 peer, path, via, ..
-            } if peer == wanted => Some((path, via)),
+            } if *peer == wanted => Some((*path, *via)),
             _ => None,
         })
         .await
     }
 
-    /// What it is told next that `wanted` knows; all before that is passed over.
-    pub async fn until<T>(&mut self, what: &str, mut wanted: impl FnMut(Input) -> Option<T>) -> T {
+    /// The first thing it is told that `wanted` knows. What nobody wanted yet is kept in its order.
+    pub async fn until<T>(&mut self, what: &str, mut wanted: impl FnMut(&Input) -> Option<T>) -> T {
+        for (at, input) in self.kept.iter().enumerate() {
+            if let Some(found) = wanted(input) {
+                self.kept.remove(at);
+                return found;
+            }
+        }
         let found = timeout(PATIENCE, async {
             loop {
                 let input = self.told.recv().await.expect("the driver is alive");
-                if let Some(found) = wanted(input) {
+                if let Some(found) = wanted(&input) {
                     return found;
                 }
+                self.kept.push_back(input);
             }
-        });
-        found
-            .await
-            .unwrap_or_else(|_| panic!("{:?} waited in vain for {what}", self.id))
+        })
+        .await;
+        found.unwrap_or_else(|_| panic!("{:?} waited in vain for {what}", self.id))
     }
 
-    /// Everything it was told that nobody has looked at.
+    /// Everything it was told that no test has waited for.
     pub fn unseen(&mut self) -> Vec<Input> {
-        std::iter::from_fn(|| self.told.try_recv().ok()).collect()
+        let told = std::iter::from_fn(|| self.told.try_recv().ok());
+        self.kept.drain(..).chain(told).collect()
     }
 
     /// Ends it as SIGKILL does.

@@ -161,11 +161,11 @@ async fn both_may_dial_at_once_and_both_links_carry() {
                     dial: by,
                     peer: who,
                     ..
-                } if who == peer => {
-                    if by == Some(dial) {
-                        dialled = Some(link);
+                } if *who == peer => {
+                    if *by == Some(dial) {
+                        dialled = Some(*link);
                     } else {
-                        answered = Some(link);
+                        answered = Some(*link);
                     }
                     Some(())
                 }

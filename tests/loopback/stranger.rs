@@ -7,7 +7,9 @@ use fireside::identity::Identity;
 use fireside::net::tls;
 use fireside::proto::role::Kind;
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream};
+use quinn::{
+    ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream, TransportConfig,
+};
 use tokio::time::timeout;
 
 use crate::puppet::PATIENCE;
@@ -15,7 +17,7 @@ use crate::puppet::PATIENCE;
 pub struct Stranger {
     pub connection: Connection,
     pub send: SendStream,
-    pub receive: RecvStream,
+    _receive: RecvStream,
     _endpoint: Endpoint,
 }
 
@@ -29,22 +31,25 @@ pub async fn link(identity: &Identity, address: SocketAddr) -> Stranger {
     Stranger {
         connection,
         send,
-        receive,
+        _receive: receive,
         _endpoint: endpoint,
     }
 }
+
+/// Takes a few packets and no more: the stranger never reads.
+const WINDOW: u32 = 8 * 1024;
 
 pub async fn dial(
     tls: QuicClientConfig,
     address: SocketAddr,
 ) -> Result<(Connection, Endpoint), ConnectionError> {
     let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut transport = TransportConfig::default();
+    transport.stream_receive_window(WINDOW.into());
+    let mut config = ClientConfig::new(Arc::new(tls));
+    config.transport_config(Arc::new(transport));
     let connecting = endpoint
-        .connect_with(
-            ClientConfig::new(Arc::new(tls)),
-            address,
-            &tls::server_name(None),
-        )
+        .connect_with(config, address, &tls::server_name(None))
         .unwrap();
     Ok((connecting.await?, endpoint))
 }
