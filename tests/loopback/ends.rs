@@ -104,6 +104,7 @@ async fn a_stopped_mesh_node_tells_its_clients() {
     let mut node = supernode(83);
     let mut anna = client(84);
     let to_node = anna.link(&node).await;
+    node.dialled_by(anna.id).await;
     node.stop();
     assert_eq!(anna.lost(to_node).await, Some(Reason::Shutdown));
     node.ended().await.unwrap();
