@@ -1,1 +1,3 @@
 //! The full-screen face.
+pub mod theme;
+mod wrap;
