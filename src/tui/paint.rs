@@ -21,7 +21,9 @@ pub(crate) fn put(buf: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, styl
         if x + cluster.width > area.right() {
             break;
         }
-        buf[(x, y)].set_symbol(cluster.text).set_style(style);
+        let cell = &mut buf[(x, y)];
+        cell.reset();
+        cell.set_symbol(cluster.text).set_style(style);
         if cluster.width == 2 {
             buf[(x + 1, y)].reset();
             buf[(x + 1, y)].set_style(style);

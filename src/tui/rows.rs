@@ -127,7 +127,7 @@ impl Page<'_> {
             return Rc::from([]);
         };
         let first = self.log.item(&block.first).unwrap_or(item);
-        let before = self.log.before(block.first);
+        let before = self.shown_before(block.first);
         let day =
             before.is_none_or(|(_, other)| self.look.date(other.at) != self.look.date(first.at));
         let mark = match (self.mark, before) {
@@ -176,6 +176,17 @@ impl Page<'_> {
             && is_traffic(later)
             && self.mark != Some(earlier_key)
             && self.look.date(earlier.at) == self.look.date(later.at)
+    }
+
+    /// The item before a key that has rows of its own.
+    fn shown_before(&self, key: Key) -> Option<(Key, &Item)> {
+        let mut before = self.log.before(key);
+        while let Some((key, item)) = before
+            && matches!(&item.kind, Kind::Said(said) if said.told)
+        {
+            before = self.log.before(key);
+        }
+        before
     }
 
     /// How many items a block has, and the newest content among them.
@@ -354,10 +365,15 @@ impl Page<'_> {
             None => text.to_owned(),
         };
         let (who, who_x, first_x) = columns.place(who, self.look.signs.dots);
+        let end = if said.is_some_and(|said| said.ours) {
+            columns.end
+        } else {
+            self.width
+        };
         let cuts = wrap(
             &text,
-            columns.end.saturating_sub(first_x),
-            columns.end.saturating_sub(columns.text),
+            end.saturating_sub(first_x),
+            end.saturating_sub(columns.text),
         );
         let mut rows: Vec<Row> = Vec::with_capacity(cuts.len());
         for (n, cut) in cuts.into_iter().enumerate() {
@@ -484,7 +500,7 @@ struct Columns {
     inline: u16,
     /// Where text begins, on the first row and below.
     text: u16,
-    /// Where it ends.
+    /// Where it ends in lines of ours, which tell at their end how safe they are.
     end: u16,
 }
 

@@ -53,10 +53,11 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) {
             ..list
         };
         let active = index == app.active;
+        let talk = window.unread.lines + window.unread.mentions > 0;
         let (role, count) = match (active, label(&window.unread)) {
             (true, _) => (Role::Selection, None),
-            (false, Some(label)) => (Role::Unread, Some(label)),
-            (false, None) => (Role::Dim, None),
+            (false, Some(label)) if talk => (Role::Unread, Some(label)),
+            (false, label) => (Role::Dim, label),
         };
         let style = theme.style(role);
         if active {

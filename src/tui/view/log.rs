@@ -76,16 +76,22 @@ fn safety(app: &App) -> Vec<(EntryId, String, Role)> {
     told
 }
 
-/// What stands where there is no log yet.
+/// What stands above the first line, or where there is none yet.
 fn draw_beginning(app: &App, area: Rect, used: usize, buf: &mut Buffer) {
-    let window = app.window();
-    let lines = beginning(app, window);
+    let lines = beginning(app, app.window());
     let room = usize::from(area.height).saturating_sub(used + 1);
     if lines.len() > room {
         return;
     }
-    let first = area.y + u16::try_from((room - lines.len()) / 3).unwrap_or(0);
-    for (line, y) in lines.iter().zip(first..) {
+    let above = if used == 0 {
+        room.saturating_sub(lines.len()) / 3
+    } else {
+        room - lines.len()
+    };
+    for (line, y) in lines
+        .iter()
+        .zip(area.y + u16::try_from(above).unwrap_or(0)..)
+    {
         let (text, role) = line;
         let shown = crate::tui::wrap::fit(text, area.width, app.look.signs.dots);
         put(buf, area, area.x, y, &shown, app.look.theme.style(*role));

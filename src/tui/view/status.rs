@@ -12,6 +12,9 @@ use crate::tui::theme::Role;
 use crate::tui::window::{Phase, Subject};
 use crate::tui::wrap::{fit, width};
 
+/// Bars narrower than this use fewer words.
+const SHORT_WIDTH: u16 = 72;
+
 /// Words of a bar, each in its role.
 type Words = Vec<(String, Role)>;
 
@@ -53,7 +56,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool) {
         (Some(Hint::Error(text)), _) => vec![(text.clone(), Role::Error)],
         (Some(Hint::Plain(text)), _) => vec![(text.clone(), Role::Accent)],
         (None, Some(words)) => words,
-        (None, None) => standing(app),
+        (None, None) => standing(app, area.width < SHORT_WIDTH),
     };
     let others = others(app, alone);
     let others_width: u16 = others.iter().map(|(text, _)| width(text) + 1).sum();
@@ -103,7 +106,7 @@ fn completion(app: &App) -> Option<Words> {
 }
 
 /// Who keeps the group, our place, and the path to them.
-fn standing(app: &App) -> Words {
+fn standing(app: &App, short: bool) -> Words {
     let window = app.window();
     let searching = app.mesh == Some(MeshState::Searching);
     let dim = |text: &str| vec![(text.to_owned(), Role::Dim)];
@@ -116,7 +119,7 @@ fn standing(app: &App) -> Words {
         (Subject::Group(_), Phase::Finding) => {
             vec![(format!("looking for {}", window.name()), Role::Dim)]
         }
-        (Subject::Group(_), Phase::Joined) => group(app),
+        (Subject::Group(_), Phase::Joined) => group(app, short),
     }
 }
 
@@ -136,7 +139,7 @@ fn home(app: &App) -> Words {
     vec![(who, Role::Status), (mesh, Role::Dim)]
 }
 
-fn group(app: &App) -> Words {
+fn group(app: &App, short: bool) -> Words {
     let window = app.window();
     let signs = app.look.signs;
     let between = || (format!(" {} ", signs.dot), Role::Dim);
@@ -163,7 +166,7 @@ fn group(app: &App) -> Words {
         ));
         if let Some(place) = app.us.as_ref().and_then(|(us, _)| window.place_in_line(us)) {
             words.push(between());
-            words.push((tell_place(place), Role::Status));
+            words.push((tell_place(place, short), Role::Status));
         }
         if let Some(path) = path(app, host) {
             words.push(between());
@@ -193,13 +196,17 @@ fn path(app: &App, host: &crate::proto::event::Member) -> Option<(String, Role)>
     })
 }
 
-fn tell_place(place: usize) -> String {
-    match (place, place % 10, place % 100) {
-        (1, ..) => "you are next".to_owned(),
-        (n, 1, tens) if tens != 11 => format!("you are {n}st in line"),
-        (n, 2, tens) if tens != 12 => format!("you are {n}nd in line"),
-        (n, 3, tens) if tens != 13 => format!("you are {n}rd in line"),
-        (n, ..) => format!("you are {n}th in line"),
+fn tell_place(place: usize, short: bool) -> String {
+    let ending = match (place % 10, place % 100) {
+        (1, tens) if tens != 11 => "st",
+        (2, tens) if tens != 12 => "nd",
+        (3, tens) if tens != 13 => "rd",
+        _ => "th",
+    };
+    match (place, short) {
+        (1, _) => "you are next".to_owned(),
+        (n, false) => format!("you are {n}{ending} in line"),
+        (n, true) => format!("you {n}{ending}"),
     }
 }
 
@@ -212,7 +219,8 @@ fn others(app: &App, alone: bool) -> Words {
         .iter()
         .enumerate()
         .filter_map(|(index, window)| {
-            let (label, role) = label(&window.unread)?;
+            let unread = &window.unread;
+            let (label, role) = label(unread).filter(|_| unread.lines + unread.mentions > 0)?;
             Some((format!("{}:{label}", index + 1), role))
         })
         .take(5)
@@ -233,7 +241,8 @@ mod tests {
             (21, "you are 21st in line"),
             (113, "you are 113th in line"),
         ] {
-            assert_eq!(tell_place(place), told);
+            assert_eq!(tell_place(place, false), told);
         }
+        assert_eq!(tell_place(3, true), "you 3rd");
     }
 }
