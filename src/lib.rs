@@ -9,6 +9,7 @@ pub mod identity;
 pub mod net;
 pub mod node;
 pub mod proto;
+pub mod sanitize;
 pub mod slash;
 pub mod store;
 pub mod tui;

@@ -1,1 +1,719 @@
-//! What a person types, read: `/join #hearth`, `/me waves`, or just a line.
+//! What a person types, read: `/join #hearth`, `/me waves`, or just a line. The same for every face.
+//!
+//! An unknown command is never sent as text, and neither is a line that merely looks like one.
+
+use crate::proto::command::Command;
+use crate::proto::id::{GroupName, NameError, Nick};
+use crate::proto::limits::{TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
+
+/// What a typed line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parsed {
+    /// An empty line.
+    Nothing,
+    /// To be sent to the client, in this order.
+    Commands(Vec<Command>),
+    /// For the face itself.
+    Local(Local),
+}
+
+/// What a face does by itself; one without a screen says that it has no such thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Local {
+    /// About everything, or about one command.
+    Help(Option<&'static Spec>),
+    /// Name the themes, or switch to one.
+    Theme(Option<String>),
+    /// Empty the view of the log; nothing is forgotten.
+    Clear,
+    /// Close the window; a group is left.
+    Close,
+    /// Go to a window by its number or (part of) its name.
+    Window(String),
+}
+
+/// Why a line was not taken, in the three parts every error here has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {why}; {try_}")]
+pub struct Refused {
+    pub what: String,
+    pub why: String,
+    pub try_: String,
+}
+
+/// One command as people know it; the table drives reading, completion and help.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Spec {
+    pub name: &'static str,
+    pub aliases: &'static [&'static str],
+    /// What follows the name.
+    pub syntax: &'static str,
+    pub help: &'static str,
+    verb: Verb,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Join,
+    Part,
+    Nick,
+    Act,
+    Msg,
+    Say,
+    Topic,
+    Names,
+    Help,
+    Theme,
+    Window,
+    Close,
+    Clear,
+    Quit,
+}
+
+/// Every command, in the order in which help tells them.
+pub const SPECS: &[Spec] = &[
+    spec(
+        "join",
+        &["j"],
+        "#group[,#group...]",
+        "come into a group; it is created if nobody has it",
+        Verb::Join,
+    ),
+    spec(
+        "part",
+        &["leave", "p"],
+        "[#group] [reason]",
+        "leave a group; whoever is next keeps it",
+        Verb::Part,
+    ),
+    spec(
+        "msg",
+        &["m"],
+        "#group text",
+        "say something in another group",
+        Verb::Msg,
+    ),
+    spec(
+        "me",
+        &["action"],
+        "text",
+        "tell what you do: /me lights a candle",
+        Verb::Act,
+    ),
+    spec(
+        "say",
+        &[],
+        "text",
+        "say a line, whatever it begins with",
+        Verb::Say,
+    ),
+    spec(
+        "nick",
+        &[],
+        "name",
+        "go by another name, everywhere",
+        Verb::Nick,
+    ),
+    spec(
+        "topic",
+        &["t"],
+        "[text | -delete]",
+        "set the group's topic, or remove it",
+        Verb::Topic,
+    ),
+    spec(
+        "names",
+        &["n"],
+        "[#group]",
+        "tell who is here, in join order",
+        Verb::Names,
+    ),
+    spec(
+        "win",
+        &["window", "buffer", "b", "switch"],
+        "number | name",
+        "go to another window",
+        Verb::Window,
+    ),
+    spec(
+        "close",
+        &["wc", "unquery"],
+        "",
+        "close this window; a group is left",
+        Verb::Close,
+    ),
+    spec(
+        "clear",
+        &["c"],
+        "",
+        "empty the view; nothing is forgotten",
+        Verb::Clear,
+    ),
+    spec(
+        "theme",
+        &[],
+        "[name]",
+        "tell the themes, or switch to one",
+        Verb::Theme,
+    ),
+    spec(
+        "help",
+        &["h", "?"],
+        "[command]",
+        "tell what can be typed",
+        Verb::Help,
+    ),
+    spec(
+        "quit",
+        &["exit", "bye", "signoff"],
+        "[reason]",
+        "hand over what you keep, then end",
+        Verb::Quit,
+    ),
+];
+
+const fn spec(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    syntax: &'static str,
+    help: &'static str,
+    verb: Verb,
+) -> Spec {
+    Spec {
+        name,
+        aliases,
+        syntax,
+        help,
+        verb,
+    }
+}
+
+/// What IRC people try that has no meaning here, and what to say to them.
+const ELSEWHERE: &[(&[&str], &str, &str)] = &[
+    (
+        &["q"],
+        "it ends the program for some and opens a talk for others",
+        "/quit ends it",
+    ),
+    (
+        &["query", "dm", "notice", "reply", "r", "whisper"],
+        "private talk is not there yet",
+        "talk in a group of two: /join #some-name",
+    ),
+    (
+        &["whois", "who", "whowas", "w", "wi", "wii"],
+        "people are not looked up here yet",
+        "/names tells who is in the group",
+    ),
+    (
+        &[
+            "kick", "k", "ban", "b", "unban", "ub", "kickban", "kb", "bans", "op", "deop", "voice",
+            "devoice", "mode", "umode", "quiet", "unquiet",
+        ],
+        "nobody holds power over members here yet",
+        "/part leaves a group you do not like",
+    ),
+    (
+        &["invite", "list", "knock", "accept"],
+        "groups are neither listed nor closed here",
+        "tell people the group's name: they /join it",
+    ),
+    (
+        &[
+            "away",
+            "back",
+            "ignore",
+            "unignore",
+            "hilight",
+            "highlight",
+            "notify",
+            "search",
+            "lastlog",
+            "set",
+            "bind",
+            "alias",
+            "dcc",
+            "send",
+            "ping",
+            "version",
+        ],
+        "that is not there yet",
+        "/help tells what is",
+    ),
+    (
+        &[
+            "server",
+            "connect",
+            "disconnect",
+            "reconnect",
+            "quote",
+            "raw",
+            "oper",
+            "kill",
+            "squit",
+            "links",
+            "map",
+            "stats",
+            "motd",
+            "admin",
+            "lusers",
+            "wallops",
+            "die",
+            "rehash",
+            "ns",
+            "cs",
+            "nickserv",
+            "chanserv",
+        ],
+        "there is no server here: the members keep the group themselves",
+        "/help tells what can be typed",
+    ),
+];
+
+/// Reads a typed line, where `here` is the group it was typed in.
+///
+/// # Errors
+/// [`Refused`] with what to try, if the line is not to be taken as it stands.
+pub fn parse(typed: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    let line = typed.trim_end();
+    if line.trim_start().is_empty() {
+        return Ok(Parsed::Nothing);
+    }
+    if let Some(literal) = line.strip_prefix("//") {
+        return say(&format!("/{literal}"), here);
+    }
+    let Some(command) = line.strip_prefix('/') else {
+        if line.trim_start().starts_with('/') {
+            return Err(refused(
+                "not sent",
+                "it looks like a command behind blanks",
+                "remove the blanks, or write // to say it",
+            ));
+        }
+        return say(line, here);
+    };
+    let (name, rest) = match command.split_once(char::is_whitespace) {
+        Some((name, rest)) => (name, rest.trim_start()),
+        None => (command, ""),
+    };
+    run(find(name)?, rest, here)
+}
+
+/// Takes a line as text, whatever it begins with: what was pasted is never a command.
+///
+/// # Errors
+/// [`Refused`] outside of a group, or if the text is too long.
+pub fn say(text: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    let group = here.cloned().ok_or_else(|| {
+        refused(
+            "not sent",
+            "this window is not a group",
+            "/join #name first, or /msg #name text",
+        )
+    })?;
+    let text = text.to_owned();
+    bounded("not sent", &text, TEXT_SIZE_MAX)?;
+    one(Command::Say { group, text })
+}
+
+/// The command of that name: exact, by alias, or by a beginning that only one has.
+///
+/// # Errors
+/// [`Refused`] with the command that may have been meant.
+pub fn find(name: &str) -> Result<&'static Spec, Refused> {
+    let name = name.to_lowercase();
+    if let Some(spec) = SPECS
+        .iter()
+        .find(|spec| spec.name == name || spec.aliases.contains(&name.as_str()))
+    {
+        return Ok(spec);
+    }
+    if let Some((_, why, try_)) = ELSEWHERE
+        .iter()
+        .find(|(names, ..)| names.contains(&name.as_str()))
+    {
+        return Err(refused(&format!("no /{name}"), why, try_));
+    }
+    let begun: Vec<&Spec> = SPECS
+        .iter()
+        .filter(|spec| !name.is_empty() && spec.name.starts_with(&name))
+        .collect();
+    match begun.as_slice() {
+        [only] => Ok(only),
+        [] => Err(unknown(&name)),
+        [_, ..] => {
+            let names: Vec<String> = begun.iter().map(|spec| format!("/{}", spec.name)).collect();
+            Err(refused(
+                &format!("no /{name}"),
+                "several commands begin like that",
+                &names.join(" or "),
+            ))
+        }
+    }
+}
+
+fn unknown(name: &str) -> Refused {
+    let what = format!("no /{}", crate::sanitize::name(name));
+    let nearest = SPECS
+        .iter()
+        .flat_map(|spec| std::iter::once(&spec.name).chain(spec.aliases))
+        .filter(|candidate| candidate.len() > 1)
+        .map(|candidate| (distance(name, candidate), candidate))
+        .min();
+    match nearest {
+        Some((steps, candidate)) if steps <= 2 && steps < candidate.chars().count() => refused(
+            &what,
+            "there is no such command",
+            &format!("did you mean /{candidate}?"),
+        ),
+        Some(_) | None => refused(
+            &what,
+            "there is no such command",
+            "/help tells what there is",
+        ),
+    }
+}
+
+/// Single-letter edits and swaps between two short words (Damerau's distance, adjacent swaps only).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(32).collect(), b.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                let best = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+                if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                    best.min(rows[i - 2][j - 2] + 1)
+                } else {
+                    best
+                }
+            };
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+fn run(spec: &'static Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    match spec.verb {
+        Verb::Join => join(spec, rest),
+        Verb::Part => part(rest, here),
+        Verb::Msg => msg(spec, rest),
+        Verb::Say => say(needed(spec, rest)?, here),
+        Verb::Act => {
+            let text = needed(spec, rest)?.to_owned();
+            bounded("not sent", &text, TEXT_SIZE_MAX)?;
+            one(Command::Act {
+                group: inside(spec, here)?,
+                text,
+            })
+        }
+        Verb::Nick => {
+            let nick = Nick::parse(needed(spec, rest)?)
+                .map_err(|why| refused("no new nick", &why.to_string(), "/nick anna"))?;
+            one(Command::Nick { nick })
+        }
+        Verb::Topic => topic(spec, rest, here),
+        Verb::Names => {
+            let group = if rest.is_empty() {
+                inside(spec, here)?
+            } else {
+                group(rest)?
+            };
+            one(Command::Names { group })
+        }
+        Verb::Quit => {
+            bounded("not left", rest, TOPIC_SIZE_MAX)?;
+            one(Command::Quit {
+                why: rest.to_owned(),
+            })
+        }
+        Verb::Help => {
+            let about = match rest.trim_start_matches('/') {
+                "" => None,
+                name => Some(find(name)?),
+            };
+            Ok(Parsed::Local(Local::Help(about)))
+        }
+        Verb::Theme => {
+            let name = Some(rest.to_owned()).filter(|name| !name.is_empty());
+            Ok(Parsed::Local(Local::Theme(name)))
+        }
+        Verb::Window => Ok(Parsed::Local(Local::Window(needed(spec, rest)?.to_owned()))),
+        Verb::Clear => Ok(Parsed::Local(Local::Clear)),
+        Verb::Close => Ok(Parsed::Local(Local::Close)),
+    }
+}
+
+fn join(spec: &Spec, rest: &str) -> Result<Parsed, Refused> {
+    let names = needed(spec, rest)?.split_whitespace().next().unwrap_or("");
+    let commands = names
+        .split(',')
+        .filter(|name| !name.is_empty())
+        .map(|name| group(name).map(|group| Command::Join { group }))
+        .collect::<Result<Vec<_>, _>>()?;
+    if commands.is_empty() {
+        return Err(missing(spec));
+    }
+    Ok(Parsed::Commands(commands))
+}
+
+fn part(rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    let (named, why) = if rest.starts_with('#') {
+        let (name, why) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        (Some(group(name)?), why.trim_start())
+    } else {
+        (here.cloned(), rest)
+    };
+    let group = named
+        .ok_or_else(|| refused("nothing left", "this window is not a group", "/part #group"))?;
+    bounded("not left", why, TOPIC_SIZE_MAX)?;
+    one(Command::Part {
+        group,
+        why: why.to_owned(),
+    })
+}
+
+fn msg(spec: &Spec, rest: &str) -> Result<Parsed, Refused> {
+    let (target, text) = rest
+        .split_once(char::is_whitespace)
+        .ok_or_else(|| missing(spec))?;
+    if !target.starts_with('#') {
+        return Err(refused(
+            "not sent",
+            "private talk is not there yet",
+            "/msg #group text says it in a group",
+        ));
+    }
+    if text.trim().is_empty() {
+        return Err(missing(spec));
+    }
+    say(text.trim_start(), Some(&group(target)?))
+}
+
+fn topic(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    let group = inside(spec, here)?;
+    let text = match needed(spec, rest)? {
+        "-delete" => "",
+        text => text,
+    };
+    bounded("no new topic", text, TOPIC_SIZE_MAX)?;
+    one(Command::Topic {
+        group,
+        text: text.to_owned(),
+    })
+}
+
+/// Reads a group's name; the `#` may be left out.
+fn group(name: &str) -> Result<GroupName, Refused> {
+    let parsed = match GroupName::parse(name) {
+        Err(NameError::NoHash) => GroupName::parse(&format!("#{name}")),
+        other @ (Ok(_) | Err(_)) => other,
+    };
+    let shown = crate::sanitize::name(name);
+    parsed.map_err(|why| {
+        refused(
+            &format!("{shown} is not a group"),
+            &why.to_string(),
+            "a name like #hearth",
+        )
+    })
+}
+
+fn inside(spec: &Spec, here: Option<&GroupName>) -> Result<GroupName, Refused> {
+    here.cloned().ok_or_else(|| {
+        refused(
+            &format!("/{} did nothing", spec.name),
+            "this window is not a group",
+            "go to one first (Ctrl-N), or /join #name",
+        )
+    })
+}
+
+fn needed<'a>(spec: &Spec, rest: &'a str) -> Result<&'a str, Refused> {
+    if rest.is_empty() {
+        Err(missing(spec))
+    } else {
+        Ok(rest)
+    }
+}
+
+fn missing(spec: &Spec) -> Refused {
+    refused(
+        &format!("/{} did nothing", spec.name),
+        "something is missing",
+        &format!("/{} {}", spec.name, spec.syntax),
+    )
+}
+
+fn bounded(what: &str, text: &str, size_max: usize) -> Result<(), Refused> {
+    if text.len() > size_max {
+        let why = format!("it has {} bytes, {size_max} are possible", text.len());
+        return Err(refused(what, &why, "cut it in two"));
+    }
+    Ok(())
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "the last word of every branch of a reader that may refuse"
+)]
+fn one(command: Command) -> Result<Parsed, Refused> {
+    Ok(Parsed::Commands(vec![command]))
+}
+
+fn refused(what: &str, why: &str, try_: &str) -> Refused {
+    Refused {
+        what: what.to_owned(),
+        why: why.to_owned(),
+        try_: try_.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hearth() -> GroupName {
+        GroupName::parse("#hearth").unwrap()
+    }
+
+    fn here(line: &str) -> Result<Parsed, Refused> {
+        parse(line, Some(&hearth()))
+    }
+
+    fn said(text: &str) -> Result<Parsed, Refused> {
+        one(Command::Say {
+            group: hearth(),
+            text: text.to_owned(),
+        })
+    }
+
+    #[test]
+    fn a_line_is_text_and_a_slash_begins_a_command() {
+        assert_eq!(here("hello there"), said("hello there"));
+        assert_eq!(here("  two blanks"), said("  two blanks"));
+        assert_eq!(here("//etc/hosts"), said("/etc/hosts"));
+        assert_eq!(here("/say /quit"), said("/quit"));
+        assert_eq!(here("   "), Ok(Parsed::Nothing));
+        assert_eq!(
+            here("/ME waves"),
+            one(Command::Act {
+                group: hearth(),
+                text: "waves".to_owned()
+            })
+        );
+    }
+
+    #[test]
+    fn joins_take_lists_and_forgive_a_missing_hash() {
+        let join = |name: &str| Command::Join {
+            group: GroupName::parse(name).unwrap(),
+        };
+        assert_eq!(here("/j erlang"), one(join("#erlang")));
+        assert_eq!(
+            parse("/join #a,b,#C key", None),
+            Ok(Parsed::Commands(vec![join("#a"), join("#b"), join("#c")]))
+        );
+        assert!(here("/join ,").is_err());
+        assert!(here("/join #a\u{202e}b").is_err());
+    }
+
+    #[test]
+    fn commands_go_by_alias_and_by_a_beginning_only_one_has() {
+        for (typed, name) in [
+            ("leave", "part"),
+            ("exit", "quit"),
+            ("BYE", "quit"),
+            ("?", "help"),
+            ("wc", "close"),
+            ("buf", ""),
+            ("the", "theme"),
+            ("jo", "join"),
+            ("to", "topic"),
+        ] {
+            let found = find(typed).map(|spec| spec.name).unwrap_or_default();
+            assert_eq!(found, name, "{typed}");
+        }
+        let several = find("cl").unwrap_err();
+        assert_eq!(several.try_, "/close or /clear");
+    }
+
+    #[test]
+    fn an_unknown_command_is_never_sent_and_a_near_one_is_named() {
+        for (typed, hint) in [
+            ("/jion #a", "did you mean /join?"),
+            ("/tpoic x", "did you mean /topic?"),
+            ("/zzzzzz", "/help tells what there is"),
+            ("/", "/help tells what there is"),
+            ("/whois bob", "/names tells who is in the group"),
+            ("/kick bob", "/part leaves a group you do not like"),
+            ("/quote x", "/help tells what can be typed"),
+        ] {
+            assert_eq!(here(typed).unwrap_err().try_, hint, "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_command_is_not_said_by_accident() {
+        assert!(here(" /msg #a secret").is_err());
+        let private = here("/msg bob hello").unwrap_err();
+        assert_eq!(private.why, "private talk is not there yet");
+    }
+
+    #[test]
+    fn parting_takes_a_group_and_a_reason_or_neither() {
+        let part = |name: &str, why: &str| {
+            one(Command::Part {
+                group: GroupName::parse(name).unwrap(),
+                why: why.to_owned(),
+            })
+        };
+        assert_eq!(here("/part"), part("#hearth", ""));
+        assert_eq!(here("/part off to bed"), part("#hearth", "off to bed"));
+        assert_eq!(here("/p #other good night"), part("#other", "good night"));
+        assert!(parse("/part", None).is_err());
+    }
+
+    #[test]
+    fn topics_are_set_and_removed_within_their_bound() {
+        let topic = |text: &str| {
+            one(Command::Topic {
+                group: hearth(),
+                text: text.to_owned(),
+            })
+        };
+        assert_eq!(here("/t bring wood"), topic("bring wood"));
+        assert_eq!(here("/topic -delete"), topic(""));
+        assert!(here(&format!("/topic {}", "x".repeat(TOPIC_SIZE_MAX + 1))).is_err());
+        assert!(here(&"x".repeat(TEXT_SIZE_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn outside_of_a_group_nothing_is_said() {
+        for line in ["hello", "/me waves", "/topic x", "/names"] {
+            assert!(parse(line, None).is_err(), "{line}");
+        }
+        assert!(parse("/names #hearth", None).is_ok());
+    }
+
+    #[test]
+    fn help_and_windows_are_for_the_face() {
+        assert_eq!(here("/help"), Ok(Parsed::Local(Local::Help(None))));
+        assert_eq!(
+            here("/help /j"),
+            Ok(Parsed::Local(Local::Help(Some(find("join").unwrap()))))
+        );
+        assert_eq!(
+            here("/b 2"),
+            Ok(Parsed::Local(Local::Window("2".to_owned())))
+        );
+        assert_eq!(
+            here("/theme ash"),
+            Ok(Parsed::Local(Local::Theme(Some("ash".to_owned()))))
+        );
+        assert_eq!(here("/clear"), Ok(Parsed::Local(Local::Clear)));
+    }
+}

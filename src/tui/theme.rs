@@ -1,0 +1,449 @@
+//! What things look like: a style for every role, from TOML files built in or beside the configuration.
+//!
+//! A theme names roles, never places on the screen; a bad line in one is a warning and costs that line only.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::proto::id::NodeId;
+
+/// Themes inside the binary: name and text.
+const BUILT_IN: &[(&str, &str)] = &[
+    ("ember", include_str!("../../themes/ember.toml")),
+    ("ash", include_str!("../../themes/ash.toml")),
+    ("ansi", include_str!("../../themes/ansi.toml")),
+    ("mono", include_str!("../../themes/mono.toml")),
+];
+/// Themes that inherit from one another, at most; a circle ends here.
+const GENERATIONS_MAX: usize = 8;
+/// A theme file larger than this is not a theme.
+const FILE_SIZE_MAX: u64 = 64 * 1024;
+
+/// What a piece of the screen means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    Text,
+    Dim,
+    Faint,
+    Accent,
+    Own,
+    Action,
+    Mention,
+    Error,
+    Warn,
+    Good,
+    Host,
+    Heir,
+    Direct,
+    Relayed,
+    Unread,
+    Border,
+    Title,
+    Topic,
+    Status,
+    Selection,
+    Input,
+    Prompt,
+    Day,
+    Background,
+}
+
+/// Roles and their names in a file.
+const ROLES: &[(Role, &str)] = &[
+    (Role::Text, "text"),
+    (Role::Dim, "dim"),
+    (Role::Faint, "faint"),
+    (Role::Accent, "accent"),
+    (Role::Own, "self"),
+    (Role::Action, "action"),
+    (Role::Mention, "mention"),
+    (Role::Error, "error"),
+    (Role::Warn, "warn"),
+    (Role::Good, "ok"),
+    (Role::Host, "host"),
+    (Role::Heir, "heir"),
+    (Role::Direct, "direct"),
+    (Role::Relayed, "relayed"),
+    (Role::Unread, "unread"),
+    (Role::Border, "border"),
+    (Role::Title, "title"),
+    (Role::Topic, "topic"),
+    (Role::Status, "status"),
+    (Role::Selection, "selection"),
+    (Role::Input, "input"),
+    (Role::Prompt, "prompt"),
+    (Role::Day, "day"),
+    (Role::Background, "background"),
+];
+
+/// How many colours the terminal has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    True,
+    Indexed,
+    Sixteen,
+}
+
+/// A style for every role, and colours for nicks.
+#[derive(Clone, Debug)]
+pub struct Theme {
+    pub name: String,
+    styles: BTreeMap<Role, Style>,
+    nicks: Vec<Color>,
+}
+
+impl Theme {
+    /// The style of a role, over the background.
+    #[must_use]
+    pub fn style(&self, role: Role) -> Style {
+        let ground = self
+            .styles
+            .get(&Role::Background)
+            .copied()
+            .unwrap_or_default();
+        ground.patch(self.styles.get(&role).copied().unwrap_or_default())
+    }
+
+    /// The style of a nick: its colour comes from the key, so that taking a name does not take its colour.
+    #[must_use]
+    pub fn nick(&self, id: &NodeId) -> Style {
+        let number = usize::from(id.0[0]) << 8 | usize::from(id.0[1]);
+        match self.nicks.get(number % self.nicks.len().max(1)) {
+            Some(&colour) => self.style(Role::Text).fg(colour),
+            None => self.style(Role::Text),
+        }
+    }
+}
+
+/// Where themes come from.
+#[derive(Clone, Debug)]
+pub struct Themes {
+    dir: Option<PathBuf>,
+    depth: Depth,
+}
+
+impl Themes {
+    /// Built-in themes and those in `dir`, for a terminal of that depth.
+    #[must_use]
+    pub fn new(dir: Option<PathBuf>, depth: Depth) -> Self {
+        Self { dir, depth }
+    }
+
+    /// All names, built-in ones first.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = BUILT_IN
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        let mut users: Vec<String> = self
+            .dir
+            .iter()
+            .filter_map(|dir| std::fs::read_dir(dir).ok())
+            .flatten()
+            .filter_map(|file| {
+                let name = file.ok()?.file_name().into_string().ok()?;
+                Some(name.strip_suffix(".toml")?.to_owned())
+            })
+            .filter(|name| !names.contains(name))
+            .collect();
+        users.sort();
+        names.append(&mut users);
+        names
+    }
+
+    /// Reads a theme and those it inherits from. The warnings name the lines that mean nothing.
+    ///
+    /// # Errors
+    /// Why there is no such theme, for a person.
+    pub fn load(&self, name: &str) -> Result<(Theme, Vec<String>), String> {
+        let mut family = Vec::new();
+        let mut warnings = Vec::new();
+        let mut next = Some(name.to_owned());
+        while let Some(name) = next {
+            if family.len() == GENERATIONS_MAX {
+                warnings.push(format!("theme {name}: inherits in a circle"));
+                break;
+            }
+            let table: toml::Table = self
+                .read(&name)?
+                .parse()
+                .map_err(|why: toml::de::Error| format!("theme {name}: {}", why.message()))?;
+            next = table
+                .get("inherits")
+                .and_then(|v| v.as_str())
+                .map(str::to_owned);
+            family.push((name, table));
+        }
+        let mut theme = Theme {
+            name: name.to_owned(),
+            styles: BTreeMap::new(),
+            nicks: Vec::new(),
+        };
+        for (name, table) in family.iter().rev() {
+            self.apply(&mut theme, name, table, &mut warnings);
+        }
+        Ok((theme, warnings))
+    }
+
+    /// The theme for somebody who chose none.
+    #[must_use]
+    pub fn usual(&self, no_color: bool) -> &'static str {
+        match self.depth {
+            _ if no_color => "mono",
+            Depth::True | Depth::Indexed => "ember",
+            Depth::Sixteen => "ansi",
+        }
+    }
+
+    fn read(&self, name: &str) -> Result<String, String> {
+        let plain = !name.is_empty() && !name.contains(['/', '\\', '.']);
+        if let Some(dir) = self.dir.as_ref().filter(|_| plain) {
+            let path = dir.join(format!("{name}.toml"));
+            match std::fs::metadata(&path) {
+                Ok(file) if file.len() <= FILE_SIZE_MAX => {
+                    return std::fs::read_to_string(&path)
+                        .map_err(|why| format!("theme {name}: {why}"));
+                }
+                Ok(_) => return Err(format!("theme {name}: the file is too large")),
+                Err(_) => {}
+            }
+        }
+        BUILT_IN
+            .iter()
+            .find(|(built_in, _)| *built_in == name)
+            .map(|(_, text)| (*text).to_owned())
+            .ok_or_else(|| format!("there is no theme {}", crate::sanitize::name(name)))
+    }
+
+    fn apply(
+        &self,
+        theme: &mut Theme,
+        name: &str,
+        table: &toml::Table,
+        warnings: &mut Vec<String>,
+    ) {
+        for key in table.keys() {
+            if !["inherits", "style", "nicks"].contains(&key.as_str()) {
+                warnings.push(format!("theme {name}: {key} means nothing"));
+            }
+        }
+        for (key, value) in table
+            .get("style")
+            .and_then(|v| v.as_table())
+            .into_iter()
+            .flatten()
+        {
+            let role = ROLES
+                .iter()
+                .find(|(_, known)| known == key)
+                .map(|(role, _)| *role);
+            let style = value.as_str().and_then(|text| self.read_style(text));
+            match (role, style) {
+                (Some(role), Some(style)) => {
+                    theme.styles.insert(role, style);
+                }
+                (Some(_), None) => {
+                    warnings.push(format!("theme {name}: {key} = {value} is no style"))
+                }
+                (None, _) => warnings.push(format!("theme {name}: there is no role {key}")),
+            }
+        }
+        let Some(nicks) = table
+            .get("nicks")
+            .and_then(|v| v.get("colours"))
+            .and_then(|v| v.as_array())
+        else {
+            return;
+        };
+        let colours: Vec<Option<Color>> = nicks
+            .iter()
+            .map(|colour| colour.as_str().and_then(|word| self.read_colour(word)))
+            .collect();
+        if colours.iter().any(Option::is_none) {
+            warnings.push(format!("theme {name}: a colour of nicks is none"));
+        }
+        theme.nicks = colours.into_iter().flatten().collect();
+    }
+
+    /// Reads `[colour] [on colour] [attribute]...`.
+    fn read_style(&self, text: &str) -> Option<Style> {
+        let mut style = Style::new();
+        let mut words = text.split_whitespace();
+        while let Some(word) = words.next() {
+            style = match word {
+                "on" => style.bg(self.read_colour(words.next()?)?),
+                "bold" => style.add_modifier(Modifier::BOLD),
+                "dim" => style.add_modifier(Modifier::DIM),
+                "italic" => style.add_modifier(Modifier::ITALIC),
+                "underline" => style.add_modifier(Modifier::UNDERLINED),
+                "reverse" => style.add_modifier(Modifier::REVERSED),
+                colour => style.fg(self.read_colour(colour)?),
+            };
+        }
+        Some(style)
+    }
+
+    fn read_colour(&self, word: &str) -> Option<Color> {
+        if let Some(hex) = word.strip_prefix('#') {
+            if hex.len() != 6 {
+                return None;
+            }
+            let number = u32::from_str_radix(hex, 16).ok()?;
+            let [_, r, g, b] = number.to_be_bytes();
+            return Some(self.reduce(r, g, b));
+        }
+        if let Ok(index) = word.parse() {
+            return Some(Color::Indexed(index));
+        }
+        Some(match word {
+            "default" => Color::Reset,
+            "black" => Color::Black,
+            "red" => Color::Red,
+            "green" => Color::Green,
+            "yellow" => Color::Yellow,
+            "blue" => Color::Blue,
+            "magenta" => Color::Magenta,
+            "cyan" => Color::Cyan,
+            "gray" => Color::Gray,
+            "dark-gray" => Color::DarkGray,
+            "light-red" => Color::LightRed,
+            "light-green" => Color::LightGreen,
+            "light-yellow" => Color::LightYellow,
+            "light-blue" => Color::LightBlue,
+            "light-magenta" => Color::LightMagenta,
+            "light-cyan" => Color::LightCyan,
+            "white" => Color::White,
+            _ => return None,
+        })
+    }
+
+    /// The nearest colour this terminal has.
+    fn reduce(&self, r: u8, g: u8, b: u8) -> Color {
+        match self.depth {
+            Depth::True => Color::Rgb(r, g, b),
+            Depth::Indexed => Color::Indexed(nearest((r, g, b), 16..=255)),
+            Depth::Sixteen => SIXTEEN[usize::from(nearest((r, g, b), 0..=15))],
+        }
+    }
+}
+
+const SIXTEEN: [Color; 16] = [
+    Color::Black,
+    Color::Red,
+    Color::Green,
+    Color::Yellow,
+    Color::Blue,
+    Color::Magenta,
+    Color::Cyan,
+    Color::Gray,
+    Color::DarkGray,
+    Color::LightRed,
+    Color::LightGreen,
+    Color::LightYellow,
+    Color::LightBlue,
+    Color::LightMagenta,
+    Color::LightCyan,
+    Color::White,
+];
+
+fn nearest((r, g, b): (u8, u8, u8), among: std::ops::RangeInclusive<u8>) -> u8 {
+    let far = |a: u8, b: u8| u32::from(a.abs_diff(b)).pow(2);
+    among
+        .min_by_key(|&index| {
+            let (x, y, z) = indexed(index);
+            2 * far(r, x) + 4 * far(g, y) + 3 * far(b, z)
+        })
+        .unwrap_or(7)
+}
+
+/// The usual red, green and blue of an indexed colour: xterm's sixteen, its cube, its greys.
+#[must_use]
+pub(crate) fn indexed(index: u8) -> (u8, u8, u8) {
+    const LOW: [(u8, u8, u8); 16] = [
+        (0, 0, 0),
+        (205, 0, 0),
+        (0, 205, 0),
+        (205, 205, 0),
+        (0, 0, 238),
+        (205, 0, 205),
+        (0, 205, 205),
+        (229, 229, 229),
+        (127, 127, 127),
+        (255, 0, 0),
+        (0, 255, 0),
+        (255, 255, 0),
+        (92, 92, 255),
+        (255, 0, 255),
+        (0, 255, 255),
+        (255, 255, 255),
+    ];
+    match index {
+        0..=15 => LOW[usize::from(index)],
+        16..=231 => {
+            let level = |n: u8| if n == 0 { 0 } else { 55 + 40 * n };
+            let n = index - 16;
+            (level(n / 36), level(n / 6 % 6), level(n % 6))
+        }
+        232..=255 => {
+            let grey = 8 + 10 * (index - 232);
+            (grey, grey, grey)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_theme_styles_every_role_without_a_warning() {
+        let themes = Themes::new(None, Depth::True);
+        for name in themes.names() {
+            let (theme, warnings) = themes.load(&name).unwrap();
+            assert_eq!(warnings, Vec::<String>::new(), "{name}");
+            assert_eq!(theme.styles.len(), ROLES.len(), "{name}");
+            assert!(!theme.nicks.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_bad_line_in_a_theme_costs_that_line_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "inherits = \"ember\"\nwhat = 1\n[style]\ntext = \"#ffffff\"\ndim = \"mauve\"\nglow = \"red\"\n";
+        std::fs::write(dir.path().join("mine.toml"), text).unwrap();
+        let themes = Themes::new(Some(dir.path().to_owned()), Depth::True);
+        let (theme, warnings) = themes.load("mine").unwrap();
+        assert_eq!(theme.style(Role::Text).fg, Some(Color::Rgb(255, 255, 255)));
+        assert_eq!(
+            theme.style(Role::Dim).fg,
+            Some(Color::Rgb(0x8f, 0x85, 0x76))
+        );
+        assert_eq!(warnings.len(), 3, "{warnings:?}");
+        assert!(themes.names().contains(&"mine".to_owned()));
+    }
+
+    #[test]
+    fn a_theme_that_is_not_there_or_inherits_itself_is_said_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("loop.toml"), "inherits = \"loop\"").unwrap();
+        let themes = Themes::new(Some(dir.path().to_owned()), Depth::True);
+        assert_eq!(themes.load("loop").unwrap().1.len(), 1);
+        assert!(themes.load("nowhere").is_err());
+        assert!(themes.load("../loop").is_err());
+    }
+
+    #[test]
+    fn colours_shrink_to_what_the_terminal_has() {
+        assert_eq!(
+            Themes::new(None, Depth::Indexed).read_colour("#ff0000"),
+            Some(Color::Indexed(196))
+        );
+        assert_eq!(
+            Themes::new(None, Depth::Sixteen).read_colour("#101010"),
+            Some(Color::Black)
+        );
+    }
+}
