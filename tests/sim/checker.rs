@@ -343,6 +343,21 @@ impl Checker {
         wrong
     }
 
+    /// Entries whose authors were told that they are safe, and which `who` does not have.
+    pub fn safe_but_missing(&self, group: &GroupName, who: NodeId) -> Vec<EntryId> {
+        let safe = self.confirmed.iter().filter(|(of, _)| of == group);
+        let log = self.view(who, group).map(|view| &view.log);
+        safe.map(|(_, id)| *id)
+            .filter(|id| log.is_none_or(|log| !log.contains_key(id)))
+            .collect()
+    }
+
+    /// What an entry says and whose it is, for people.
+    pub fn describe(&self, group: &GroupName, id: EntryId) -> String {
+        let said = self.said.get(&(group.clone(), id));
+        format!("{}'s {} ({said:?})", self.called(id.author), id.number.0)
+    }
+
     /// Own lines that are neither confirmed nor failed.
     fn own_lines<'a>(&self, view: &'a View) -> impl Iterator<Item = String> + use<'a> {
         view.sent
@@ -360,16 +375,6 @@ impl Checker {
     /// What must hold of the one log that all agree on.
     fn whole(&self, group: &GroupName, view: &View) -> Vec<String> {
         let mut wrong = Vec::new();
-        for (_, id) in self.confirmed.iter().filter(|(of, _)| of == group) {
-            if !view.log.contains_key(id) {
-                let what = self.said.get(&(group.clone(), *id));
-                let author = self.called(id.author);
-                wrong.push(format!(
-                    "{group}: {author}'s {} is confirmed and lost: {what:?}",
-                    id.number.0
-                ));
-            }
-        }
         let mut lines: Vec<_> = view.log.values().collect();
         lines.sort_by_key(|line| line.place);
         let mut last = BTreeMap::new();
@@ -423,7 +428,9 @@ fn differences<'a>(one: &'a View, two: &'a View) -> impl Iterator<Item = String>
         (theirs.place != line.place).then(|| format!("{} has two places", say(line)))
     });
     let mut rest = Vec::new();
-    if one.host != two.host {
+    // One that hosts on under a higher epoch is not told again.
+    let host = |view: &View| view.host.map(|(host, _)| host);
+    if host(one) != host(two) {
         rest.push(format!("the hosts are {:?} and {:?}", one.host, two.host));
     }
     if one.members != two.members {

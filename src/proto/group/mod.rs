@@ -511,7 +511,9 @@ impl Group {
                         number,
                     });
                 }
-                self.unkept.insert(entry.number, place);
+                if entry.body != Body::Void {
+                    self.unkept.insert(entry.number, place);
+                }
             }
             let is_history = self.is_history(cx, place);
             let known = highest.entry(entry.author).or_default();
