@@ -51,7 +51,7 @@ pub struct View {
     pub host: Option<(NodeId, Epoch)>,
     pub members: Vec<Member>,
     sent: BTreeMap<EntryId, What>,
-    confirmed: BTreeSet<EntryId>,
+    confirmed: BTreeMap<EntryId, BTreeSet<(Epoch, Seq)>>,
     failed: BTreeMap<EntryId, String>,
     highest: Option<Place>,
 }
@@ -85,11 +85,13 @@ impl Checker {
         }
     }
 
-    /// A client ended, one way or another.
+    /// A client ends, one way or another.
     pub fn stopped(&mut self, who: NodeId) {
         for ((person, _), view) in &mut self.views {
             if *person == who {
                 view.is_in = false;
+                // What has its place is history for the next run, which does not hear of it again.
+                view.sent.retain(|id, _| !view.log.contains_key(id));
             }
         }
     }
@@ -101,7 +103,8 @@ impl Checker {
             if *person == who {
                 view.log.retain(|id, _| kept(group, *id) == Kept::Placed);
                 view.sent.retain(|id, _| kept(group, *id) != Kept::Lost);
-                view.confirmed.retain(|id| kept(group, *id) == Kept::Placed);
+                view.confirmed
+                    .retain(|id, _| kept(group, *id) == Kept::Placed);
             }
         }
     }
@@ -239,7 +242,8 @@ impl Checker {
             );
         }
         let view = self.of(who, group);
-        if !view.confirmed.insert(id) {
+        // One that is found in another line as well is confirmed in each.
+        if !view.confirmed.entry(id).or_default().insert((epoch, seq)) {
             self.complain(who, group, &format!("{id} was confirmed twice"));
         }
         match self.places.get(&(group.clone(), epoch, seq)) {
