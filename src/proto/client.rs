@@ -28,6 +28,8 @@ use super::wire::{Body, Lease, Listed, Message, Reason};
 
 /// How long the table gathers changes before it is written to disk.
 const TABLE_GATHERED: Duration = Duration::from_secs(1);
+/// How often end-to-end links that no group needs are looked for; one seen twice in a row is closed.
+const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 /// Mesh nodes dialled at once when none is linked: enough to race, few enough to be polite.
 const RACED_MAX: usize = 8;
 
@@ -48,7 +50,18 @@ pub struct Client {
     has_heard: bool,
     mesh: MeshState,
     end: Option<End>,
+    touched: Touched,
+    /// End-to-end links that no group needed at the last look, and when the next look is.
+    idle: BTreeSet<LinkId>,
+    idle_due: Mono,
     due: Option<Mono>,
+}
+
+/// Which groups to look after once an input has been taken.
+#[derive(Debug)]
+enum Touched {
+    These(BTreeSet<GroupName>),
+    All,
 }
 
 /// Looking for mesh nodes.
@@ -100,6 +113,9 @@ impl Client {
             has_heard: false,
             mesh: MeshState::Searching,
             end: None,
+            touched: Touched::All,
+            idle: BTreeSet::new(),
+            idle_due: Mono::default(),
             due: None,
             seal,
         }
@@ -123,6 +139,7 @@ impl Client {
                 topic,
                 restored: true,
             });
+            group.show_outbox(&mut self.act);
         }
         self.search.again = now.mono;
     }
@@ -266,7 +283,10 @@ impl Client {
         if version != WIRE_VERSION {
             return self.close(now, link, Reason::UnknownVersion);
         }
-        self.links.open(link);
+        self.touched = Touched::All;
+        if from.kind == Kind::Peer || record.is_some() {
+            self.links.open(link);
+        }
         match (from.kind, record) {
             (Kind::Mesh, Some(record)) if record.key == from.peer => {
                 let name = record.name.to_string();
@@ -296,7 +316,9 @@ impl Client {
                     },
                 );
             }
-            (Kind::Mesh, _) => self.close(now, link, Reason::Unexpected),
+            (Kind::Mesh, Some(_)) => self.close(now, link, Reason::Unexpected),
+            // It does not know its own address yet; it will say hello again.
+            (Kind::Mesh, None) => {}
             (Kind::Peer, _) => {
                 for name in self.names() {
                     self.in_group(now, &name, |group, cx| group.linked(cx, from.peer));
@@ -308,7 +330,9 @@ impl Client {
     fn hear_node(&mut self, now: Now, link: LinkId, from: NodeId, message: Message) {
         match message {
             Message::Table { listed, more } => {
-                if !std::mem::replace(&mut self.has_heard, true) {
+                // No records at all mean that its table is the same as ours.
+                let is_same = listed.is_empty() && !more;
+                if !std::mem::replace(&mut self.has_heard, true) && !is_same {
                     self.doubt_cache();
                 }
                 for listed in listed {
@@ -378,9 +402,13 @@ impl Client {
                     group.welcome(cx, link, epoch, vector)
                 });
             }
-            Message::Deliver { group, runs } => {
+            Message::Deliver {
+                group,
+                runs,
+                report,
+            } => {
                 self.in_group(now, &group, |group, cx| {
-                    group.delivered(cx, link, from, runs)
+                    group.delivered(cx, link, from, runs, report)
                 });
             }
             Message::Push { group, runs } => {
@@ -503,7 +531,15 @@ impl Client {
     /// Closes a link ourselves; no input will say that it is gone.
     fn close(&mut self, now: Now, link: LinkId, reason: Reason) {
         self.act.close(link, reason);
-        self.lost(now, link, None);
+        self.drop_closed(now);
+    }
+
+    /// Forgets the links that were closed on our side, here or in a group.
+    fn drop_closed(&mut self, now: Now) {
+        for link in self.act.take_closed() {
+            self.touched = Touched::All;
+            self.lost(now, link, None);
+        }
     }
 
     // -- the table -----------------------------------------------------------------------------------------
@@ -556,17 +592,27 @@ impl Client {
     // -- what should be ------------------------------------------------------------------------------------
 
     fn maintain(&mut self, now: Now) {
+        self.drop_closed(now);
         self.search(now);
-        for name in self.names() {
+        let touched = match std::mem::replace(&mut self.touched, Touched::These(BTreeSet::new())) {
+            Touched::All => self.names(),
+            Touched::These(names) => names.into_iter().collect(),
+        };
+        for name in touched {
             self.settle(now, &name);
             self.forget(&name);
         }
+        self.touched = Touched::These(BTreeSet::new());
         if self
             .groups
             .values()
             .all(|group| group.has_left() || group.registration.at.is_some())
         {
             self.prune();
+        }
+        if now.mono >= self.idle_due {
+            self.idle_due = now.mono + IDLE_INTERVAL;
+            self.prune_peers();
         }
         if self.table_due.is_some_and(|due| now.mono >= due) {
             self.table_due = None;
@@ -695,6 +741,22 @@ impl Client {
         }
     }
 
+    /// Closes end-to-end links that no group has needed for a while: to the host before this one, mostly.
+    fn prune_peers(&mut self) {
+        let groups = self.groups.values().filter(|group| !group.has_left());
+        let needed: BTreeSet<_> = groups.flat_map(Group::peers).collect();
+        let idle = self
+            .links
+            .peer_links()
+            .filter(|(_, peer)| !needed.contains(peer));
+        let idle: BTreeSet<_> = idle.map(|(link, _)| link).collect();
+        for link in idle.intersection(&self.idle) {
+            self.links.remove(*link);
+            self.act.close(*link, Reason::Done);
+        }
+        self.idle = idle;
+    }
+
     /// Ends once every group is left, or the time for that is over.
     fn finish(&mut self, now: Now) {
         let Some(End::Leaving(until)) = self.end else {
@@ -727,8 +789,9 @@ impl Client {
         };
         let search = (!self.links.has_node()).then_some(self.search.again);
         let pauses = self.search.pauses.values().map(|pause| pause.until);
+        let idle = self.links.peer_links().next().map(|_| self.idle_due);
         let dues = groups
-            .chain([end, search, self.table_due])
+            .chain([end, search, self.table_due, idle])
             .flatten()
             .chain(pauses);
         // What is due and could not be done waits for an input that changes something.
@@ -750,6 +813,11 @@ impl Client {
         let Some(group) = self.groups.get_mut(name).filter(|group| !group.has_left()) else {
             return;
         };
+        if let Touched::These(names) = &mut self.touched
+            && !names.contains(name)
+        {
+            names.insert(name.clone());
+        }
         let mut cx = Context {
             now,
             seal: &*self.seal,
@@ -765,6 +833,11 @@ impl Client {
 
 impl Role for Client {
     fn handle(&mut self, now: Now, input: Input) {
+        let version = self.table.version();
+        let is_talk = matches!(input, Input::Received { .. } | Input::Written { .. });
+        if !is_talk {
+            self.touched = Touched::All;
+        }
         match input {
             Input::Start => self.start(now),
             Input::Timeout | Input::Addresses { .. } => {}
@@ -799,7 +872,8 @@ impl Role for Client {
                 });
             }
             Input::Written { ticket, moved } => {
-                for name in self.names() {
+                let waiting = self.groups.values().find(|group| group.is_writing(ticket));
+                if let Some(name) = waiting.map(|group| group.name.clone()) {
                     self.in_group(now, &name, |group, cx| group.written(cx, ticket, &moved));
                 }
             }
@@ -825,6 +899,9 @@ impl Role for Client {
                 }
             }
             Input::Found { addresses } => self.search.addresses.extend(addresses),
+        }
+        if self.table.version() != version {
+            self.touched = Touched::All;
         }
         self.maintain(now);
     }

@@ -32,6 +32,10 @@ pub(super) struct Host {
     owed: BTreeSet<NodeId>,
     /// Members in the roster that do not follow, since when.
     absent: BTreeMap<NodeId, Mono>,
+    /// Who must have stored an entry before it is confirmed; they are asked to report.
+    heirs: Vec<NodeId>,
+    /// Followers whose entries wait for their turn.
+    pacing: BTreeSet<NodeId>,
     news: News,
 }
 
@@ -135,17 +139,18 @@ impl Host {
         self.followers.is_empty()
     }
 
+    pub(super) fn followers(&self) -> impl Iterator<Item = NodeId> {
+        self.followers.keys().copied()
+    }
+
     pub(super) fn due(&self) -> Option<Mono> {
         let gone = self
             .absent
             .values()
             .min()
             .map(|since| *since + ROSTER_GRACE);
-        let paced = self
-            .followers
-            .values()
-            .filter_map(|follower| follower.paced.due())
-            .min();
+        let paced = self.pacing.iter().filter_map(|id| self.followers.get(id));
+        let paced = paced.filter_map(|follower| follower.paced.due()).min();
         [gone, paced, self.news.at].into_iter().flatten().min()
     }
 
@@ -175,25 +180,36 @@ impl Host {
                 self.owed.insert(author);
             }
         }
+        let mut heirs = Vec::new();
         let mut at_once = Vec::new();
         let mut behind = Vec::new();
         for (id, follower) in &mut self.followers {
             if source == Source::Sent(*id) {
                 follower.feed.has(run);
             } else if follower.feed.offer(run) {
-                at_once.push(follower.link);
+                let is_heir = self.heirs.contains(id);
+                if is_heir {
+                    heirs.push(follower.link)
+                } else {
+                    at_once.push(follower.link)
+                }
             } else {
                 behind.push(*id);
             }
         }
-        let runs = vec![run.clone()];
-        cx.act.send_all(
-            at_once,
-            Message::Deliver {
-                group: group.clone(),
-                runs,
-            },
-        );
+        for (links, report) in [(heirs, true), (at_once, false)] {
+            if !links.is_empty() {
+                let (group, runs) = (group.clone(), vec![run.clone()]);
+                cx.act.send_all(
+                    links,
+                    Message::Deliver {
+                        group,
+                        runs,
+                        report,
+                    },
+                );
+            }
+        }
         for id in behind {
             self.feed(cx, group, log, id);
         }
@@ -212,6 +228,7 @@ impl Host {
                         Message::Deliver {
                             group: group.clone(),
                             runs,
+                            report: true,
                         },
                     );
                 }
@@ -248,6 +265,7 @@ impl Host {
                 Message::Deliver {
                     group: group.clone(),
                     runs,
+                    report: true,
                 },
             );
         }
@@ -256,6 +274,12 @@ impl Host {
 
     /// Something is on our disk: those who pushed to us may send more.
     pub(super) fn report(&mut self, cx: &mut Context<'_>, group: &GroupName, stored: &Vector) {
+        let own = self.lease.epoch;
+        let stored: Vector = stored
+            .iter()
+            .filter(|(e, _)| **e != own)
+            .map(|(e, s)| (*e, *s))
+            .collect();
         let pushing = self
             .followers
             .values()
@@ -265,7 +289,7 @@ impl Host {
             links,
             Message::Stored {
                 group: group.clone(),
-                vector: stored.clone(),
+                vector: stored,
             },
         );
         for follower in self.followers.values_mut() {
@@ -344,6 +368,8 @@ impl Group {
             followers: BTreeMap::new(),
             owed: BTreeSet::new(),
             absent,
+            heirs: Vec::new(),
+            pacing: BTreeSet::new(),
             news: News::default(),
         });
         self.settle(cx);
@@ -459,7 +485,30 @@ impl Group {
         self.go(cx);
     }
 
-    fn came_or_went(&mut self, cx: &Context<'_>) {
+    /// Sees who the heirs are; those who become so are asked to report all they have stored.
+    pub(super) fn appoint(&mut self, cx: &mut Context<'_>) {
+        let heirs = self.heirs(Some(cx.me));
+        let Phase::Hosting(host) = &mut self.phase else {
+            return;
+        };
+        debug_assert!(heirs.len() <= HEIRS);
+        let fresh = heirs.iter().filter(|id| !host.heirs.contains(id));
+        let fresh = fresh.filter_map(|id| host.followers.get(id));
+        let links = fresh.map(|follower| follower.link).collect();
+        let group = self.name.clone();
+        cx.act.send_all(
+            links,
+            Message::Deliver {
+                group,
+                runs: Vec::new(),
+                report: true,
+            },
+        );
+        host.heirs = heirs;
+    }
+
+    fn came_or_went(&mut self, cx: &mut Context<'_>) {
+        self.appoint(cx);
         self.are_members_dirty = true;
         let soon = cx.now.mono + NEWS_GATHERED;
         self.registration.again = self.registration.again.min(soon);
@@ -529,6 +578,9 @@ impl Group {
                 size += crate::proto::codec::entry_size(&entry);
                 is_shaping = !matches!(entry.body, Body::Text { .. } | Body::Action { .. });
                 batch.push(entry);
+            }
+            if !follower.paced.entries.is_empty() {
+                host.pacing.insert(from);
             }
             if batch.is_empty() {
                 return;
@@ -619,11 +671,10 @@ impl Group {
 
     /// Confirms whatever is on enough disks by now.
     pub(super) fn keep(&mut self, cx: &mut Context<'_>) {
-        let heirs = self.heirs(Some(cx.me));
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
-        debug_assert!(heirs.len() <= HEIRS);
+        let heirs = host.heirs.clone();
         let copies = 1 + u32::try_from(heirs.len()).unwrap_or(0);
         for (link, vector) in host.settle(&self.log, &heirs) {
             let group = self.name.clone();
@@ -662,11 +713,7 @@ impl Group {
             };
             cx.act.send_all(host.links(), message);
         }
-        let paced = host
-            .followers
-            .iter()
-            .filter(|(_, follower)| follower.paced.due().is_some());
-        let paced: Vec<_> = paced.map(|(id, _)| *id).collect();
+        let paced = std::mem::take(&mut host.pacing);
         let is_gone = |since: &Mono| now - *since >= ROSTER_GRACE;
         let gone: Vec<_> = host
             .absent

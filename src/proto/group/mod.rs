@@ -59,6 +59,8 @@ pub(crate) struct Group {
     barred: Option<Epoch>,
     phase: Phase,
     intent: Intent,
+    /// Whether the group is ours at the next start: we did not part from it.
+    is_joined: bool,
     is_leave_told: bool,
     /// Members the host has a link to.
     here: BTreeSet<NodeId>,
@@ -68,6 +70,10 @@ pub(crate) struct Group {
     writing: BTreeMap<Ticket, Writing>,
     /// Whether the face knows that we are in; until then what comes is history.
     is_told: bool,
+    /// The epoch the face was told of last.
+    told_epoch: Option<Epoch>,
+    /// Whether the host wants to hear when what it is sending us is stored.
+    is_reporting: bool,
     /// When the host was missed, for telling how long a handover took.
     missed: Option<(Mono, Option<NodeId>)>,
     standing: Option<Standing>,
@@ -107,6 +113,8 @@ struct Writing {
     /// Entries with a number at or below their author's highest: another place of one we have, or one that was
     /// missing. The disk knows which.
     doubtful: Vec<(Place, Entry, bool)>,
+    /// Whether the host asked to hear of it.
+    is_to_report: bool,
 }
 
 /// Where a group is registered, and when to say it again.
@@ -152,15 +160,33 @@ impl Group {
             } else {
                 Intent::Left
             },
+            is_joined: saved.joined,
             is_leave_told: !saved.joined,
             here: BTreeSet::new(),
             unkept: BTreeMap::new(),
             writing: BTreeMap::new(),
             is_told: false,
+            told_epoch: None,
+            is_reporting: false,
             missed: None,
             standing: None,
             are_members_dirty: false,
             registration: Registration::default(),
+        }
+    }
+
+    /// Tells the face of our lines that still wait from before the start.
+    pub(crate) fn show_outbox(&self, act: &mut Actions) {
+        for entry in self.outbox.all() {
+            if let Some(what) = spoken(&entry.body) {
+                let (id, at) = (entry.id(), entry.time);
+                act.tell(Event::Sent {
+                    group: self.name.clone(),
+                    id,
+                    at,
+                    what,
+                });
+            }
         }
     }
 
@@ -184,6 +210,7 @@ impl Group {
     /// Comes into the group, again or for the first time. What we hosted before is not resumed.
     pub(crate) fn come_back(&mut self) {
         self.intent = Intent::Stay;
+        self.is_joined = true;
         self.is_leave_told = false;
         self.barred = self.lease.as_ref().map(|lease| lease.epoch);
         self.phase = Phase::Finding;
@@ -237,6 +264,7 @@ impl Group {
         if self.intent != Intent::Stay {
             return;
         }
+        self.is_joined = matches!(body, Body::Quit { .. });
         let farewell = if self.roster.contains(&cx.me) {
             self.author(cx, body)
         } else {
@@ -352,7 +380,7 @@ impl Group {
             self.lease = Some(lease.clone());
             cx.act.write(vec![Write::Group {
                 group: self.name.clone(),
-                joined: self.intent == Intent::Stay,
+                joined: self.is_joined,
                 lease: Some(lease.clone()),
             }]);
         }
@@ -414,6 +442,7 @@ impl Group {
         }
         let group = self.name.clone();
         let missed = self.missed.take();
+        let told = self.told_epoch.replace(epoch);
         if !self.is_told {
             self.is_told = true;
             let members = self.members(cx);
@@ -423,9 +452,8 @@ impl Group {
                 epoch,
                 members,
             });
-        } else if let Some((since, before)) =
-            missed.filter(|(_, before)| *before != Some(epoch.host))
-        {
+        } else if told != Some(epoch) {
+            let (since, before) = missed.unwrap_or((cx.now.mono, None));
             let took = cx.now.mono - since;
             cx.act.tell(Event::Host {
                 group,
@@ -498,6 +526,7 @@ impl Group {
         let mut writing = Writing {
             lines: vec![(run.epoch, run.last())],
             doubtful: Vec::new(),
+            is_to_report: self.is_reporting,
         };
         for (place, sequenced) in run.places() {
             let entry = &sequenced.entry;
@@ -523,6 +552,9 @@ impl Group {
             } else {
                 writing.doubtful.push((place, entry.clone(), is_history));
             }
+        }
+        if self.are_members_dirty {
+            self.appoint(cx);
         }
         let ticket = cx.act.write(writes);
         self.writing.insert(ticket, writing);
@@ -589,6 +621,11 @@ impl Group {
 
     // -- the disk ------------------------------------------------------------------------------------------
 
+    /// Whether this is a write of ours.
+    pub(crate) fn is_writing(&self, ticket: Ticket) -> bool {
+        self.writing.contains_key(&ticket)
+    }
+
     /// A write of ours is on disk.
     pub(crate) fn written(&mut self, cx: &mut Context<'_>, ticket: Ticket, moved: &[Moved]) {
         let Some(writing) = self.writing.remove(&ticket) else {
@@ -612,7 +649,7 @@ impl Group {
             }
             Phase::Following(follow) => {
                 follow.feed.written();
-                if let Some(link) = follow.greeted() {
+                if let Some(link) = follow.greeted().filter(|_| writing.is_to_report) {
                     let group = self.name.clone();
                     cx.act.send(
                         link,
@@ -700,6 +737,15 @@ impl Group {
         );
     }
 
+    /// The members we need a link to: the host we follow, or all who follow us.
+    pub(crate) fn peers(&self) -> Vec<NodeId> {
+        match &self.phase {
+            Phase::Finding => Vec::new(),
+            Phase::Following(follow) => vec![follow.host()],
+            Phase::Hosting(host) => host.followers().collect(),
+        }
+    }
+
     /// When something is due here.
     pub(crate) fn due(&self) -> Option<Mono> {
         let leaving = match self.intent {
@@ -713,7 +759,7 @@ impl Group {
         };
         let phase = match &self.phase {
             Phase::Hosting(host) => host.due(),
-            Phase::Following(follow) => follow.due(),
+            Phase::Following(follow) => follow.due().filter(|_| self.registration.at.is_some()),
             Phase::Finding => None,
         };
         [leaving, phase].into_iter().flatten().min()
