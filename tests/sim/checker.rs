@@ -51,7 +51,7 @@ pub struct View {
     pub host: Option<(NodeId, Epoch)>,
     pub members: Vec<Member>,
     sent: BTreeMap<EntryId, What>,
-    confirmed: BTreeSet<EntryId>,
+    confirmed: BTreeMap<EntryId, BTreeSet<(Epoch, Seq)>>,
     failed: BTreeMap<EntryId, String>,
     highest: Option<Place>,
 }
@@ -85,11 +85,13 @@ impl Checker {
         }
     }
 
-    /// A client ended, one way or another.
+    /// A client ends, one way or another.
     pub fn stopped(&mut self, who: NodeId) {
         for ((person, _), view) in &mut self.views {
             if *person == who {
                 view.is_in = false;
+                // What has its place is history for the next run, which does not hear of it again.
+                view.sent.retain(|id, _| !view.log.contains_key(id));
             }
         }
     }
@@ -101,7 +103,8 @@ impl Checker {
             if *person == who {
                 view.log.retain(|id, _| kept(group, *id) == Kept::Placed);
                 view.sent.retain(|id, _| kept(group, *id) != Kept::Lost);
-                view.confirmed.retain(|id| kept(group, *id) == Kept::Placed);
+                view.confirmed
+                    .retain(|id, _| kept(group, *id) == Kept::Placed);
             }
         }
     }
@@ -239,7 +242,8 @@ impl Checker {
             );
         }
         let view = self.of(who, group);
-        if !view.confirmed.insert(id) {
+        // One that is found in another line as well is confirmed in each.
+        if !view.confirmed.entry(id).or_default().insert((epoch, seq)) {
             self.complain(who, group, &format!("{id} was confirmed twice"));
         }
         match self.places.get(&(group.clone(), epoch, seq)) {
@@ -343,6 +347,21 @@ impl Checker {
         wrong
     }
 
+    /// Entries whose authors were told that they are safe, and which `who` does not have.
+    pub fn safe_but_missing(&self, group: &GroupName, who: NodeId) -> Vec<EntryId> {
+        let safe = self.confirmed.iter().filter(|(of, _)| of == group);
+        let log = self.view(who, group).map(|view| &view.log);
+        safe.map(|(_, id)| *id)
+            .filter(|id| log.is_none_or(|log| !log.contains_key(id)))
+            .collect()
+    }
+
+    /// What an entry says and whose it is, for people.
+    pub fn describe(&self, group: &GroupName, id: EntryId) -> String {
+        let said = self.said.get(&(group.clone(), id));
+        format!("{}'s {} ({said:?})", self.called(id.author), id.number.0)
+    }
+
     /// Own lines that are neither confirmed nor failed.
     fn own_lines<'a>(&self, view: &'a View) -> impl Iterator<Item = String> + use<'a> {
         view.sent
@@ -360,16 +379,6 @@ impl Checker {
     /// What must hold of the one log that all agree on.
     fn whole(&self, group: &GroupName, view: &View) -> Vec<String> {
         let mut wrong = Vec::new();
-        for (_, id) in self.confirmed.iter().filter(|(of, _)| of == group) {
-            if !view.log.contains_key(id) {
-                let what = self.said.get(&(group.clone(), *id));
-                let author = self.called(id.author);
-                wrong.push(format!(
-                    "{group}: {author}'s {} is confirmed and lost: {what:?}",
-                    id.number.0
-                ));
-            }
-        }
         let mut lines: Vec<_> = view.log.values().collect();
         lines.sort_by_key(|line| line.place);
         let mut last = BTreeMap::new();
@@ -423,7 +432,9 @@ fn differences<'a>(one: &'a View, two: &'a View) -> impl Iterator<Item = String>
         (theirs.place != line.place).then(|| format!("{} has two places", say(line)))
     });
     let mut rest = Vec::new();
-    if one.host != two.host {
+    // One that hosts on under a higher epoch is not told again.
+    let host = |view: &View| view.host.map(|(host, _)| host);
+    if host(one) != host(two) {
         rest.push(format!("the hosts are {:?} and {:?}", one.host, two.host));
     }
     if one.members != two.members {

@@ -137,15 +137,13 @@ impl Disk {
     }
 
     /// A group's log as it would be shown.
-    pub fn log(&self, group: &GroupName) -> BTreeMap<Place, Entry> {
-        let Some(group) = self.groups.get(group) else {
-            return BTreeMap::new();
-        };
-        group
-            .places
-            .values()
-            .map(|place| (*place, group.at(*place).entry.clone()))
-            .collect()
+    pub fn log(&self, group: &GroupName) -> impl Iterator<Item = (Place, EntryId)> {
+        let group = self.groups.get(group).into_iter();
+        group.flat_map(|group| {
+            let shown = |place: &Place| group.at(*place).entry.body != Body::Void;
+            let places = group.places.iter().map(|(id, place)| (*place, *id));
+            places.filter(move |(place, _)| shown(place))
+        })
     }
 
     /// Whether an entry is here, in its place or waiting for one.

@@ -18,3 +18,4 @@ mod scenarios;
 mod seal;
 mod town;
 mod world;
+mod worlds;

@@ -27,6 +27,8 @@ pub struct Town {
     pub people: Vec<NodeIx>,
     /// Who means to be in which group.
     wants: BTreeMap<NodeIx, BTreeSet<GroupName>>,
+    /// Who has asked to end, in the present run of the client: it takes nothing more.
+    quitting: BTreeSet<NodeIx>,
     typed: u64,
 }
 
@@ -39,6 +41,7 @@ impl Town {
             supernodes: Vec::new(),
             people: Vec::new(),
             wants: BTreeMap::new(),
+            quitting: BTreeSet::new(),
             typed: 0,
         };
         let bootstrap: Vec<_> = (1..=directories).map(|n| address(9, n)).collect();
@@ -121,6 +124,7 @@ impl Town {
             return;
         }
         self.world.start(ix);
+        self.quitting.remove(&ix);
         let groups: BTreeSet<_> = self.world.node(ix).disk.joined().cloned().collect();
         self.wants.insert(ix, groups);
     }
@@ -133,9 +137,12 @@ impl Town {
     }
 
     pub fn join(&mut self, who: NodeIx, group: &str) {
+        if !self.is_up(who) {
+            return;
+        }
         let group = name(group);
         self.wants.entry(who).or_default().insert(group.clone());
-        self.world.command(who, Command::Join { group });
+        self.ask(who, Command::Join { group });
     }
 
     pub fn part(&mut self, who: NodeIx, group: &str) {
@@ -146,7 +153,7 @@ impl Town {
             .is_some_and(|groups| groups.remove(&group))
         {
             let why = String::new();
-            self.world.command(who, Command::Part { group, why });
+            self.ask(who, Command::Part { group, why });
         }
     }
 
@@ -155,25 +162,37 @@ impl Town {
         let group = name(group);
         self.typed += 1;
         let text = format!("{} {}", self.world.node(who).name, self.typed);
-        self.world.command(who, Command::Say { group, text });
+        self.ask(who, Command::Say { group, text });
     }
 
     pub fn topic(&mut self, who: NodeIx, group: &str) {
         let group = name(group);
         self.typed += 1;
         let text = format!("topic {}", self.typed);
-        self.world.command(who, Command::Topic { group, text });
+        self.ask(who, Command::Topic { group, text });
     }
 
     pub fn rename(&mut self, who: NodeIx, nick: &str) {
         let nick = Nick::parse(nick).unwrap();
-        self.world.command(who, Command::Nick { nick });
+        self.ask(who, Command::Nick { nick });
     }
 
     pub fn quit(&mut self, who: NodeIx) {
         self.wants.remove(&who);
         let why = String::new();
-        self.world.command(who, Command::Quit { why });
+        self.ask(who, Command::Quit { why });
+        self.quitting.insert(who);
+    }
+
+    /// Whether somebody's client runs, and has not been asked to end.
+    pub fn is_up(&self, who: NodeIx) -> bool {
+        self.world.is_running(who) && !self.quitting.contains(&who)
+    }
+
+    fn ask(&mut self, who: NodeIx, command: Command) {
+        if self.is_up(who) {
+            self.world.command(who, command);
+        }
     }
 
     pub fn run(&mut self, ms: u64) {
@@ -239,11 +258,36 @@ impl Town {
     }
 
     fn unsettled(&self) -> Vec<String> {
-        let stayers = self.stayers();
-        let checked = stayers
-            .iter()
-            .map(|(group, members)| self.world.checker.unsettled(group, members));
-        checked.flatten().collect()
+        let mut wrong = Vec::new();
+        for (group, members) in self.stayers() {
+            wrong.extend(self.world.checker.unsettled(&group, &members));
+            for who in members {
+                wrong.extend(self.unsafe_lines(&group, who));
+                wrong.extend(self.forgotten(&group, who));
+            }
+        }
+        wrong
+    }
+
+    /// Lines that are confirmed and on nobody's disk. (If only those who are away have them, they come back
+    /// with them.)
+    fn unsafe_lines(&self, group: &GroupName, who: NodeId) -> Vec<String> {
+        let checker = &self.world.checker;
+        let missing = checker.safe_but_missing(group, who).into_iter();
+        missing
+            .filter(|id| self.world.copies(group, *id) == 0)
+            .map(|id| format!("{} is confirmed and lost", checker.describe(group, id)))
+            .collect()
+    }
+
+    /// Lines that somebody was told of and that are not on their disk, or the other way round.
+    fn forgotten(&self, group: &GroupName, who: NodeId) -> Option<String> {
+        let (_, node) = self.world.nodes().find(|(_, node)| node.id == who)?;
+        let log = &self.world.checker.view(who, group)?.log;
+        let told: BTreeSet<_> = log.values().map(|line| (line.place, line.id)).collect();
+        let stored: BTreeSet<_> = node.disk.log(group).collect();
+        let odd = told.symmetric_difference(&stored).next()?;
+        Some(format!("{} was told other than stored: {odd:?}", node.name))
     }
 
     /// Lets the town come to rest and judges it; the time it took, or what is wrong.

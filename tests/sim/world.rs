@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fireside::proto::codec;
 use fireside::proto::command::Command;
-use fireside::proto::event::Path;
-use fireside::proto::id::{GroupName, NodeId};
+use fireside::proto::event::{Event, Path};
+use fireside::proto::id::{EntryId, GroupName, NodeId};
 use fireside::proto::role::{DialId, Input, Kind, LinkId, Moved, Output, Role, Target, Ticket};
 use fireside::proto::saved::{Saved, Write};
 use fireside::proto::seal::Seal;
@@ -19,7 +19,7 @@ use fireside::proto::time::{Mono, Now, Wall};
 use fireside::proto::wire::{Message, Reason, Vector};
 
 use crate::checker::Checker;
-use crate::disk::Disk;
+use crate::disk::{Disk, Kept};
 use crate::link::{Link, LinkNo, NodeIx, Side, State};
 use crate::rng::Rng;
 use crate::seal::CheapSeal;
@@ -454,9 +454,31 @@ impl World {
                 let after = self.rng.range(1, 50);
                 self.give_later(ix, after, Input::Found { addresses });
             }
-            Output::Tell(event) => self.checker.told(self.nodes[ix].id, &event),
+            Output::Tell(event) => self.tell(ix, &event),
             Output::Finish => {}
         }
+    }
+
+    fn tell(&mut self, ix: NodeIx, event: &Event) {
+        if let Event::Confirmed {
+            group, id, copies, ..
+        } = event
+        {
+            let found = self.copies(group, *id);
+            if found < *copies as usize {
+                let (name, now) = (&self.nodes[ix].name, self.now);
+                let what =
+                    format!("{name} in {group} at {now} ms: {copies} copies of {id} are {found}");
+                self.checker.blame(what);
+            }
+        }
+        self.checker.told(self.nodes[ix].id, event);
+    }
+
+    /// On how many disks an entry has a place.
+    pub fn copies(&self, group: &GroupName, id: EntryId) -> usize {
+        let keeps = |node: &&Node| node.disk.keeps(group, id) == Kept::Placed;
+        self.nodes.iter().filter(keeps).count()
     }
 
     /// A role is done: what it wrote is flushed, what it said goes out, and its links are closed.
