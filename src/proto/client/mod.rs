@@ -182,8 +182,8 @@ impl Client {
             .get(&name)
             .is_some_and(|group| !group.has_left())
         {
-            return self.in_group(now, &name, |group, _| {
-                group.stay();
+            return self.in_group(now, &name, |group, cx| {
+                group.stay(cx);
                 group.show_again();
             });
         }
@@ -455,7 +455,7 @@ impl Role for Client {
             }
             Input::Unwritten { ticket, why } => {
                 for name in self.names() {
-                    self.in_group(now, &name, |group, _| group.unwritten(ticket));
+                    self.in_group(now, &name, |group, cx| group.unwritten(cx, ticket));
                 }
                 self.act.tell(Event::Error {
                     group: None,
