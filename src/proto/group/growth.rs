@@ -183,7 +183,7 @@ impl Group {
 
     /// A write of ours is on disk.
     pub(crate) fn written(&mut self, cx: &mut Context<'_>, ticket: Ticket, moved: &[Moved]) {
-        if self.outbox.written(ticket) {
+        if self.outbox.written(ticket) && !self.has_left() {
             self.put(cx);
             return self.go(cx);
         }
@@ -199,6 +199,9 @@ impl Group {
                 let nick = self.roster.nick(&entry.author);
                 self.tell(cx, place, &entry, nick, history);
             }
+        }
+        if self.has_left() {
+            return;
         }
         let stored: Vector = writing.lines.into_iter().collect();
         match &mut self.phase {
@@ -229,7 +232,7 @@ impl Group {
     /// goes out all the same: better to be heard with a full disk.
     pub(crate) fn unwritten(&mut self, cx: &mut Context<'_>, ticket: Ticket) {
         self.writing.remove(&ticket);
-        if self.outbox.written(ticket) {
+        if self.outbox.written(ticket) && !self.has_left() {
             self.put(cx);
         }
     }
