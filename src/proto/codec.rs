@@ -86,7 +86,8 @@ fn check(message: &Message) -> Result<(), DecodeError> {
     match message {
         Message::Hello { vector, .. }
         | Message::Welcome { vector, .. }
-        | Message::Stored { vector, .. } => {
+        | Message::Stored { vector, .. }
+        | Message::Kept { vector, .. } => {
             if vector.len() > VECTOR_SIZE_MAX {
                 return Err(DecodeError::OverLimit("version vector"));
             }
@@ -106,9 +107,8 @@ fn check(message: &Message) -> Result<(), DecodeError> {
         | Message::Query { .. }
         | Message::Known { .. }
         | Message::Transfer { .. }
-        | Message::Confirmed { .. }
         | Message::Refused { .. }
-        | Message::Present { .. }
+        | Message::Presence { .. }
         | Message::Not { .. }
         | Message::Unfollow { .. } => {}
     }

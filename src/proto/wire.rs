@@ -59,12 +59,8 @@ pub enum Message {
     Transfer { lease: Lease, roster: Vec<NodeId> },
 
     // -- a member and its host, end to end ---------------------------------------------------------------
-    /// I follow you in this epoch, and this is what I have of the log.
-    Hello {
-        group: GroupName,
-        epoch: Epoch,
-        vector: Vector,
-    },
+    /// I follow you under this lease (if you did not know of it: you host now), and have this of the log.
+    Hello { lease: Lease, vector: Vector },
     /// You are in; this is what I have. Deliveries of what you lack follow; push what I lack, then your
     /// unplaced entries.
     Welcome {
@@ -81,16 +77,14 @@ pub enum Message {
         group: GroupName,
         entries: Vec<Entry>,
     },
-    /// All of the log up to here is on my disk (cumulative), and this is my head of the epoch's hash chain.
-    Stored {
+    /// These lines are on my disk up to these places (cumulative; lines that did not grow are left out).
+    /// Either end says it of what the other delivered or pushed.
+    Stored { group: GroupName, vector: Vector },
+    /// These lines are on the disks of the host and of every present heir up to these places, `copies` disks
+    /// in all: your entries in them are confirmed.
+    Kept {
         group: GroupName,
         vector: Vector,
-        head: Hash,
-    },
-    /// Your entry is on the disks of the host and of every present heir: `copies` disks in all.
-    Confirmed {
-        group: GroupName,
-        number: Number,
         copies: u32,
     },
     /// Your entry gets no place; send an empty one in its stead, so that your numbers stay without gaps.
@@ -99,10 +93,12 @@ pub enum Message {
         number: Number,
         why: Refusal,
     },
-    /// The members present at the host, in join order, the host first.
-    Present {
+    /// Members the host has a link to since it said so last, and members it has no link to any more. The first
+    /// after a welcome tells all who are here.
+    Presence {
         group: GroupName,
-        members: Vec<NodeId>,
+        here: Vec<NodeId>,
+        away: Vec<NodeId>,
     },
     /// I obey this lease, which is higher than yours.
     Not { lease: Lease },

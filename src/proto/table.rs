@@ -1,0 +1,522 @@
+//! The table: what is known of the nodes of the mesh, from the records they sign about themselves.
+//!
+//! A record can be withheld or delayed by whoever passes it on, never forged. Whether a node is *alive* is
+//! nobody's signature but an opinion: [`Table::merge`] takes over that of its teller, so its caller decides
+//! whose opinion counts (a client believes the mesh node that gave it the table; a node that watches others
+//! itself overrules what it is told with [`Table::set_alive`]).
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::id::{NodeId, NodeName};
+use super::limits::{ADDRESSES_MAX, RECORDS_MAX};
+use super::ring::Ring;
+use super::seal::{Hash, Seal};
+use super::wire::{Listed, Record};
+
+/// Supernodes of one /24 or /48: on a ring of 20 a whole /24 would come to own 96 % of all groups, on one of
+/// 200 59 %. Addresses that only a local network can reach are not counted.
+pub const SUPERNODES_PER_NETWORK_MAX: u32 = 8;
+/// Bits of an IPv4 address that name its network.
+const NETWORK_BITS_V4: u32 = 24;
+/// Bits of an IPv6 address that name its network.
+const NETWORK_BITS_V6: u32 = 48;
+
+/// What a merge did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A node the table did not know.
+    New,
+    /// A later record of a known node.
+    Updated,
+    /// The known record; whether its node is alive has changed to this.
+    Alive(bool),
+    /// Known already, or older than what is known.
+    Nothing,
+}
+
+/// Why a record was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unlisted {
+    #[error("its signature is wrong")]
+    BadSignature,
+    #[error("it has more than {ADDRESSES_MAX} addresses")]
+    TooManyAddresses,
+    #[error("its node signed two records with one clock")]
+    Forked,
+    #[error("its name belongs to another key")]
+    NameTaken,
+    #[error("its network has {SUPERNODES_PER_NETWORK_MAX} supernodes already")]
+    NetworkFull,
+    #[error("the table is full")]
+    TableFull,
+}
+
+/// The records, at most one a key.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    nodes: BTreeMap<NodeId, Listed>,
+    /// A name belongs to the first key that came with it, for as long as that key is listed under it.
+    names: BTreeMap<NodeName, NodeId>,
+    /// Supernodes in each network, alive or not.
+    networks: BTreeMap<IpAddr, u32>,
+    version: u64,
+    /// Computed when first asked for after a change.
+    ring: OnceCell<Ring>,
+}
+
+impl Table {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The table that was on disk, without what is not genuine. All nodes in service count as alive until
+    /// something else is known: a client that starts with every directory down has nothing better to try.
+    #[must_use]
+    pub fn restored(listed: Vec<Listed>, seal: &dyn Seal) -> Self {
+        let mut table = Self::new();
+        for Listed { record, alive: _ } in listed {
+            let alive = true;
+            // What today's rules refuse is as good as forged, and as little missed.
+            let _refused = table.merge(seal, Listed { record, alive });
+        }
+        table
+    }
+
+    /// Takes in a record that somebody tells of.
+    ///
+    /// For one key the higher clock wins, and a tombstone over everything, for ever. A teller of the known
+    /// record decides whether the node is alive; one of an older record has no say.
+    ///
+    /// # Errors
+    /// [`Unlisted`]; nothing has changed then.
+    pub fn merge(&mut self, seal: &dyn Seal, listed: Listed) -> Result<Change, Unlisted> {
+        let Listed { record, alive } = listed;
+        if record.addresses.len() > ADDRESSES_MAX {
+            return Err(Unlisted::TooManyAddresses);
+        }
+        let change = match self.nodes.get(&record.key) {
+            // The signature of what is known byte for byte has been checked before.
+            Some(known) if known.record == record => {
+                return Ok(if self.set_alive(record.key, alive) {
+                    Change::Alive(alive)
+                } else {
+                    Change::Nothing
+                });
+            }
+            Some(known) => {
+                let ours = (known.record.tombstone, known.record.clock);
+                let theirs = (record.tombstone, record.clock);
+                if theirs < ours {
+                    return Ok(Change::Nothing);
+                }
+                if !record.is_genuine(seal) {
+                    return Err(Unlisted::BadSignature);
+                }
+                if theirs == ours {
+                    return Err(Unlisted::Forked);
+                }
+                Change::Updated
+            }
+            None if !record.is_genuine(seal) => return Err(Unlisted::BadSignature),
+            None if self.nodes.len() >= RECORDS_MAX => return Err(Unlisted::TableFull),
+            None => Change::New,
+        };
+        self.admit(&record)?;
+        self.insert(record, alive);
+        Ok(change)
+    }
+
+    /// Notes whether a node is up; says whether that is a change. What is out of service stays down.
+    pub fn set_alive(&mut self, key: NodeId, alive: bool) -> bool {
+        match self.nodes.get_mut(&key) {
+            Some(listed) if listed.alive != alive && !(alive && listed.record.tombstone) => {
+                listed.alive = alive;
+                self.changed();
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// Grows with every change.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The same for two tables that say the same, whatever way they came by it; also of who is alive.
+    #[must_use]
+    pub fn digest(&self) -> Hash {
+        let mut said = Vec::with_capacity(self.nodes.len() * 105);
+        for (key, Listed { record, alive }) in &self.nodes {
+            said.extend_from_slice(&key.0);
+            said.extend_from_slice(&record.clock.to_be_bytes());
+            said.extend_from_slice(&record.signature.0);
+            said.push(u8::from(*alive));
+        }
+        Hash::of(&[&said])
+    }
+
+    /// Everything, tombstones included, in the order of keys.
+    pub fn listed(&self) -> impl Iterator<Item = &Listed> {
+        self.nodes.values()
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    #[must_use]
+    pub fn get(&self, key: &NodeId) -> Option<&Listed> {
+        self.nodes.get(key)
+    }
+
+    #[must_use]
+    pub fn by_name(&self, name: &NodeName) -> Option<&Listed> {
+        self.nodes.get(self.names.get(name)?)
+    }
+
+    /// The clock of the record known of this node: what a node that lost its own asks for.
+    #[must_use]
+    pub fn known_clock(&self, key: &NodeId) -> Option<u64> {
+        self.nodes.get(key).map(|listed| listed.record.clock)
+    }
+
+    /// The supernodes that are alive.
+    pub fn supernodes(&self) -> impl Iterator<Item = &Record> {
+        self.listed()
+            .filter(|listed| listed.alive && listed.record.roles.supernode)
+            .map(|listed| &listed.record)
+    }
+
+    /// The directories in service, alive or not: they are addresses to try.
+    pub fn directories(&self) -> impl Iterator<Item = &Record> {
+        self.listed()
+            .map(|listed| &listed.record)
+            .filter(|record| record.roles.directory && !record.tombstone)
+    }
+
+    /// Whether this is a supernode in service, alive or not: one whose grants count.
+    #[must_use]
+    pub fn is_supernode(&self, key: &NodeId) -> bool {
+        self.nodes
+            .get(key)
+            .is_some_and(|listed| listed.record.roles.supernode && !listed.record.tombstone)
+    }
+
+    /// The ring of the supernodes that are alive, each at the IP of its first address.
+    #[must_use]
+    pub fn ring(&self) -> &Ring {
+        self.ring.get_or_init(|| {
+            Ring::new(self.supernodes().filter_map(|record| {
+                let address = record.addresses.first()?;
+                Some((record.key, address.ip()))
+            }))
+        })
+    }
+
+    /// Whether the name and the network of a genuine record are its to have.
+    fn admit(&self, record: &Record) -> Result<(), Unlisted> {
+        match self.names.get(&record.name) {
+            Some(holder) if *holder != record.key => return Err(Unlisted::NameTaken),
+            Some(_) | None => {}
+        }
+        let before = self
+            .nodes
+            .get(&record.key)
+            .and_then(|known| network(&known.record));
+        match network(record) {
+            Some(network)
+                if before != Some(network)
+                    && self.networks.get(&network).copied().unwrap_or_default()
+                        >= SUPERNODES_PER_NETWORK_MAX =>
+            {
+                Err(Unlisted::NetworkFull)
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn insert(&mut self, record: Record, alive: bool) {
+        if let Some(network) = network(&record) {
+            *self.networks.entry(network).or_default() += 1;
+        }
+        self.names.insert(record.name.clone(), record.key);
+        let (name, alive) = (record.name.clone(), alive && !record.tombstone);
+        let before = self.nodes.insert(record.key, Listed { record, alive });
+        if let Some(Listed { record, .. }) = before {
+            if record.name != name {
+                self.names.remove(&record.name);
+            }
+            if let Some(network) = network(&record)
+                && let Some(count) = self.networks.get_mut(&network)
+            {
+                *count -= 1;
+                if *count == 0 {
+                    self.networks.remove(&network);
+                }
+            }
+        }
+        self.changed();
+    }
+
+    fn changed(&mut self) {
+        self.version += 1;
+        self.ring.take();
+    }
+}
+
+/// The network that a supernode in service counts in: that of the address by which the ring places it, unless
+/// only a local network reaches it.
+fn network(record: &Record) -> Option<IpAddr> {
+    if !record.roles.supernode || record.tombstone {
+        return None;
+    }
+    match record.addresses.first()?.ip().to_canonical() {
+        IpAddr::V4(v4) => {
+            let local = v4.is_loopback() || v4.is_private() || v4.is_link_local();
+            let bits = u32::from(v4) & (u32::MAX << (u32::BITS - NETWORK_BITS_V4));
+            (!local).then(|| Ipv4Addr::from(bits).into())
+        }
+        IpAddr::V6(v6) => {
+            let local = v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local();
+            let bits = u128::from(v6) & (u128::MAX << (u128::BITS - NETWORK_BITS_V6));
+            (!local).then(|| Ipv6Addr::from(bits).into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ring::Point;
+    use super::super::seal::Signature;
+    use super::super::wire::Roles;
+    use super::*;
+
+    const SUPERNODE: Roles = Roles {
+        directory: false,
+        supernode: true,
+    };
+
+    #[test]
+    fn a_higher_clock_wins_whatever_order_records_come_in() {
+        let (seal, mut table) = (Key(1), Table::new());
+        let (old, later) = (record(1, 1, "10.0.0.1:1"), record(1, 2, "10.0.0.2:1"));
+        assert_eq!(table.merge(&seal, up(&old)), Ok(Change::New));
+        assert_eq!(table.merge(&seal, up(&later)), Ok(Change::Updated));
+        assert_eq!(table.merge(&seal, up(&old)), Ok(Change::Nothing));
+        assert_eq!(table.get(&old.key).unwrap().record, later);
+        assert_eq!(table.known_clock(&old.key), Some(2));
+
+        let mut other_way = Table::new();
+        assert_eq!(other_way.merge(&seal, up(&later)), Ok(Change::New));
+        assert_eq!(other_way.merge(&seal, up(&old)), Ok(Change::Nothing));
+        assert_eq!(other_way.digest(), table.digest());
+    }
+
+    #[test]
+    fn what_is_not_genuine_is_refused_and_changes_nothing() {
+        let (seal, mut table) = (Key(1), Table::new());
+        let genuine = record(1, 1, "10.0.0.1:1");
+        table.merge(&seal, up(&genuine)).unwrap();
+        let version = table.version();
+        let forged = [
+            Record {
+                clock: 9,
+                ..genuine.clone()
+            },
+            Record {
+                tombstone: true,
+                ..genuine.clone()
+            },
+            Record {
+                key: Key(2).id(),
+                ..genuine.clone()
+            },
+        ];
+        for record in forged {
+            assert_eq!(table.merge(&seal, up(&record)), Err(Unlisted::BadSignature));
+        }
+        let twin = record(1, 1, "10.0.0.9:1");
+        assert_eq!(table.merge(&seal, up(&twin)), Err(Unlisted::Forked));
+        let mut many = genuine;
+        many.addresses = vec!["10.0.0.1:1".parse().unwrap(); ADDRESSES_MAX + 1];
+        let many = many.signed(&Key(1));
+        assert_eq!(
+            table.merge(&seal, up(&many)),
+            Err(Unlisted::TooManyAddresses)
+        );
+        assert_eq!(table.version(), version);
+    }
+
+    #[test]
+    fn a_tombstone_outlives_every_later_record() {
+        let (seal, mut table) = (Key(1), Table::new());
+        let living = record(1, 5, "10.0.0.1:1");
+        let buried = Record {
+            tombstone: true,
+            clock: 3,
+            ..living.clone()
+        }
+        .signed(&Key(1));
+        table.merge(&seal, up(&living)).unwrap();
+        assert_eq!(table.merge(&seal, up(&buried)), Ok(Change::Updated));
+        assert_eq!(
+            table.merge(&seal, up(&record(1, 9, "10.0.0.1:1"))),
+            Ok(Change::Nothing)
+        );
+        assert!(!table.set_alive(living.key, true));
+        assert!(!table.is_supernode(&living.key));
+        assert!(table.ring().is_empty());
+        let kept = Table::restored(table.listed().cloned().collect(), &seal);
+        assert_eq!(kept.digest(), table.digest());
+    }
+
+    #[test]
+    fn a_name_belongs_to_the_first_key_until_that_goes_by_another() {
+        let (seal, mut table) = (Key(1), Table::new());
+        let first = record(1, 1, "10.0.0.1:1");
+        let thief = Record {
+            name: first.name.clone(),
+            ..record(2, 9, "10.0.0.2:1")
+        }
+        .signed(&Key(2));
+        table.merge(&seal, up(&first)).unwrap();
+        assert_eq!(table.merge(&seal, up(&thief)), Err(Unlisted::NameTaken));
+        assert_eq!(
+            table.by_name(&first.name).map(|l| l.record.key),
+            Some(first.key)
+        );
+        let renamed = Record {
+            name: NodeName::parse("elsewhere").unwrap(),
+            clock: 2,
+            ..first
+        }
+        .signed(&Key(1));
+        table.merge(&seal, up(&renamed)).unwrap();
+        assert_eq!(table.merge(&seal, up(&thief)), Ok(Change::New));
+    }
+
+    #[test]
+    fn only_living_supernodes_stand_on_the_ring_but_the_dead_ones_grants_count() {
+        let (seal, mut table) = (Key(1), Table::new());
+        let (one, two) = (record(1, 1, "10.0.0.1:1"), record(2, 1, "10.0.0.2:1"));
+        let mut directory = record(3, 1, "10.0.0.3:1");
+        directory.roles = Roles {
+            directory: true,
+            supernode: false,
+        };
+        let directory = directory.signed(&Key(3));
+        for record in [&one, &two, &directory] {
+            table.merge(&seal, up(record)).unwrap();
+        }
+        let at = Point::of_ip("10.0.0.2".parse().unwrap());
+        assert_eq!(table.ring().responsible(at), Some(two.key));
+        assert!(table.set_alive(two.key, false));
+        assert!(!table.set_alive(two.key, false));
+        assert_eq!(table.ring().responsible(at), Some(one.key));
+        assert!(table.is_supernode(&two.key));
+        assert!(!table.is_supernode(&directory.key));
+        assert_eq!(table.directories().count(), 1);
+        assert_eq!(table.merge(&seal, up(&two)), Ok(Change::Alive(true)));
+        assert_eq!(table.supernodes().count(), 2);
+    }
+
+    #[test]
+    fn a_table_from_disk_holds_all_in_service_for_alive_and_drops_what_is_forged() {
+        let seal = Key(1);
+        let (one, mut two) = (record(1, 1, "10.0.0.1:1"), record(2, 1, "10.0.0.2:1"));
+        two.clock = 7;
+        let saved = vec![
+            Listed {
+                record: one.clone(),
+                alive: false,
+            },
+            up(&two),
+        ];
+        let table = Table::restored(saved, &seal);
+        assert_eq!(table.len(), 1);
+        assert_eq!(table.ring().responsible(Point(0)), Some(one.key));
+    }
+
+    #[test]
+    fn one_network_holds_only_so_many_supernodes_and_a_local_one_any_number() {
+        let (seal, mut table) = (Key(1), Table::new());
+        for n in 1..=8 {
+            let record = record(n, 1, &format!("192.0.2.{n}:1"));
+            assert_eq!(table.merge(&seal, up(&record)), Ok(Change::New));
+        }
+        let ninth = record(9, 1, "192.0.2.9:1");
+        assert_eq!(table.merge(&seal, up(&ninth)), Err(Unlisted::NetworkFull));
+        // One that stays may move within its network; one that goes makes room.
+        assert_eq!(
+            table.merge(&seal, up(&record(1, 2, "192.0.2.99:1"))),
+            Ok(Change::Updated)
+        );
+        assert_eq!(
+            table.merge(&seal, up(&record(1, 3, "198.51.100.1:1"))),
+            Ok(Change::Updated)
+        );
+        assert_eq!(table.merge(&seal, up(&ninth)), Ok(Change::New));
+        for n in 20..60 {
+            let record = record(n, 1, &format!("127.0.0.{n}:1"));
+            assert_eq!(table.merge(&seal, up(&record)), Ok(Change::New));
+        }
+    }
+
+    fn up(record: &Record) -> Listed {
+        Listed {
+            record: record.clone(),
+            alive: true,
+        }
+    }
+
+    fn record(key: u8, clock: u64, address: &str) -> Record {
+        Record {
+            name: NodeName::parse(&format!("node-{key}")).unwrap(),
+            key: NodeId::default(),
+            clock,
+            addresses: vec![address.parse().unwrap()],
+            roles: SUPERNODE,
+            tombstone: false,
+            signature: Signature([0; 64]),
+        }
+        .signed(&Key(key))
+    }
+
+    /// Signatures that anybody could forge, and nobody here does.
+    #[derive(Debug)]
+    struct Key(u8);
+
+    impl Key {
+        fn mark(who: &NodeId, bytes: &[u8]) -> Signature {
+            let Hash(half) = Hash::of(&[&who.0, bytes]);
+            let mut signature = [0; 64];
+            signature[..32].copy_from_slice(&half);
+            Signature(signature)
+        }
+    }
+
+    impl Seal for Key {
+        fn id(&self) -> NodeId {
+            NodeId([self.0; 32])
+        }
+
+        fn sign(&self, bytes: &[u8]) -> Signature {
+            Self::mark(&self.id(), bytes)
+        }
+
+        fn verify(&self, who: &NodeId, bytes: &[u8], signature: &Signature) -> bool {
+            Self::mark(who, bytes) == *signature
+        }
+    }
+}
