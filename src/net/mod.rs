@@ -1,1 +1,21 @@
 //! The network: one QUIC endpoint per process, links to identities over whatever path there is.
+//!
+//! *Invariant:* nothing here knows what a message means. Roles decide; this carries, and says what became of it.
+//! A peer can fill a bounded queue or lose its link; it can never end a task that serves another.
+//!
+//! How a packet goes, from the top: [`driver`] gives a role's messages to a `link`, the link writes frames on a
+//! QUIC stream, quinn hands packets to `socket`, and that sends them to an address, or into a `relay` tunnel when
+//! the destination is a peer, whose address is a virtual one.
+
+mod dial;
+pub mod driver;
+pub mod endpoint;
+mod link;
+mod links;
+pub mod relay;
+mod socket;
+mod stream;
+pub mod tls;
+mod tunnel;
+
+pub use endpoint::Endpoint;

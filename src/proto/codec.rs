@@ -81,6 +81,21 @@ pub fn decode(body: &[u8]) -> Result<Message, DecodeError> {
     Ok(message)
 }
 
+/// About how many bytes an entry with its clock reading takes in a frame; never less than it does.
+#[must_use]
+pub fn entry_size(entry: &Entry) -> usize {
+    /// Author, signature, and three numbers of at most ten bytes each besides the two clocks.
+    const FIXED: usize = 32 + 64 + 5 * 10 + 4;
+    FIXED
+        + match &entry.body {
+            Body::Text { text } | Body::Action { text } | Body::Topic { text } => text.len(),
+            Body::Part { why } | Body::Quit { why } => why.len(),
+            Body::Join { nick } | Body::Nick { nick } => nick.as_str().len(),
+            Body::Gone { .. } => 32,
+            Body::Void => 0,
+        }
+}
+
 /// The limits that the types alone do not carry.
 fn check(message: &Message) -> Result<(), DecodeError> {
     match message {

@@ -5,15 +5,22 @@
 //! ordered, breakable links, and the disk as tickets that come back. The same code therefore runs over QUIC
 //! and in the simulator, and a seed replays it exactly; which is also why only ordered maps are used.
 
+mod actions;
+pub mod client;
 pub mod codec;
 pub mod command;
 pub mod event;
+mod group;
 pub mod id;
 pub mod limits;
+mod links;
+pub mod node;
 pub mod ring;
 pub mod role;
 pub mod saved;
 pub mod seal;
+mod supernode;
 pub mod table;
 pub mod time;
+pub mod vector;
 pub mod wire;

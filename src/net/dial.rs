@@ -1,0 +1,150 @@
+//! From an address or a knock to a link: the handshake, who it is, and the stream for messages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{Connecting, Connection, ConnectionError, RecvStream, SendStream, VarInt};
+use tokio::time::timeout;
+
+use super::socket::Peer;
+use super::stream::{CLIENT, NODE};
+use super::tls;
+use crate::proto::id::NodeId;
+use crate::proto::limits::DIAL_TIMEOUT;
+use crate::proto::role::Kind;
+use crate::proto::wire::Reason;
+
+/// A connection on which messages can be said.
+#[derive(Debug)]
+pub(super) struct Up {
+    pub(super) connection: Connection,
+    pub(super) send: SendStream,
+    pub(super) receive: RecvStream,
+    pub(super) kind: Kind,
+    pub(super) peer: NodeId,
+    /// Whether a client dialled, so that it can be relayed for.
+    pub(super) by_client: bool,
+    /// Keeps the virtual address of a peer.
+    pub(super) path: Option<Arc<Peer>>,
+}
+
+/// Why there is none.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error("{0}")]
+    Dial(#[from] quinn::ConnectError),
+    #[error("nobody answered within {} seconds", DIAL_TIMEOUT.as_secs())]
+    TimedOut,
+    #[error("it closed the link: {0}")]
+    Closed(Reason),
+    #[error("{0}")]
+    Refused(Reason),
+    #[error("{0}")]
+    Lost(ConnectionError),
+}
+
+impl From<ConnectionError> for Error {
+    fn from(error: ConnectionError) -> Self {
+        match &error {
+            ConnectionError::ApplicationClosed(close) => {
+                Self::Closed(Reason::from_code(close.error_code.into_inner()))
+            }
+            ConnectionError::TransportError(_) if tls::is_wrong_identity(&error) => {
+                Self::Refused(Reason::WrongIdentity)
+            }
+            ConnectionError::TimedOut => Self::TimedOut,
+            ConnectionError::TransportError(_)
+            | ConnectionError::VersionMismatch
+            | ConnectionError::ConnectionClosed(_)
+            | ConnectionError::Reset
+            | ConnectionError::LocallyClosed
+            | ConnectionError::CidsExhausted => Self::Lost(error),
+        }
+    }
+}
+
+/// The dialler's side. `accepts` is what our own endpoint accepts, which tells a client from a mesh node.
+pub(super) async fn dial(
+    connecting: Result<Connecting, quinn::ConnectError>,
+    kind: Kind,
+    accepts: Kind,
+    path: Option<Arc<Peer>>,
+) -> Result<Up, Error> {
+    let connecting = connecting?;
+    within(DIAL_TIMEOUT, async {
+        let connection = connecting.await?;
+        let peer = identify(&connection, kind, path.as_deref())?;
+        let (mut send, receive) = connection.open_bi().await?;
+        let by_client = accepts == Kind::Peer;
+        let first = if by_client { CLIENT } else { NODE };
+        // The other end sees the stream, and so the link, with its first byte.
+        if send.write_all(&[first]).await.is_err() {
+            return Err(Error::from(connection.closed().await));
+        }
+        Ok(Up {
+            connection,
+            send,
+            receive,
+            kind,
+            peer,
+            by_client,
+            path,
+        })
+    })
+    .await
+}
+
+/// The accepting side.
+pub(super) async fn answer(
+    connecting: Connecting,
+    kind: Kind,
+    path: Option<Arc<Peer>>,
+) -> Result<Up, Error> {
+    within(DIAL_TIMEOUT, async {
+        let connection = connecting.await?;
+        let peer = identify(&connection, kind, path.as_deref())?;
+        let (send, mut receive) = connection.accept_bi().await?;
+        let mut first = [0];
+        let by_client = match receive.read_exact(&mut first).await {
+            Ok(()) if first[0] == CLIENT => true,
+            Ok(()) if first[0] == NODE => false,
+            Ok(()) | Err(_) => return Err(refuse(&connection, Reason::Unexpected)),
+        };
+        Ok(Up {
+            connection,
+            send,
+            receive,
+            kind,
+            peer,
+            by_client,
+            path,
+        })
+    })
+    .await
+}
+
+/// Who it is. On a virtual address it must be the one whose address that is: a supernode says who a tunnel is
+/// from, the handshake proves it.
+fn identify(connection: &Connection, kind: Kind, path: Option<&Peer>) -> Result<NodeId, Error> {
+    let peer =
+        tls::peer_of(connection, kind).ok_or_else(|| refuse(connection, Reason::Unexpected))?;
+    if path.is_some_and(|path| path.id != peer) {
+        return Err(refuse(connection, Reason::WrongIdentity));
+    }
+    Ok(peer)
+}
+
+fn refuse(connection: &Connection, reason: Reason) -> Error {
+    connection.close(
+        VarInt::from_u32(reason as u32),
+        reason.to_string().as_bytes(),
+    );
+    Error::Refused(reason)
+}
+
+async fn within<T>(
+    limit: Duration,
+    link: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    timeout(limit, link).await.unwrap_or(Err(Error::TimedOut))
+}

@@ -1,0 +1,460 @@
+//! Drives a role over QUIC: gives it one input at a time and does what it says, until it says that all is done.
+//!
+//! The driver's task owns the links and their numbers. What waits does so in tasks of their own (dials, handshakes,
+//! links, tunnels), which send events here through bounded queues; a panic in one of them ends the driver.
+
+use std::collections::VecDeque;
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use quinn::{Incoming, VarInt};
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::dial::{self, Up};
+use super::endpoint::Endpoint;
+use super::link::{Event, Full, Link, millis};
+use super::links::Links;
+use super::relay::{self, Exchange};
+use super::socket::{Peer, is_virtual, unmapped};
+use super::tunnel::{self, Uplink};
+use crate::proto::codec;
+use crate::proto::id::NodeId;
+use crate::proto::limits::INPUT_QUEUE_MAX;
+use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
+use crate::proto::time::{Mono, Now, Wall};
+use crate::proto::wire::{Message, Reason};
+
+/// Handshakes at a time; a dialler beyond them is refused, and tries again.
+const HANDSHAKES_MAX: usize = 1024;
+/// Handshakes at a time from which on an address must prove that it is one, which costs it a round trip.
+const HANDSHAKES_UNPROVEN_MAX: usize = 256;
+/// Events handled before anything else gets its turn.
+const EVENTS_AT_ONCE: usize = 64;
+/// How long ending well may take: then whoever is left waits out the silence.
+const STOP_WAIT: Duration = Duration::from_secs(2);
+
+/// Runs `role` on `endpoint` until it finishes, or until `stop`.
+///
+/// Links, dials and messages are dealt with here; every other output goes to `outputs`, in order, and what comes
+/// of it is expected on `inputs`. While `outputs` is full nothing is read from the network, but `inputs` is, so
+/// that one task may serve both. At the end all links are closed ([`Reason::Shutdown`]).
+///
+/// # Errors
+/// When the endpoint fails, or a task of the network panicked.
+pub async fn run(
+    role: Box<dyn Role + Send>,
+    endpoint: Endpoint,
+    inputs: mpsc::Receiver<Input>,
+    outputs: mpsc::Sender<Output>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let (events, network) = mpsc::channel(INPUT_QUEUE_MAX);
+    let mut driver = Driver {
+        role,
+        exchange: Arc::new(Exchange::new(endpoint.observer.clone())),
+        endpoint,
+        clock: Clock(Instant::now()),
+        links: Links::default(),
+        handshakes: 0,
+        tasks: JoinSet::new(),
+        events,
+        pending: VecDeque::new(),
+        backlog: VecDeque::new(),
+        is_finished: false,
+    };
+    let ended = driver.turn(inputs, network, &outputs, &stop).await;
+    if timeout(STOP_WAIT, driver.end(&outputs)).await.is_err() {
+        tracing::warn!("some links were not closed in time");
+    }
+    ended
+}
+
+struct Driver {
+    role: Box<dyn Role + Send>,
+    endpoint: Endpoint,
+    exchange: Arc<Exchange>,
+    clock: Clock,
+    links: Links,
+    handshakes: usize,
+    tasks: JoinSet<Done>,
+    events: mpsc::Sender<Event>,
+    /// Inputs that came of outputs, for the role's next turns.
+    pending: VecDeque<Input>,
+    /// Outputs on their way to the node.
+    backlog: VecDeque<Output>,
+    is_finished: bool,
+}
+
+/// What a task came to.
+enum Done {
+    Dialled(DialId, Result<Up, dial::Error>),
+    Answered(Result<Up, dial::Error>),
+    /// A link or a tunnel; what it had to say came as events.
+    Carried,
+}
+
+/// When this driver began.
+struct Clock(Instant);
+
+impl Driver {
+    async fn turn(
+        &mut self,
+        mut inputs: mpsc::Receiver<Input>,
+        mut network: mpsc::Receiver<Event>,
+        outputs: &mpsc::Sender<Output>,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        self.handle(Input::Start);
+        let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
+        let mut timer = Box::pin(sleep_until(Instant::now()));
+        while !self.is_finished {
+            let has_timer = self.set_timer(timer.as_mut());
+            let may_read = self.backlog.len() < INPUT_QUEUE_MAX;
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                Some(done) = self.tasks.join_next() => self.done(done)?,
+                Some(input) = inputs.recv() => self.handle(input),
+                permit = outputs.reserve(), if !self.backlog.is_empty() => {
+                    let permit = permit.context("the node ended before its network")?;
+                    if let Some(output) = self.backlog.pop_front() {
+                        permit.send(output);
+                    }
+                }
+                _ = network.recv_many(&mut events, EVENTS_AT_ONCE), if may_read => {
+                    for event in events.drain(..) {
+                        self.happened(event);
+                    }
+                }
+                incoming = self.endpoint.quinn.accept() => match incoming {
+                    Some(incoming) => self.knocked(incoming),
+                    None => bail!("the network endpoint ended by itself"),
+                },
+                () = timer.as_mut(), if has_timer => self.handle(Input::Timeout),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_timer(&self, timer: Pin<&mut tokio::time::Sleep>) -> bool {
+        let Some(deadline) = self.role.poll_timeout() else {
+            return false;
+        };
+        let deadline = self.clock.instant(deadline);
+        if timer.deadline() != deadline || timer.is_elapsed() {
+            timer.reset(deadline);
+        }
+        true
+    }
+
+    /// Gives the role an input, and then those that come of what it wants done.
+    fn handle(&mut self, input: Input) {
+        self.pending.push_back(input);
+        while let Some(input) = self.pending.pop_front() {
+            self.role.handle(self.clock.now(), input);
+            while let Some(output) = self.role.poll() {
+                self.perform(output);
+            }
+        }
+    }
+
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Dial { dial, to } => self.dial(dial, &to),
+            Output::Route { peer, via } => {
+                let peer = self.endpoint.socket.peer(peer);
+                self.route(&peer, via);
+            }
+            Output::Send { to, message } => self.send(&to, &message),
+            Output::Close { link, reason } => {
+                if let Some(gone) = self.forget(link) {
+                    gone.close_after_all(reason);
+                }
+            }
+            Output::Finish => {
+                self.is_finished = true;
+                self.backlog.push_back(Output::Finish);
+            }
+            Output::Write { .. } | Output::Fetch { .. } | Output::Discover | Output::Tell(_) => {
+                self.backlog.push_back(output);
+            }
+        }
+    }
+
+    /// Encodes once, and shares the bytes among all links.
+    fn send(&mut self, to: &[LinkId], message: &Message) {
+        let mut frame: Option<Bytes> = None;
+        for id in to {
+            let Some(link) = self.links.get(*id) else {
+                continue;
+            };
+            let frame = frame.get_or_insert_with(|| codec::encode(message));
+            if let Err(Full) = link.send(frame.clone()) {
+                tracing::warn!(peer = %link.peer.short(), "closing a link that is not read");
+                self.close(*id, Reason::TooSlow);
+            }
+        }
+    }
+
+    /// Closes a link by our own decision and tells the role.
+    fn close(&mut self, id: LinkId, reason: Reason) {
+        if let Some(gone) = self.forget(id) {
+            gone.close_now(reason);
+            let why = Some(reason);
+            self.pending.push_back(Input::Lost { link: id, why });
+        }
+    }
+
+    fn dial(&mut self, dial: DialId, to: &Target) {
+        let (kind, address, wanted, path) = match *to {
+            Target::Node { address, id } => (Kind::Mesh, address, id, None),
+            Target::Peer { id, via } => {
+                let peer = self.endpoint.socket.peer(id);
+                if !self.route(&peer, via) {
+                    let why = "there is no link to that supernode".to_owned();
+                    return self.pending.push_back(Input::Undialled { dial, why });
+                }
+                (Kind::Peer, peer.address, Some(id), Some(peer))
+            }
+        };
+        let connecting = self.endpoint.dial(kind, address, wanted);
+        let accepts = self.endpoint.accepts;
+        self.tasks.spawn(async move {
+            Done::Dialled(dial, dial::dial(connecting, kind, accepts, path).await)
+        });
+    }
+
+    /// Reaches `peer` over the link `via` from here on; false if that is no link of ours to a mesh node.
+    fn route(&mut self, peer: &Arc<Peer>, via: LinkId) -> bool {
+        if peer.via() == Some(via) {
+            return true;
+        }
+        let Some(uplink) = self.uplink(via) else {
+            return false;
+        };
+        let queue = peer.route(via);
+        let peer = Arc::clone(peer);
+        self.tasks.spawn(async move {
+            tunnel::run(uplink, peer, queue, None).await;
+            Done::Carried
+        });
+        true
+    }
+
+    fn uplink(&self, id: LinkId) -> Option<Uplink> {
+        let link = self.links.get(id)?;
+        (link.kind == Kind::Mesh).then(|| Uplink {
+            link: id,
+            connection: link.connection.clone(),
+            socket: Arc::clone(&self.endpoint.socket),
+            events: self.events.clone(),
+        })
+    }
+
+    /// Somebody dials us.
+    fn knocked(&mut self, incoming: Incoming) {
+        let address = incoming.remote_address();
+        let kind = self.endpoint.accepts;
+        let path = self.endpoint.socket.peer_at(address);
+        match kind {
+            Kind::Mesh if is_virtual(address) => return incoming.ignore(),
+            // A client is dialled through tunnels alone, and to nobody else does it answer.
+            Kind::Peer if path.is_none() => return incoming.ignore(),
+            Kind::Mesh | Kind::Peer => {}
+        }
+        if self.handshakes >= HANDSHAKES_MAX {
+            return incoming.refuse();
+        }
+        let must_prove = kind == Kind::Mesh
+            && self.handshakes >= HANDSHAKES_UNPROVEN_MAX
+            && !incoming.remote_address_validated();
+        if must_prove {
+            // It may always be asked while it has not been proven.
+            let _ = incoming.retry();
+            return;
+        }
+        match incoming.accept() {
+            Ok(connecting) => {
+                self.handshakes += 1;
+                self.tasks.spawn(async move {
+                    Done::Answered(dial::answer(connecting, kind, path).await)
+                });
+            }
+            Err(error) => tracing::debug!(%address, %error, "refusing a packet that opens no link"),
+        }
+    }
+
+    fn done(&mut self, done: Result<Done, JoinError>) -> anyhow::Result<()> {
+        match done.context("a task of the network failed")? {
+            Done::Carried => {}
+            Done::Dialled(dial, Ok(up)) => self.up(up, Some(dial)),
+            Done::Dialled(dial, Err(error)) => {
+                let why = error.to_string();
+                self.handle(Input::Undialled { dial, why });
+            }
+            Done::Answered(answered) => {
+                self.handshakes -= 1;
+                match answered {
+                    Ok(up) => self.up(up, None),
+                    Err(error) => tracing::info!(%error, "a handshake came to nothing"),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn up(&mut self, up: Up, dial: Option<DialId>) {
+        let Up {
+            connection,
+            send,
+            receive,
+            kind,
+            peer,
+            by_client,
+            path,
+        } = up;
+        let address = (kind == Kind::Mesh).then(|| unmapped(connection.remote_address()));
+        let link = Link::new(peer, kind, connection.clone(), path);
+        let rtt_ms = link.rtt_ms();
+        let id = self.links.insert(link);
+        let relayed_for = (kind == Kind::Mesh && by_client && dial.is_none()).then_some(peer);
+        if let Some(client) = relayed_for {
+            // Whoever runs twice under one identity cannot be reached twice.
+            if let Some(old) = self.links.is_client(client, id) {
+                self.close(old, Reason::Replaced);
+            }
+            self.exchange.connect(client, connection);
+        }
+        let streams = self.streams(id, relayed_for);
+        if let Some(link) = self.links.get(id) {
+            let running = link.run(id, send, receive, streams, self.events.clone());
+            self.tasks.spawn(async move {
+                running.await;
+                Done::Carried
+            });
+        }
+        tracing::info!(link = id.0, peer = %peer.short(), ?kind, ?address, rtt_ms, "linked");
+        self.handle(Input::Linked {
+            link: id,
+            dial,
+            kind,
+            peer,
+            address,
+            rtt_ms,
+        });
+        self.tell_path(peer);
+    }
+
+    /// What serves the streams on a link that are not for messages: tunnels, from a client that is relayed for, or
+    /// from the supernode that relays for us. On other links nobody opens any.
+    fn streams(
+        &self,
+        id: LinkId,
+        relayed_for: Option<NodeId>,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        match (self.uplink(id), relayed_for) {
+            (Some(uplink), Some(client)) => {
+                let exchange = Arc::clone(&self.exchange);
+                Box::pin(relay::serve(exchange, uplink.connection, client))
+            }
+            (Some(uplink), None) if self.endpoint.accepts == Kind::Peer => {
+                Box::pin(tunnel::accept(uplink))
+            }
+            (Some(_), None) | (None, _) => Box::pin(pending()),
+        }
+    }
+
+    fn happened(&mut self, event: Event) {
+        match event {
+            Event::Received {
+                link,
+                message,
+                permit,
+            } => {
+                if self.links.get(link).is_some() {
+                    self.handle(Input::Received { link, message });
+                }
+                drop(permit);
+            }
+            Event::Lost { link, why } => {
+                if let Some(gone) = self.forget(link) {
+                    tracing::info!(link = link.0, peer = %gone.peer.short(), ?why, "lost a link");
+                    self.handle(Input::Lost { link, why });
+                }
+            }
+            Event::Path { peer } => self.tell_path(peer),
+        }
+    }
+
+    fn forget(&mut self, id: LinkId) -> Option<Link> {
+        let (gone, inputs) = self.links.remove(id)?;
+        self.exchange.disconnect(gone.peer, &gone.connection);
+        self.pending.extend(inputs);
+        Some(gone)
+    }
+
+    fn tell_path(&mut self, peer: NodeId) {
+        if let Some(input) = self.links.path(peer) {
+            self.handle(input);
+        }
+    }
+
+    /// Gives the node its last outputs, then closes all links: those to peers first, since their last words go
+    /// over the others.
+    async fn end(&mut self, outputs: &mpsc::Sender<Output>) {
+        for output in self.backlog.drain(..) {
+            if outputs.send(output).await.is_err() {
+                break;
+            }
+        }
+        let (peers, nodes) = self.links.take();
+        close_all(&peers).await;
+        self.last_words(&peers).await;
+        close_all(&nodes).await;
+        let reason = Reason::Shutdown;
+        self.endpoint.quinn.close(
+            VarInt::from_u32(reason as u32),
+            reason.to_string().as_bytes(),
+        );
+        self.endpoint.quinn.wait_idle().await;
+    }
+
+    /// Waits until the closes of links to peers are through their tunnels.
+    async fn last_words(&self, peers: &[Link]) {
+        while peers.iter().any(Link::is_silently_closed) {
+            self.endpoint.socket.sent.notified().await;
+        }
+        for path in peers.iter().filter_map(|link| link.path.as_ref()) {
+            path.flush().await;
+        }
+    }
+}
+
+async fn close_all(links: &[Link]) {
+    for link in links {
+        link.close_after_all(Reason::Shutdown);
+    }
+    for link in links {
+        link.connection.closed().await;
+    }
+}
+
+impl Clock {
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Now {
+            mono: Mono(millis(self.0.elapsed())),
+            wall: Wall(millis(wall.unwrap_or_default())),
+        }
+    }
+
+    fn instant(&self, at: Mono) -> Instant {
+        self.0 + Duration::from_millis(at.0)
+    }
+}

@@ -1,0 +1,367 @@
+//! One link: a QUIC connection, and the one stream on it that carries messages as frames.
+//!
+//! A link's task reads, writes and ends; the driver holds a [`Link`] to speak to it. What comes of it comes as
+//! [`Event`]s, in order, and the last one is [`Event::Lost`].
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, VarInt};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::timeout;
+
+use super::socket::Peer;
+use crate::proto::codec::{self, DecodeError, LENGTH_SIZE};
+use crate::proto::id::NodeId;
+use crate::proto::limits::{RECEIVE_QUEUE_MAX, SEND_QUEUE_SIZE_MAX};
+use crate::proto::role::{Kind, LinkId};
+use crate::proto::wire::{Message, Reason};
+
+/// How long what was sent before a close may take to be acknowledged.
+const FLUSH_WAIT: Duration = Duration::from_secs(1);
+/// How long an other end that has finished its messages may take to close the link.
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
+/// Pieces taken from the stream at once.
+const PIECES: usize = 16;
+
+/// What happens on links and below them.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all events are messages, and a box for each would cost more than the room saved"
+)]
+pub(super) enum Event {
+    /// A message came. The permit is room in the link's share of the driver's queue, free once it is handled.
+    Received {
+        link: LinkId,
+        message: Message,
+        permit: OwnedSemaphorePermit,
+    },
+    /// The link is gone; nothing else is said of it.
+    Lost { link: LinkId, why: Option<Reason> },
+    /// The path of this peer may have changed.
+    Path { peer: NodeId },
+}
+
+/// The driver's hold on a link.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) peer: NodeId,
+    pub(super) kind: Kind,
+    pub(super) connection: Connection,
+    /// Keeps the peer's virtual address; mesh links have none.
+    pub(super) path: Option<Arc<Peer>>,
+    shared: Arc<Shared>,
+}
+
+/// More waits for the link than a link may make us hold.
+#[derive(Debug)]
+pub(super) struct Full;
+
+/// What the driver and the link's task both touch. Behind a lock: the driver must know at once whether there is
+/// room, and the lock is held for a push or a swap.
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    changed: Notify,
+    /// The reason we closed the link for, if it was us.
+    closed: OnceLock<Reason>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    frames: Vec<Bytes>,
+    /// Bytes in `frames` and in the hands of the writer.
+    size: usize,
+    closing: Option<Reason>,
+}
+
+impl Link {
+    pub(super) fn new(
+        peer: NodeId,
+        kind: Kind,
+        connection: Connection,
+        path: Option<Arc<Peer>>,
+    ) -> Self {
+        Self {
+            peer,
+            kind,
+            connection,
+            path,
+            shared: Arc::default(),
+        }
+    }
+
+    /// The link's task: until the link is gone, by whatever cause. `streams` serves the other streams of the
+    /// connection meanwhile.
+    pub(super) fn run(
+        &self,
+        id: LinkId,
+        send: SendStream,
+        receive: RecvStream,
+        streams: impl Future<Output = ()> + Send + 'static,
+        events: mpsc::Sender<Event>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let (connection, shared, peer) =
+            (self.connection.clone(), Arc::clone(&self.shared), self.peer);
+        async move {
+            let reader = Reader {
+                id,
+                peer,
+                connection: connection.clone(),
+                shared: Arc::clone(&shared),
+                events: events.clone(),
+            };
+            let ended = tokio::select! {
+                ended = reader.read(receive) => ended,
+                ended = async {
+                    tokio::join!(write(&connection, &shared, send), streams);
+                    connection.closed().await
+                } => ended,
+            };
+            let why = reason(&ended, &shared);
+            // Without a driver there is nobody left to tell.
+            let _ = events.send(Event::Lost { link: id, why }).await;
+        }
+    }
+
+    /// Puts a frame behind those that wait.
+    pub(super) fn send(&self, frame: Bytes) -> Result<(), Full> {
+        let mut waiting = self.shared.waiting();
+        if waiting.size + frame.len() > SEND_QUEUE_SIZE_MAX {
+            return Err(Full);
+        }
+        waiting.size += frame.len();
+        waiting.frames.push(frame);
+        drop(waiting);
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+
+    /// Closes the link once what waits is written and acknowledged.
+    pub(super) fn close_after_all(&self, reason: Reason) {
+        self.shared.waiting().closing = Some(reason);
+        self.shared.changed.notify_one();
+    }
+
+    /// The round trip as QUIC estimates it.
+    pub(super) fn rtt_ms(&self) -> u64 {
+        millis(self.connection.rtt())
+    }
+
+    /// Whether we have closed it, and the other end has not been sent a word of that.
+    pub(super) fn is_silently_closed(&self) -> bool {
+        let reason = self.connection.close_reason();
+        matches!(reason, Some(ConnectionError::LocallyClosed))
+            && self.connection.stats().frame_tx.connection_close == 0
+    }
+
+    /// Closes the link and drops what waits.
+    pub(super) fn close_now(&self, reason: Reason) {
+        self.shared.close(&self.connection, reason);
+    }
+}
+
+impl Shared {
+    fn close(&self, connection: &Connection, reason: Reason) {
+        let _ = self.closed.set(reason);
+        connection.close(
+            VarInt::from_u32(reason as u32),
+            reason.to_string().as_bytes(),
+        );
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything that waits, and whether to close after it.
+    async fn taken(&self) -> (Vec<Bytes>, Option<Reason>) {
+        loop {
+            {
+                let mut waiting = self.waiting();
+                if !waiting.frames.is_empty() || waiting.closing.is_some() {
+                    return (std::mem::take(&mut waiting.frames), waiting.closing);
+                }
+            }
+            self.changed.notified().await;
+        }
+    }
+}
+
+/// Writes everything that waits in one go, again and again, until the link ends or is to be closed.
+async fn write(connection: &Connection, shared: &Shared, mut send: SendStream) {
+    loop {
+        let (mut frames, closing) = shared.taken().await;
+        let size = frames.iter().map(Bytes::len).sum::<usize>();
+        // One piece: quinn goes through the pieces of a stream one by one for every packet.
+        let piece: Bytes = if frames.len() == 1 {
+            frames.pop().unwrap_or_default()
+        } else {
+            frames.concat().into()
+        };
+        if !piece.is_empty() && send.write_chunk(piece).await.is_err() {
+            // Either the link is gone, or the other end wants no messages any more, which makes it none.
+            return shared.close(connection, Reason::Unexpected);
+        }
+        shared.waiting().size -= size;
+        if let Some(reason) = closing {
+            let _ = send.finish();
+            // Closing drops what is not yet acknowledged.
+            let _ = timeout(FLUSH_WAIT, send.stopped()).await;
+            return shared.close(connection, reason);
+        }
+    }
+}
+
+struct Reader {
+    id: LinkId,
+    peer: NodeId,
+    connection: Connection,
+    shared: Arc<Shared>,
+    events: mpsc::Sender<Event>,
+}
+
+impl Reader {
+    /// Passes on messages until there are no more, and says how the link ended.
+    async fn read(self, mut receive: RecvStream) -> ConnectionError {
+        let room = Arc::new(Semaphore::new(RECEIVE_QUEUE_MAX));
+        let mut frames = Frames::default();
+        let mut pieces = [const { Bytes::new() }; PIECES];
+        loop {
+            match receive.read_chunks(&mut pieces).await {
+                Ok(Some(count)) => {
+                    for piece in &mut pieces[..count] {
+                        frames.buffer.extend_from_slice(&std::mem::take(piece));
+                    }
+                }
+                Ok(None) => {
+                    // Its last message was read; its reason for ending the link is on the way.
+                    let closed = timeout(CLOSE_WAIT, self.connection.closed());
+                    if closed.await.is_err() {
+                        self.shared.close(&self.connection, Reason::Done);
+                    }
+                    return self.connection.closed().await;
+                }
+                Err(ReadError::ConnectionLost(error)) => return error,
+                Err(
+                    ReadError::Reset(_)
+                    | ReadError::ClosedStream
+                    | ReadError::IllegalOrderedRead
+                    | ReadError::ZeroRttRejected,
+                ) => {
+                    self.shared.close(&self.connection, Reason::Unexpected);
+                    return self.connection.closed().await;
+                }
+            }
+            loop {
+                match frames.next() {
+                    Ok(None) => break,
+                    Ok(Some(message)) => self.pass(&room, message).await,
+                    Err(error) => {
+                        let reason = error.reason();
+                        tracing::warn!(peer = %self.peer.short(), %error, %reason, "closing a link");
+                        self.shared.close(&self.connection, reason);
+                        return self.connection.closed().await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn pass(&self, room: &Arc<Semaphore>, message: Message) {
+        let permit = Arc::clone(room).acquire_owned().await;
+        let permit = permit.expect("this semaphore is never closed");
+        let event = Event::Received {
+            link: self.id,
+            message,
+            permit,
+        };
+        let _ = self.events.send(event).await;
+    }
+}
+
+/// Bytes of a stream, as frames.
+#[derive(Default)]
+struct Frames {
+    buffer: BytesMut,
+}
+
+impl Frames {
+    fn next(&mut self) -> Result<Option<Message>, DecodeError> {
+        let Some(&length) = self.buffer.first_chunk::<LENGTH_SIZE>() else {
+            return Ok(None);
+        };
+        let size = codec::frame_size(length)?;
+        if self.buffer.len() < LENGTH_SIZE + size {
+            return Ok(None);
+        }
+        let frame = self.buffer.split_to(LENGTH_SIZE + size);
+        codec::decode(&frame[LENGTH_SIZE..]).map(Some)
+    }
+}
+
+impl fmt::Debug for Frames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frames({} bytes)", self.buffer.len())
+    }
+}
+
+/// The numbered reason of an end, if somebody gave one.
+fn reason(ended: &ConnectionError, shared: &Shared) -> Option<Reason> {
+    match ended {
+        ConnectionError::ApplicationClosed(close) => {
+            Some(Reason::from_code(close.error_code.into_inner()))
+        }
+        ConnectionError::LocallyClosed => shared.closed.get().copied(),
+        ConnectionError::VersionMismatch
+        | ConnectionError::TransportError(_)
+        | ConnectionError::ConnectionClosed(_)
+        | ConnectionError::Reset
+        | ConnectionError::TimedOut
+        | ConnectionError::CidsExhausted => None,
+    }
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::limits::FRAME_SIZE_MAX;
+
+    fn message(text: &str) -> Message {
+        Message::Leave {
+            group: crate::proto::id::GroupName::parse(text).unwrap(),
+        }
+    }
+
+    #[test]
+    fn frames_are_read_however_the_bytes_are_cut() {
+        let sent = [message("#a"), message("#hearth"), message("#c")];
+        let bytes = sent.iter().map(codec::encode).collect::<Vec<_>>().concat();
+        for cut in 1..bytes.len() {
+            let mut frames = Frames::default();
+            let mut read = Vec::new();
+            for piece in bytes.chunks(cut) {
+                frames.buffer.extend_from_slice(piece);
+                while let Some(message) = frames.next().unwrap() {
+                    read.push(message);
+                }
+            }
+            assert_eq!(read, sent, "cut every {cut} bytes");
+        }
+    }
+
+    #[test]
+    fn a_huge_length_is_refused_before_its_frame_is_waited_for() {
+        let mut frames = Frames::default();
+        let length = u32::try_from(FRAME_SIZE_MAX + 1).unwrap();
+        frames.buffer.extend_from_slice(&length.to_le_bytes());
+        assert_eq!(frames.next(), Err(DecodeError::TooLong(FRAME_SIZE_MAX + 1)));
+    }
+}

@@ -1,0 +1,115 @@
+//! The links of a driver by number, and which peers are reached over which of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::link::Link;
+use super::socket::Peer;
+use crate::proto::event::Path;
+use crate::proto::id::NodeId;
+use crate::proto::role::{Input, Kind, LinkId};
+
+/// All links, and what follows from them.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    by_id: BTreeMap<LinkId, Link>,
+    peers: BTreeMap<NodeId, Reached>,
+    /// The link of each client that dialled us.
+    clients: BTreeMap<NodeId, LinkId>,
+    numbered: u64,
+}
+
+/// A peer that we have links with; they share one path.
+#[derive(Debug)]
+struct Reached {
+    links: BTreeSet<LinkId>,
+    path: Arc<Peer>,
+    /// What the role was last told: nothing yet, lost, or relayed by that supernode.
+    told: Option<Option<NodeId>>,
+}
+
+impl Links {
+    /// Keeps a link, under a number that was never used before.
+    pub(super) fn insert(&mut self, link: Link) -> LinkId {
+        self.numbered += 1;
+        let id = LinkId(self.numbered);
+        if let Some(path) = &link.path {
+            let reached = self.peers.entry(link.peer).or_insert_with(|| Reached {
+                links: BTreeSet::new(),
+                path: Arc::clone(path),
+                told: None,
+            });
+            reached.links.insert(id);
+        }
+        self.by_id.insert(id, link);
+        id
+    }
+
+    pub(super) fn get(&self, id: LinkId) -> Option<&Link> {
+        self.by_id.get(&id)
+    }
+
+    /// Notes that this link is the one of a client, and says which one was before.
+    pub(super) fn is_client(&mut self, client: NodeId, id: LinkId) -> Option<LinkId> {
+        self.clients.insert(client, id)
+    }
+
+    /// Forgets a link. The peers that were reached over it keep their links, without a path for the time;
+    /// the inputs say so.
+    pub(super) fn remove(&mut self, id: LinkId) -> Option<(Link, Vec<Input>)> {
+        let gone = self.by_id.remove(&id)?;
+        let mut inputs = Vec::new();
+        match gone.kind {
+            Kind::Mesh => {
+                if self.clients.get(&gone.peer) == Some(&id) {
+                    self.clients.remove(&gone.peer);
+                }
+                for reached in self.peers.values() {
+                    reached.path.unroute(id);
+                }
+                let peers: Vec<NodeId> = self.peers.keys().copied().collect();
+                inputs.extend(peers.into_iter().filter_map(|peer| self.path(peer)));
+            }
+            Kind::Peer => {
+                if let Some(reached) = self.peers.get_mut(&gone.peer) {
+                    reached.links.remove(&id);
+                    if reached.links.is_empty() {
+                        self.peers.remove(&gone.peer);
+                    }
+                }
+            }
+        }
+        Some((gone, inputs))
+    }
+
+    /// How packets reach a peer that we have a link with, if that differs from what was told.
+    pub(super) fn path(&mut self, peer: NodeId) -> Option<Input> {
+        let reached = self.peers.get_mut(&peer)?;
+        let via = reached
+            .path
+            .via()
+            .and_then(|via| self.by_id.get(&via))
+            .map(|supernode| supernode.peer);
+        if reached.told.replace(via) == Some(via) {
+            return None;
+        }
+        let link = reached.links.last().and_then(|id| self.by_id.get(id))?;
+        Some(Input::PathIs {
+            peer,
+            path: match via {
+                Some(_) => Path::Relayed,
+                None => Path::Lost,
+            },
+            via,
+            rtt_ms: via.map(|_| link.rtt_ms()),
+        })
+    }
+
+    /// All that are left: those to peers, and those to and from mesh nodes.
+    pub(super) fn take(&mut self) -> (Vec<Link>, Vec<Link>) {
+        std::mem::take(self)
+            .by_id
+            .into_values()
+            .partition(|link| link.kind == Kind::Peer)
+    }
+}

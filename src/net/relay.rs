@@ -1,0 +1,135 @@
+//! The supernode's half of relaying: what comes on one stream goes out on another, byte for byte.
+//!
+//! *Invariant:* nothing here parses what it carries, and nobody here could read it. When one side reads slowly its
+//! window fills, then ours, then the sender's: one stream per pair, so that nobody else waits.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use quinn::{Connection, RecvStream, SendStream, VarInt};
+use tokio::time::timeout;
+
+use super::stream::{self, Refusal, TUNNEL_FROM, TUNNEL_TO};
+use crate::proto::id::NodeId;
+
+/// How long the destination may take to allow one more stream.
+const OPEN_WAIT: Duration = Duration::from_secs(2);
+/// Bytes taken from a stream at once.
+const CHUNK_SIZE: usize = 64 * 1024;
+
+/// Sees what is relayed, for accounts and for tests.
+pub trait Observer: Send + Sync {
+    /// Called before these bytes go out.
+    fn relayed(&self, from: NodeId, to: NodeId, bytes: &[u8]);
+}
+
+/// Which clients have a link here. Behind a lock and not in a task: relaying reads it once per tunnel, the driver
+/// writes it once per link.
+#[derive(Default)]
+pub(super) struct Exchange {
+    links: RwLock<BTreeMap<NodeId, Connection>>,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl Exchange {
+    pub(super) fn new(observer: Option<Arc<dyn Observer>>) -> Self {
+        Self {
+            links: RwLock::default(),
+            observer,
+        }
+    }
+
+    /// Relays for and to this client from here on, over its latest link.
+    pub(super) fn connect(&self, id: NodeId, connection: Connection) {
+        let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
+        links.insert(id, connection);
+    }
+
+    /// Forgets this link; a later one of the same client stays.
+    pub(super) fn disconnect(&self, id: NodeId, connection: &Connection) {
+        let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
+        if links
+            .get(&id)
+            .is_some_and(|link| link.stable_id() == connection.stable_id())
+        {
+            links.remove(&id);
+        }
+    }
+
+    fn find(&self, id: NodeId) -> Option<Connection> {
+        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+        links.get(&id).cloned()
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange").finish_non_exhaustive()
+    }
+}
+
+/// Relays every tunnel that `from` opens on its link, until the link ends.
+pub(super) async fn serve(exchange: Arc<Exchange>, connection: Connection, from: NodeId) {
+    stream::accept_each(&connection, |send, receive| {
+        relay(Arc::clone(&exchange), from, send, receive)
+    })
+    .await;
+}
+
+async fn relay(
+    exchange: Arc<Exchange>,
+    from: NodeId,
+    mut send: SendStream,
+    mut receive: RecvStream,
+) {
+    let Some(to) = stream::read_beginning(&mut receive, TUNNEL_TO).await else {
+        return stream::refuse(&mut send, &mut receive, Refusal::Unexpected);
+    };
+    let Some(link) = exchange.find(to) else {
+        return stream::refuse(&mut send, &mut receive, Refusal::NotLinked);
+    };
+    let (mut onward, back) = match timeout(OPEN_WAIT, link.open_bi()).await {
+        Ok(Ok(streams)) => streams,
+        Ok(Err(_)) => return stream::refuse(&mut send, &mut receive, Refusal::NotLinked),
+        Err(_) => return stream::refuse(&mut send, &mut receive, Refusal::Limit),
+    };
+    let beginning = stream::beginning(TUNNEL_FROM, from);
+    if onward.write_all(&beginning).await.is_err() {
+        return stream::refuse(&mut send, &mut receive, Refusal::NotLinked);
+    }
+    let observer = exchange.observer.as_deref();
+    tokio::join!(
+        splice(receive, onward, |bytes| if let Some(observer) = observer {
+            observer.relayed(from, to, bytes);
+        }),
+        splice(back, send, |bytes| if let Some(observer) = observer {
+            observer.relayed(to, from, bytes);
+        }),
+    );
+}
+
+/// Carries one direction to its end. A side that breaks breaks the other, so that both ends learn of it.
+async fn splice(mut from: RecvStream, mut to: SendStream, observe: impl Fn(&[u8])) {
+    let broken = VarInt::from_u32(Refusal::NotLinked as u32);
+    loop {
+        match from.read_chunk(CHUNK_SIZE, true).await {
+            Ok(Some(chunk)) => {
+                observe(&chunk.bytes);
+                if to.write_chunk(chunk.bytes).await.is_err() {
+                    let _ = from.stop(broken);
+                    return;
+                }
+            }
+            Ok(None) => {
+                let _ = to.finish();
+                return;
+            }
+            Err(_) => {
+                let _ = to.reset(broken);
+                return;
+            }
+        }
+    }
+}

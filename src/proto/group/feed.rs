@@ -1,0 +1,137 @@
+//! One end of making another node's log whole: what it has been sent, and what to send it next.
+//!
+//! Catching up, taking over, healing and pushing are this one operation. Memory and queues stay bounded: at
+//! most [`WINDOW`] pieces are under way that the other end has not reported as stored.
+
+use std::collections::VecDeque;
+
+use super::log::Log;
+use crate::proto::vector;
+use crate::proto::wire::{Run, Vector};
+
+/// Pieces (of about `CATCH_UP_SIZE` bytes) under way at once: an eighth of a link's send queue.
+const WINDOW: usize = 4;
+
+/// What one other node has, as far as we know or will have sent it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Feed {
+    sent: Vector,
+    /// What is stored at the other end once each piece under way has arrived.
+    window: VecDeque<Vector>,
+    fetch: Fetch,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Fetch {
+    #[default]
+    Idle,
+    UnderWay,
+    /// The disk did not have what the log says; waits until something is written.
+    Dry,
+}
+
+/// What to do next for the other node.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Send this.
+    Send(Vec<Run>),
+    /// Ask the disk for what comes behind this; then [`Feed::fetched`].
+    Fetch(Vector),
+    /// Wait for the other end or for the disk.
+    Wait,
+    /// It has everything, or will have.
+    Level,
+}
+
+impl Feed {
+    /// For a node that has `theirs`.
+    pub(crate) fn new(theirs: Vector) -> Self {
+        Self {
+            sent: theirs,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn step(&mut self, log: &Log) -> Step {
+        if vector::covers(&self.sent, log.vector()) {
+            return Step::Level;
+        }
+        if self.window.len() >= WINDOW || self.fetch != Fetch::Idle {
+            return Step::Wait;
+        }
+        if let Some(runs) = log.recent_after(&self.sent) {
+            self.note(&runs);
+            Step::Send(runs)
+        } else {
+            self.fetch = Fetch::UnderWay;
+            Step::Fetch(self.sent.clone())
+        }
+    }
+
+    /// What the disk had, less what has been sent meanwhile.
+    pub(crate) fn fetched(&mut self, mut runs: Vec<Run>) -> Vec<Run> {
+        runs.retain(|run| {
+            let next = vector::upto(&self.sent, run.epoch).0 + 1;
+            run.first.0 <= next && run.last().0 >= next
+        });
+        self.fetch = if runs.is_empty() {
+            Fetch::Dry
+        } else {
+            Fetch::Idle
+        };
+        self.note(&runs);
+        runs
+    }
+
+    /// What the other end has, or will have once everything under way has arrived.
+    pub(crate) fn sent(&self) -> &Vector {
+        &self.sent
+    }
+
+    /// Something was written to disk.
+    pub(crate) fn written(&mut self) {
+        if self.fetch == Fetch::Dry {
+            self.fetch = Fetch::Idle;
+        }
+    }
+
+    /// The other end reports what it has stored in all.
+    pub(crate) fn stored(&mut self, stored: &Vector) {
+        while self
+            .window
+            .front()
+            .is_some_and(|piece| vector::covers(stored, piece))
+        {
+            self.window.pop_front();
+        }
+    }
+
+    /// Whether `run`, just added to the log, is the next that the other end lacks, so that it can be sent as it
+    /// is; if so it counts as sent.
+    pub(crate) fn offer(&mut self, run: &Run) -> bool {
+        let is_next = vector::upto(&self.sent, run.epoch).0 + 1 == run.first.0;
+        let is_idle = self.window.is_empty() && self.fetch == Fetch::Idle;
+        if is_next && is_idle {
+            vector::raise(&mut self.sent, run.epoch, run.last());
+        }
+        is_next && is_idle
+    }
+
+    /// The other end sent us `run`, so it has it.
+    pub(crate) fn has(&mut self, run: &Run) {
+        if vector::upto(&self.sent, run.epoch).0 + 1 >= run.first.0 {
+            vector::raise(&mut self.sent, run.epoch, run.last());
+        }
+    }
+
+    fn note(&mut self, runs: &[Run]) {
+        let mut piece = Vector::new();
+        for run in runs {
+            vector::raise(&mut self.sent, run.epoch, run.last());
+            piece.insert(run.epoch, run.last());
+        }
+        if !piece.is_empty() {
+            self.window.push_back(piece);
+        }
+    }
+}

@@ -1,0 +1,499 @@
+//! Following another member: reach it, say hello, be caught up and catch it up, then send our lines.
+//!
+//! The order is what keeps everything: our unplaced lines go out only when the host has all we have of the
+//! log, so that it knows which of them already have a place.
+
+use super::feed::{Feed, Step};
+use super::{Context, Group, Intent, Phase};
+use crate::proto::codec;
+use crate::proto::event::Event;
+use crate::proto::id::{Epoch, Nick, NodeId, Number};
+use crate::proto::limits::{CATCH_UP_SIZE, NICK_SIZE_MAX, RETRY_FIRST, RETRY_LAST};
+use crate::proto::role::{DialId, LinkId, Target, Ticket};
+use crate::proto::saved::Write;
+use crate::proto::time::Mono;
+use crate::proto::vector;
+use crate::proto::wire::{Body, Entry, Message, Refusal, Run, Vector};
+
+/// How long a hello waits for its welcome before it is said again: the host may not know yet that it hosts.
+const HELLO_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// The session with the member that hosts.
+#[derive(Debug)]
+pub(super) struct Follow {
+    host: NodeId,
+    stage: Stage,
+    /// What the host lacks of our log.
+    pub(super) feed: Feed,
+    fetch: Option<Ticket>,
+    /// What the host has reported to be on its disk.
+    stored: Vector,
+    failures: u32,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// There is no link yet.
+    Reaching { dial: Option<DialId>, again: Mono },
+    /// We have said hello.
+    Greeting { link: LinkId, again: Mono },
+    /// We are welcome, and lack some of what the host had then.
+    Catching { link: LinkId, goal: Vector },
+    /// We have all of it, and get what is said as it is placed.
+    Live { link: LinkId },
+}
+
+impl Follow {
+    pub(super) fn new(host: NodeId) -> Self {
+        Self {
+            host,
+            stage: Stage::Reaching {
+                dial: None,
+                again: Mono(0),
+            },
+            feed: Feed::default(),
+            fetch: None,
+            stored: Vector::new(),
+            failures: 0,
+        }
+    }
+
+    pub(super) fn host(&self) -> NodeId {
+        self.host
+    }
+
+    pub(super) fn link(&self) -> Option<LinkId> {
+        match self.stage {
+            Stage::Reaching { .. } => None,
+            Stage::Greeting { link, .. } | Stage::Catching { link, .. } | Stage::Live { link } => {
+                Some(link)
+            }
+        }
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.stage, Stage::Live { .. })
+    }
+
+    /// The link, once we are welcome.
+    pub(super) fn greeted(&self) -> Option<LinkId> {
+        match self.stage {
+            Stage::Reaching { .. } | Stage::Greeting { .. } => None,
+            Stage::Catching { link, .. } | Stage::Live { link } => Some(link),
+        }
+    }
+
+    /// The host reports what is on its disk of what we pushed.
+    pub(super) fn stored(&mut self, stored: &Vector) {
+        vector::merge(&mut self.stored, stored);
+        self.feed.stored(&self.stored);
+    }
+
+    pub(super) fn due(&self) -> Option<Mono> {
+        match self.stage {
+            Stage::Reaching { dial: None, again } | Stage::Greeting { again, .. } => Some(again),
+            Stage::Reaching { .. } | Stage::Catching { .. } | Stage::Live { .. } => None,
+        }
+    }
+}
+
+impl Group {
+    /// Takes the next step towards the host, if it is time.
+    pub(super) fn pursue(&mut self, cx: &mut Context<'_>) {
+        let Phase::Following(follow) = &mut self.phase else {
+            return;
+        };
+        match &mut follow.stage {
+            Stage::Reaching { dial, again } => {
+                if let Some(link) = cx.links.to_peer(&follow.host) {
+                    self.hello(cx, link);
+                } else if let Some(via) = self
+                    .registration
+                    .at
+                    .filter(|_| dial.is_none() && cx.now.mono >= *again)
+                {
+                    *dial = Some(cx.act.dial(Target::Peer {
+                        id: follow.host,
+                        via,
+                    }));
+                }
+            }
+            Stage::Greeting { link, again } if cx.now.mono >= *again => {
+                let link = *link;
+                self.hello(cx, link);
+            }
+            Stage::Greeting { .. } | Stage::Catching { .. } | Stage::Live { .. } => {}
+        }
+    }
+
+    /// There is a link to `peer`.
+    pub(crate) fn linked(&mut self, cx: &mut Context<'_>, peer: NodeId) {
+        if matches!(&self.phase, Phase::Following(follow) if follow.host == peer && follow.link().is_none())
+        {
+            self.pursue(cx);
+        }
+    }
+
+    /// A dial came to nothing; if it was ours we pause, the longer the more often.
+    pub(crate) fn undialled(&mut self, cx: &mut Context<'_>, failed: DialId) {
+        let Phase::Following(follow) = &mut self.phase else {
+            return;
+        };
+        if let Stage::Reaching { dial, again } = &mut follow.stage
+            && *dial == Some(failed)
+        {
+            let pause = RETRY_FIRST * 2_u32.pow(follow.failures.min(5));
+            let pause = pause.min(RETRY_LAST);
+            let jitter = cx.act.jitter(u64::try_from(pause.as_millis()).unwrap_or(1));
+            *again = cx.now.mono + pause + std::time::Duration::from_millis(jitter);
+            *dial = None;
+            follow.failures += 1;
+        }
+    }
+
+    /// A link is gone; says whether it was the one to our host.
+    pub(super) fn unlinked_from_host(&mut self, cx: &mut Context<'_>, link: LinkId) -> bool {
+        let Phase::Following(follow) = &mut self.phase else {
+            return false;
+        };
+        if follow.link() != Some(link) {
+            return false;
+        }
+        let jitter = cx.act.jitter(50);
+        let again = cx.now.mono + std::time::Duration::from_millis(jitter);
+        follow.stage = Stage::Reaching { dial: None, again };
+        follow.fetch = None;
+        let host = follow.host;
+        self.miss(cx, Some(host));
+        self.registration.again = cx.now.mono;
+        true
+    }
+
+    /// Our packets to the host go over this supernode from here on.
+    pub(super) fn reroute(&mut self, cx: &mut Context<'_>, via: LinkId) {
+        if let Phase::Following(follow) = &self.phase
+            && follow.link().is_some()
+        {
+            cx.act.route(follow.host, via);
+        }
+        self.pursue(cx);
+    }
+
+    fn hello(&mut self, cx: &mut Context<'_>, link: LinkId) {
+        let (Phase::Following(follow), Some(lease)) = (&mut self.phase, &self.lease) else {
+            return;
+        };
+        let vector = self.log.vector().clone();
+        cx.act.send(
+            link,
+            Message::Hello {
+                lease: lease.clone(),
+                vector,
+            },
+        );
+        follow.stage = Stage::Greeting {
+            link,
+            again: cx.now.mono + HELLO_AGAIN,
+        };
+        follow.failures = 0;
+        follow.fetch = None;
+        self.outbox.rewind();
+    }
+
+    /// The host lets us in.
+    pub(crate) fn welcome(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: LinkId,
+        epoch: Epoch,
+        theirs: Vector,
+    ) {
+        let is_current = self
+            .lease
+            .as_ref()
+            .is_some_and(|lease| lease.epoch == epoch);
+        let Phase::Following(follow) = &mut self.phase else {
+            return;
+        };
+        if !is_current || !matches!(follow.stage, Stage::Greeting { link, .. } if link == from) {
+            return;
+        }
+        follow.feed = Feed::new(theirs.clone());
+        follow.stored = Vector::new();
+        follow.stage = Stage::Catching {
+            link: from,
+            goal: theirs,
+        };
+        self.here.clear();
+        let vector = self.log.flushed().clone();
+        if !vector.is_empty() {
+            cx.act.send(
+                from,
+                Message::Stored {
+                    group: self.name.clone(),
+                    vector,
+                },
+            );
+        }
+        self.push(cx);
+        self.advance(cx);
+    }
+
+    /// Somebody who hosts, or did, sends us entries.
+    pub(crate) fn delivered(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: LinkId,
+        from: NodeId,
+        runs: Vec<Run>,
+    ) {
+        let is_whole = runs.into_iter().all(|run| self.take(cx, link, from, run));
+        let Phase::Following(follow) = &self.phase else {
+            return;
+        };
+        if follow.link() != Some(link) {
+            if let Some(lease) = self.lease.clone().filter(|lease| lease.epoch.host != from) {
+                cx.act.send(link, Message::Not { lease });
+            }
+        } else if !is_whole && follow.greeted().is_some() {
+            self.hello(cx, link);
+        }
+        self.advance(cx);
+    }
+
+    /// Becomes live once we have all that the host had at its welcome.
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        let Phase::Following(follow) = &mut self.phase else {
+            return;
+        };
+        match &follow.stage {
+            Stage::Catching { link, goal } if vector::covers(self.log.vector(), goal) => {
+                follow.stage = Stage::Live { link: *link };
+                self.settle(cx);
+                self.push(cx);
+            }
+            Stage::Live { .. } if self.missed.is_some() || !self.is_told => self.arrive(cx),
+            Stage::Reaching { .. }
+            | Stage::Greeting { .. }
+            | Stage::Catching { .. }
+            | Stage::Live { .. } => {}
+        }
+    }
+
+    /// Makes our own entries follow on what the group has of us, and joins if we are not in: what comes before
+    /// the first line to any host.
+    pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
+        for stray in self.outbox.strays(self.log.number(&cx.me)) {
+            let why = "its number was taken; it is sent under another".to_owned();
+            cx.act.tell(Event::Failed {
+                group: self.name.clone(),
+                id: stray.id(),
+                why,
+            });
+            let number = stray.number;
+            cx.act.write(vec![Write::OutboxDone {
+                group: self.name.clone(),
+                number,
+            }]);
+            self.author(cx, stray.body);
+        }
+        if self.intent == Intent::Stay && !self.roster.contains(&cx.me) && !self.outbox.has_join() {
+            let nick = cx.nick.clone();
+            self.author(cx, Body::Join { nick });
+        }
+        self.arrive(cx);
+    }
+
+    /// Sends the host what it lacks of our log, and then our lines.
+    pub(super) fn push(&mut self, cx: &mut Context<'_>) {
+        let Phase::Following(follow) = &mut self.phase else {
+            return;
+        };
+        let Some(link) = follow.greeted() else { return };
+        loop {
+            match follow.feed.step(&self.log) {
+                Step::Send(runs) => {
+                    cx.act.send(
+                        link,
+                        Message::Push {
+                            group: self.name.clone(),
+                            runs,
+                        },
+                    );
+                }
+                Step::Fetch(after) => {
+                    let upto = self.log.vector().clone();
+                    follow.fetch = Some(cx.act.fetch(self.name.clone(), after, upto));
+                }
+                Step::Wait => break,
+                Step::Level => return self.put(cx),
+            }
+        }
+    }
+
+    /// Gives our unplaced lines to the host, if it is ready for them; or places them, if that is us.
+    pub(super) fn put(&mut self, cx: &mut Context<'_>) {
+        if matches!(self.phase, Phase::Hosting(_)) {
+            return self.place_own(cx);
+        }
+        let Phase::Following(follow) = &mut self.phase else {
+            return;
+        };
+        let Stage::Live { link } = follow.stage else {
+            return;
+        };
+        if !vector::covers(follow.feed.sent(), self.log.vector()) {
+            return;
+        }
+        for entries in parcels(self.outbox.unsent()) {
+            cx.act.send(
+                link,
+                Message::Put {
+                    group: self.name.clone(),
+                    entries,
+                },
+            );
+        }
+    }
+
+    /// The disk has what a feed asked for.
+    pub(crate) fn fetched(&mut self, cx: &mut Context<'_>, ticket: Ticket, runs: Vec<Run>) {
+        match &mut self.phase {
+            Phase::Hosting(host) => host.fetched(cx, &self.name, &self.log, ticket, runs),
+            Phase::Following(follow) if follow.fetch == Some(ticket) => {
+                follow.fetch = None;
+                let runs = follow.feed.fetched(runs);
+                if let Some(link) = follow.greeted().filter(|_| !runs.is_empty()) {
+                    cx.act.send(
+                        link,
+                        Message::Push {
+                            group: self.name.clone(),
+                            runs,
+                        },
+                    );
+                }
+                self.push(cx);
+            }
+            Phase::Following(_) | Phase::Finding => {}
+        }
+    }
+
+    /// The host confirms what is on enough disks.
+    pub(crate) fn kept(&mut self, cx: &mut Context<'_>, link: LinkId, kept: &Vector, copies: u32) {
+        if matches!(&self.phase, Phase::Following(follow) if follow.greeted() == Some(link)) {
+            self.confirm(cx, kept, copies);
+        }
+    }
+
+    /// The host tells who is here.
+    pub(crate) fn presence(&mut self, link: LinkId, here: Vec<NodeId>, away: &[NodeId]) {
+        if matches!(&self.phase, Phase::Following(follow) if follow.greeted() == Some(link)) {
+            self.here.extend(here);
+            for id in away {
+                self.here.remove(id);
+            }
+            self.are_members_dirty = true;
+        }
+    }
+
+    /// The host gives an entry of ours no place.
+    pub(crate) fn refused(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: LinkId,
+        number: Number,
+        why: Refusal,
+    ) {
+        if matches!(&self.phase, Phase::Following(follow) if follow.greeted() == Some(link)) {
+            self.give_up(cx, number, why);
+            self.put(cx);
+        }
+    }
+
+    /// Puts an empty entry in the stead of one that was refused, and tells our person.
+    pub(super) fn give_up(&mut self, cx: &mut Context<'_>, number: Number, why: Refusal) {
+        let void = Entry::signed(cx.seal, &self.name, number, cx.now.wall, Body::Void);
+        let write = Write::Outbox {
+            group: self.name.clone(),
+            entry: void.clone(),
+        };
+        let Some(refused) = self.outbox.replace(void) else {
+            return;
+        };
+        cx.act.write(vec![write]);
+        let group = self.name.clone();
+        match refused.body {
+            Body::Join { nick } if why == Refusal::NickTaken => {
+                let other = told_apart(&nick, &cx.me);
+                cx.act.tell(Event::Notice {
+                    group: Some(group),
+                    text: format!("{nick} is taken in {}; you are {other} here", self.name),
+                });
+                self.author(cx, Body::Join { nick: other });
+            }
+            Body::Text { .. } | Body::Action { .. } => {
+                cx.act.tell(Event::Failed {
+                    group,
+                    id: refused.id(),
+                    why: why.to_string(),
+                });
+            }
+            Body::Void => {}
+            Body::Join { .. }
+            | Body::Nick { .. }
+            | Body::Topic { .. }
+            | Body::Part { .. }
+            | Body::Quit { .. }
+            | Body::Gone { .. } => cx.act.tell(Event::Error {
+                group: Some(group),
+                what: format!("cannot {}", deed(&refused.body)),
+                why: why.to_string(),
+                try_: "try another".to_owned(),
+            }),
+        }
+    }
+}
+
+/// A nick that only this key has: the nick asked for and four characters of the key, as `joe~otte`; the key's
+/// short form if even that was taken.
+fn told_apart(nick: &Nick, id: &NodeId) -> Nick {
+    let short = id.short();
+    let tag = format!("~{}", &short[..4]);
+    let mut stem = nick.as_str();
+    if stem.ends_with(&tag) {
+        return Nick::parse(&short).expect("base32 makes a nick");
+    }
+    while stem.len() + tag.len() > NICK_SIZE_MAX {
+        let last = stem.char_indices().next_back().map_or(0, |(at, _)| at);
+        stem = &stem[..last];
+    }
+    Nick::parse(&format!("{stem}{tag}")).expect("a nick with a tag of base32 is a nick")
+}
+
+fn deed(body: &Body) -> &'static str {
+    match body {
+        Body::Join { .. } => "join",
+        Body::Nick { .. } => "take that nick",
+        Body::Topic { .. } => "set the topic",
+        Body::Part { .. } | Body::Quit { .. } => "say that you leave",
+        Body::Gone { .. } => "say that somebody is gone",
+        Body::Text { .. } | Body::Action { .. } => "send the line",
+        Body::Void => "send nothing",
+    }
+}
+
+/// Entries in messages that fit a frame.
+fn parcels(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
+    let mut parcels: Vec<Vec<Entry>> = Vec::new();
+    let mut size = 0;
+    for entry in entries {
+        let more = codec::entry_size(&entry);
+        if parcels.is_empty() || size + more > CATCH_UP_SIZE {
+            parcels.push(Vec::new());
+            size = 0;
+        }
+        size += more;
+        parcels.last_mut().expect("there is one").push(entry);
+    }
+    parcels
+}

@@ -1,0 +1,106 @@
+//! Our own entries that have no place yet, in the order of their numbers.
+
+use std::collections::BTreeMap;
+
+use crate::proto::id::Number;
+use crate::proto::wire::{Body, Entry};
+
+/// Entries sent to a host and not yet seen in the log; a host refuses to hold more of one member.
+const UNDER_WAY_MAX: usize = crate::proto::limits::PACED_MAX / 2;
+
+/// What waits for a place.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    entries: BTreeMap<Number, Entry>,
+    /// The highest number sent to the host we follow.
+    sent: Number,
+}
+
+impl Outbox {
+    pub(crate) fn restored(entries: BTreeMap<Number, Entry>) -> Self {
+        Self {
+            entries,
+            sent: Number(0),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether a join of ours is on its way.
+    pub(crate) fn has_join(&self) -> bool {
+        self.entries
+            .values()
+            .any(|entry| matches!(entry.body, Body::Join { .. }))
+    }
+
+    /// All of it, in order.
+    pub(crate) fn all(&self) -> Vec<Entry> {
+        self.entries.values().cloned().collect()
+    }
+
+    /// The number after all of ours, if the log's highest is `placed`.
+    pub(crate) fn next(&self, placed: Number) -> Number {
+        let waiting = self.entries.keys().next_back().copied().unwrap_or_default();
+        Number(waiting.max(placed).0 + 1)
+    }
+
+    pub(crate) fn push(&mut self, entry: Entry) {
+        self.entries.insert(entry.number, entry);
+    }
+
+    /// Takes out an entry that has a place. One with the same number but another signature stays: it is not
+    /// the one that was placed, and gets a new number by [`Outbox::strays`].
+    pub(crate) fn remove(&mut self, placed: &Entry) -> bool {
+        let is_same = self
+            .entries
+            .get(&placed.number)
+            .is_some_and(|entry| entry.signature == placed.signature);
+        if is_same {
+            self.entries.remove(&placed.number);
+        }
+        is_same
+    }
+
+    /// Swaps an entry for another of the same number, to be sent again from there on.
+    pub(crate) fn replace(&mut self, entry: Entry) -> Option<Entry> {
+        if !self.entries.contains_key(&entry.number) {
+            return None;
+        }
+        self.sent = self.sent.min(Number(entry.number.0 - 1));
+        self.entries.insert(entry.number, entry)
+    }
+
+    /// Empties the outbox if its first number is not the one that follows the log's: our disk was older than
+    /// what the group remembers of us, so that the numbers are taken.
+    pub(crate) fn strays(&mut self, placed: Number) -> Vec<Entry> {
+        let follows = |number: &Number| number.0 == placed.0 + 1;
+        if self.entries.keys().next().is_none_or(follows) {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.entries).into_values().collect()
+    }
+
+    /// Everything has to be sent again: we follow another host.
+    pub(crate) fn rewind(&mut self) {
+        self.sent = Number(0);
+    }
+
+    /// What to send next; it counts as sent.
+    pub(crate) fn unsent(&mut self) -> Vec<Entry> {
+        let under_way = self.entries.range(..=self.sent).count();
+        let room = UNDER_WAY_MAX.saturating_sub(under_way);
+        let next = Number(self.sent.0 + 1);
+        let entries: Vec<_> = self
+            .entries
+            .range(next..)
+            .take(room)
+            .map(|(_, e)| e.clone())
+            .collect();
+        if let Some(last) = entries.last() {
+            self.sent = last.number;
+        }
+        entries
+    }
+}

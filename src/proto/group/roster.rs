@@ -1,0 +1,261 @@
+//! Who is in a group, in join order, under which nick, and what its topic is: derived from the log alone.
+//!
+//! Each fact is a last-writer-wins register over the log's order, so that applying the same entries in any
+//! order gives the same roster, which is what a merge after a partition needs. Join order *is* succession
+//! order; it is kept nowhere else.
+
+use std::collections::BTreeMap;
+
+use crate::proto::id::{Nick, NodeId, Place};
+use crate::proto::wire::{Body, Entry};
+
+/// The members of a group and its topic.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Roster {
+    marks: BTreeMap<NodeId, Mark>,
+    /// Members by the place of the join that is in force.
+    order: BTreeMap<Place, NodeId>,
+    topic: Option<(Place, String)>,
+}
+
+/// What the log says of one key.
+#[derive(Clone, Debug, Default)]
+struct Mark {
+    join: Option<Place>,
+    leave: Option<(Place, Leave)>,
+    nick: Option<(Place, Nick, String)>,
+}
+
+/// How somebody left last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Leave {
+    /// By its own word.
+    Own,
+    /// The host missed it for longer than the grace.
+    Gone,
+}
+
+impl Mark {
+    /// The place of the join that is in force.
+    fn position(&self) -> Option<Place> {
+        match (self.join, self.leave) {
+            (Some(join), Some((leave, _))) if leave > join => None,
+            (join, _) => join,
+        }
+    }
+}
+
+impl Roster {
+    /// Takes an entry at its place; entries that shape nothing change nothing. Says whether anything changed.
+    pub(crate) fn apply(&mut self, place: Place, entry: &Entry) -> bool {
+        match &entry.body {
+            Body::Join { nick } => {
+                let named = self.name(entry.author, place, nick);
+                self.change(entry.author, |mark| mark.join = mark.join.max(Some(place))) || named
+            }
+            Body::Nick { nick } => self.name(entry.author, place, nick),
+            Body::Part { .. } | Body::Quit { .. } => self.leave(entry.author, place, Leave::Own),
+            // Only the line's own host speaks for the group.
+            Body::Gone { member } if entry.author == place.epoch.host => {
+                self.leave(*member, place, Leave::Gone)
+            }
+            Body::Topic { text } => {
+                let newer = self.topic.as_ref().is_none_or(|(at, _)| place > *at);
+                if newer {
+                    self.topic = Some((place, text.clone()));
+                }
+                newer
+            }
+            Body::Gone { .. } | Body::Text { .. } | Body::Action { .. } | Body::Void => false,
+        }
+    }
+
+    /// The members in join order.
+    pub(crate) fn members(&self) -> impl Iterator<Item = NodeId> {
+        self.order.values().copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    pub(crate) fn contains(&self, id: &NodeId) -> bool {
+        self.marks
+            .get(id)
+            .is_some_and(|mark| mark.position().is_some())
+    }
+
+    /// The place of the join that is in force.
+    pub(crate) fn position(&self, id: &NodeId) -> Option<Place> {
+        self.marks.get(id).and_then(Mark::position)
+    }
+
+    /// Whether it was a member until a host missed it, and has not said that it left.
+    pub(crate) fn was_missed(&self, id: &NodeId) -> bool {
+        self.marks.get(id).is_some_and(|mark| {
+            mark.position().is_none() && matches!(mark.leave, Some((_, Leave::Gone)))
+        })
+    }
+
+    /// The nick of a key, whether it is in the group or was; its short form if it never named itself.
+    pub(crate) fn nick(&self, id: &NodeId) -> Nick {
+        let named = self.marks.get(id).and_then(|mark| mark.nick.as_ref());
+        named.map_or_else(
+            || Nick::parse(&id.short()).expect("base32 makes a nick"),
+            |(_, nick, _)| nick.clone(),
+        )
+    }
+
+    /// The member, other than `id`, whose nick is `nick` or looks like it.
+    pub(crate) fn holder(&self, nick: &Nick, id: &NodeId) -> Option<NodeId> {
+        let wanted = nick.folded();
+        self.members().filter(|member| member != id).find(|member| {
+            let named = self.marks.get(member).and_then(|mark| mark.nick.as_ref());
+            named.is_some_and(|(_, _, folded)| *folded == wanted)
+        })
+    }
+
+    pub(crate) fn topic(&self) -> &str {
+        self.topic.as_ref().map_or("", |(_, text)| text)
+    }
+
+    fn name(&mut self, id: NodeId, place: Place, nick: &Nick) -> bool {
+        let mark = self.marks.entry(id).or_default();
+        let newer = mark.nick.as_ref().is_none_or(|(at, _, _)| place > *at);
+        if newer {
+            mark.nick = Some((place, nick.clone(), nick.folded()));
+        }
+        newer
+    }
+
+    fn leave(&mut self, id: NodeId, place: Place, leave: Leave) -> bool {
+        self.change(id, |mark| mark.leave = mark.leave.max(Some((place, leave))))
+    }
+
+    fn change(&mut self, id: NodeId, with: impl FnOnce(&mut Mark)) -> bool {
+        let mark = self.marks.entry(id).or_default();
+        let before = mark.position();
+        with(mark);
+        let after = mark.position();
+        if before == after {
+            return false;
+        }
+        if let Some(place) = before {
+            self.order.remove(&place);
+        }
+        if let Some(place) = after {
+            self.order.insert(place, id);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::id::{Epoch, Number, Seq};
+    use crate::proto::seal::Signature;
+    use crate::proto::time::{Hlc, Wall};
+
+    fn id(byte: u8) -> NodeId {
+        NodeId([byte; 32])
+    }
+
+    fn at(time: u64) -> Place {
+        Place {
+            hlc: Hlc(time),
+            epoch: Epoch {
+                number: 1,
+                host: id(1),
+            },
+            seq: Seq(time),
+        }
+    }
+
+    fn by(author: NodeId, body: Body) -> Entry {
+        Entry {
+            author,
+            number: Number(1),
+            time: Wall(0),
+            body,
+            signature: Signature([0; 64]),
+        }
+    }
+
+    fn join(nick: &str) -> Body {
+        Body::Join {
+            nick: Nick::parse(nick).unwrap(),
+        }
+    }
+
+    #[test]
+    fn any_order_of_the_same_entries_gives_the_same_roster() {
+        let entries = [
+            (at(1), by(id(1), join("ann"))),
+            (at(2), by(id(2), join("bob"))),
+            (at(3), by(id(3), join("cat"))),
+            (at(4), by(id(2), Body::Part { why: String::new() })),
+            (
+                at(5),
+                by(
+                    id(1),
+                    Body::Topic {
+                        text: "tea".to_owned(),
+                    },
+                ),
+            ),
+            (at(6), by(id(2), join("bobby"))),
+            (
+                at(7),
+                by(
+                    id(3),
+                    Body::Topic {
+                        text: "coffee".to_owned(),
+                    },
+                ),
+            ),
+            (at(8), by(id(1), Body::Gone { member: id(3) })),
+        ];
+        let told = |order: &[usize]| {
+            let mut roster = Roster::default();
+            for &index in order {
+                roster.apply(entries[index].0, &entries[index].1);
+            }
+            let nicks = roster
+                .members()
+                .map(|id| roster.nick(&id))
+                .collect::<Vec<_>>();
+            (
+                nicks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                roster.topic().to_owned(),
+            )
+        };
+        let expected = (
+            vec!["ann".to_owned(), "bobby".to_owned()],
+            "coffee".to_owned(),
+        );
+        assert_eq!(told(&[0, 1, 2, 3, 4, 5, 6, 7]), expected);
+        assert_eq!(told(&[7, 6, 5, 4, 3, 2, 1, 0]), expected);
+        assert_eq!(told(&[5, 3, 1, 7, 2, 6, 0, 4]), expected);
+    }
+
+    #[test]
+    fn only_the_host_of_a_line_may_say_in_it_that_somebody_is_gone() {
+        let mut roster = Roster::default();
+        roster.apply(at(1), &by(id(2), join("bob")));
+        roster.apply(at(2), &by(id(3), Body::Gone { member: id(2) }));
+        assert!(roster.contains(&id(2)));
+        roster.apply(at(3), &by(id(1), Body::Gone { member: id(2) }));
+        assert!(!roster.contains(&id(2)));
+        assert!(roster.was_missed(&id(2)));
+    }
+
+    #[test]
+    fn a_nick_that_looks_like_a_members_is_held() {
+        let mut roster = Roster::default();
+        roster.apply(at(1), &by(id(2), join("anna")));
+        let twin = Nick::parse("Ann\u{430}").unwrap();
+        assert_eq!(roster.holder(&twin, &id(3)), Some(id(2)));
+        assert_eq!(roster.holder(&twin, &id(2)), None);
+    }
+}

@@ -1,0 +1,529 @@
+//! What a supernode does for groups: it knows who hosts, grants leases, and hands a group over when another
+//! supernode is responsible for it.
+//!
+//! All of it but the highest epoch is soft: rebuilt within seconds from what members register.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::actions::Actions;
+use super::id::{Epoch, GroupName, NodeId};
+use super::limits::{GROUPS_PER_LINK_MAX, HOST_LOST, REHOST_WAIT, WITNESS_WAIT};
+use super::links::Links;
+use super::ring::Point;
+use super::role::LinkId;
+use super::saved::Write;
+use super::seal::Seal;
+use super::table::Table;
+use super::time::Mono;
+use super::wire::{Lease, Message, Reason};
+
+/// Groups held at once, living and remembered: some 30 MB.
+const HELD_MAX: usize = 100_000;
+/// Members of a group's succession that are kept: as many as a registration names.
+const SUCCESSION_MAX: usize = 16;
+
+/// The groups a supernode holds.
+#[derive(Debug, Default)]
+pub(crate) struct Supernode {
+    held: BTreeMap<GroupName, Held>,
+    /// Which groups each link has registered.
+    by_link: BTreeMap<LinkId, BTreeSet<GroupName>>,
+    /// Grows with every registration, to remember who came first.
+    arrivals: u64,
+}
+
+/// What is known of one group.
+#[derive(Debug, Default)]
+struct Held {
+    lease: Option<Lease>,
+    /// Members in join order, as the host told it last.
+    roster: Vec<NodeId>,
+    registered: BTreeMap<NodeId, Registered>,
+    wait: Wait,
+}
+
+/// One member's registration.
+#[derive(Debug)]
+struct Registered {
+    link: LinkId,
+    arrival: u64,
+    /// The epoch it says it knows, and whether it hosts under it.
+    epoch: Option<Epoch>,
+    is_hosting: bool,
+    /// The epoch it has been told.
+    told: Option<Epoch>,
+}
+
+/// What a group waits for.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Wait {
+    #[default]
+    Nothing,
+    /// Nobody has said that the group exists; these have been asked.
+    Witnesses {
+        asked: BTreeSet<NodeId>,
+        until: Mono,
+    },
+    /// The host may still show itself.
+    Host { until: Mono },
+}
+
+/// What a supernode needs of the node around it, for the time of one input.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) now: Mono,
+    pub(crate) seal: &'a dyn Seal,
+    pub(crate) me: NodeId,
+    pub(crate) act: &'a mut Actions,
+    pub(crate) table: &'a Table,
+    pub(crate) links: &'a Links,
+}
+
+impl Context<'_> {
+    fn responsible(&self, group: &GroupName) -> Option<NodeId> {
+        self.table.ring().responsible(Point::of_group(group))
+    }
+
+    /// The second closest and the opposite: who else holds a group's record.
+    fn witnesses(&self, group: &GroupName) -> BTreeSet<NodeId> {
+        let (ring, point) = (self.table.ring(), Point::of_group(group));
+        let both = [ring.second(point), ring.opposite(point)];
+        both.into_iter()
+            .flatten()
+            .filter(|id| *id != self.me)
+            .collect()
+    }
+}
+
+/// What a member registers.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    pub(crate) group: GroupName,
+    pub(crate) lease: Option<Lease>,
+    pub(crate) hosting: bool,
+    pub(crate) roster: Vec<NodeId>,
+}
+
+impl Supernode {
+    pub(crate) fn restored(records: Vec<(Lease, Vec<NodeId>)>) -> Self {
+        let held = records.into_iter().map(|(lease, roster)| {
+            let group = lease.group.clone();
+            (
+                group,
+                Held {
+                    lease: Some(lease),
+                    roster,
+                    ..Held::default()
+                },
+            )
+        });
+        Self {
+            held: held.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// A member registers, for the first time or again.
+    pub(crate) fn register(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: LinkId,
+        from: NodeId,
+        registration: Registration,
+    ) {
+        let Registration {
+            group,
+            lease,
+            hosting,
+            roster,
+        } = registration;
+        let lease = lease.filter(|lease| lease.group == group && self.is_credible(cx, lease));
+        if let Some(to) = cx.responsible(&group).filter(|to| *to != cx.me) {
+            self.note(cx, &group, lease, &roster);
+            self.pass_on(cx, &group, to);
+            return cx.act.send(link, Message::Moved { group, to });
+        }
+        let groups = self.by_link.entry(link).or_default();
+        if groups.len() >= GROUPS_PER_LINK_MAX
+            || self.held.len() >= HELD_MAX && !self.held.contains_key(&group)
+        {
+            return cx.act.close(link, Reason::Limit);
+        }
+        groups.insert(group.clone());
+        let epoch = lease.as_ref().map(|lease| lease.epoch);
+        let is_hosting = hosting && epoch.is_some_and(|epoch| epoch.host == from);
+        self.note(cx, &group, lease, if is_hosting { &roster } else { &[] });
+        let held = self.held.entry(group.clone()).or_default();
+        if held.roster.is_empty() {
+            held.roster = roster.into_iter().take(SUCCESSION_MAX).collect();
+        }
+        self.arrivals += 1;
+        let before = held
+            .registered
+            .remove(&from)
+            .filter(|before| before.link == link);
+        let (arrival, told) = before.map_or((self.arrivals, None), |b| (b.arrival, b.told));
+        held.registered.insert(
+            from,
+            Registered {
+                link,
+                arrival,
+                epoch,
+                is_hosting,
+                told,
+            },
+        );
+        self.decide(cx, &group);
+    }
+
+    /// A member leaves a group; if it hosts, the next in line is granted at once.
+    pub(crate) fn leave(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: LinkId,
+        from: NodeId,
+        group: &GroupName,
+    ) {
+        let Some(held) = self.held.get_mut(group) else {
+            return;
+        };
+        if held
+            .registered
+            .get(&from)
+            .is_none_or(|registered| registered.link != link)
+        {
+            return;
+        }
+        held.registered.remove(&from);
+        held.roster.retain(|id| *id != from);
+        if let Some(groups) = self.by_link.get_mut(&link) {
+            groups.remove(group);
+        }
+        if held
+            .lease
+            .as_ref()
+            .is_some_and(|lease| lease.epoch.host == from)
+        {
+            self.grant(cx, group, Some(from));
+            if let Some(lease) = self.held.get(group).and_then(|held| held.lease.clone()) {
+                cx.act.send(link, Message::HostIs { lease });
+            }
+        }
+    }
+
+    /// A link is gone, and with it what was registered over it.
+    pub(crate) fn unlinked(&mut self, cx: &mut Context<'_>, link: LinkId, peer: NodeId) {
+        for group in self.by_link.remove(&link).unwrap_or_default() {
+            let Some(held) = self.held.get_mut(&group) else {
+                continue;
+            };
+            if held
+                .registered
+                .get(&peer)
+                .is_some_and(|registered| registered.link == link)
+            {
+                held.registered.remove(&peer);
+                if held
+                    .lease
+                    .as_ref()
+                    .is_some_and(|lease| lease.epoch.host == peer)
+                {
+                    held.wait = Wait::Host {
+                        until: cx.now + HOST_LOST,
+                    };
+                }
+            }
+        }
+        let waiting = self
+            .held
+            .iter_mut()
+            .filter_map(|(group, held)| match &mut held.wait {
+                Wait::Witnesses { asked, .. } => asked.remove(&peer).then(|| group.clone()),
+                Wait::Host { .. } | Wait::Nothing => None,
+            });
+        for group in waiting.collect::<Vec<_>>() {
+            self.decide(cx, &group);
+        }
+    }
+
+    /// Another supernode asks what we know of a group.
+    pub(crate) fn query(&self, cx: &mut Context<'_>, link: LinkId, group: GroupName) {
+        let held = self.held.get(&group);
+        let lease = held.and_then(|held| held.lease.clone());
+        let roster = held.map(|held| held.roster.clone()).unwrap_or_default();
+        cx.act.send(
+            link,
+            Message::Known {
+                group,
+                lease,
+                roster,
+            },
+        );
+    }
+
+    /// A witness answers.
+    pub(crate) fn known(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: NodeId,
+        group: &GroupName,
+        lease: Option<Lease>,
+        roster: &[NodeId],
+    ) {
+        let lease = lease.filter(|lease| lease.group == *group && self.is_credible(cx, lease));
+        self.note(cx, group, lease, roster);
+        if let Some(Held {
+            wait: Wait::Witnesses { asked, .. },
+            ..
+        }) = self.held.get_mut(group)
+        {
+            asked.remove(&from);
+            self.decide(cx, group);
+        }
+    }
+
+    /// Another supernode hands a group's record to us.
+    pub(crate) fn transferred(&mut self, cx: &mut Context<'_>, lease: Lease, roster: &[NodeId]) {
+        if self.is_credible(cx, &lease) && self.held.len() < HELD_MAX {
+            let group = lease.group.clone();
+            self.note(cx, &group, Some(lease), roster);
+            self.decide(cx, &group);
+        }
+    }
+
+    /// Hands over every group that another supernode is responsible for.
+    pub(crate) fn check(&mut self, cx: &mut Context<'_>) {
+        let held = self
+            .held
+            .iter()
+            .filter(|(_, held)| !held.registered.is_empty());
+        for group in held.map(|(group, _)| group.clone()).collect::<Vec<_>>() {
+            let Some(to) = cx.responsible(&group).filter(|to| *to != cx.me) else {
+                continue;
+            };
+            self.pass_on(cx, &group, to);
+            let Some(held) = self.held.get_mut(&group) else {
+                continue;
+            };
+            held.wait = Wait::Nothing;
+            for registered in std::mem::take(&mut held.registered).into_values() {
+                cx.act.send(
+                    registered.link,
+                    Message::Moved {
+                        group: group.clone(),
+                        to,
+                    },
+                );
+                if let Some(groups) = self.by_link.get_mut(&registered.link) {
+                    groups.remove(&group);
+                }
+            }
+        }
+    }
+
+    /// When a wait is over.
+    pub(crate) fn due(&self) -> Option<Mono> {
+        let waits = self.held.values().filter_map(|held| match held.wait {
+            Wait::Witnesses { until, .. } | Wait::Host { until } => Some(until),
+            Wait::Nothing => None,
+        });
+        waits.min()
+    }
+
+    /// Decides what has waited long enough.
+    pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
+        let is_over = |held: &Held| match held.wait {
+            Wait::Witnesses { until, .. } | Wait::Host { until } => cx.now >= until,
+            Wait::Nothing => false,
+        };
+        let over: Vec<_> = self
+            .held
+            .iter()
+            .filter(|(_, held)| is_over(held))
+            .map(|(group, _)| group.clone())
+            .collect();
+        for group in over {
+            self.decide(cx, &group);
+        }
+    }
+
+    /// Whether to believe a lease: a supernode we know signed it, or we know nothing better.
+    fn is_credible(&self, cx: &Context<'_>, lease: &Lease) -> bool {
+        let is_unheard = self
+            .held
+            .get(&lease.group)
+            .is_none_or(|held| held.lease.is_none());
+        (lease.by == cx.me || cx.table.is_supernode(&lease.by) || is_unheard)
+            && lease.is_genuine(cx.seal)
+    }
+
+    /// Takes in a lease if it is higher than the one known, and the roster that came with it. Where we are
+    /// responsible the epoch is affirmed in our own name, so that everybody who knows us can check it.
+    fn note(
+        &mut self,
+        cx: &mut Context<'_>,
+        group: &GroupName,
+        lease: Option<Lease>,
+        roster: &[NodeId],
+    ) {
+        let Some(lease) = lease else { return };
+        let is_ours = cx.responsible(group).is_none_or(|id| id == cx.me);
+        let held = self.held.entry(group.clone()).or_default();
+        let known = held.lease.as_ref().map(|lease| lease.epoch);
+        if known.is_some_and(|known| lease.epoch < known) {
+            return;
+        }
+        if !roster.is_empty() {
+            held.roster = roster.iter().take(SUCCESSION_MAX).copied().collect();
+        }
+        if known == Some(lease.epoch) {
+            return;
+        }
+        let is_mine = lease.by == cx.me;
+        let lease = if is_ours && !is_mine {
+            Lease::granted(cx.seal, group.clone(), lease.epoch)
+        } else {
+            lease
+        };
+        held.lease = Some(lease.clone());
+        let roster = held.roster.clone();
+        cx.act.write(vec![Write::Record { lease, roster }]);
+    }
+
+    /// Takes a group's next step: ask the witnesses, wait for the host, grant, or tell who hosts.
+    fn decide(&mut self, cx: &mut Context<'_>, group: &GroupName) {
+        let Some(held) = self.held.get_mut(group) else {
+            return;
+        };
+        if held.registered.is_empty() {
+            held.wait = Wait::Nothing;
+            return;
+        }
+        let Some(lease) = held.lease.clone() else {
+            return self.ask(cx, group);
+        };
+        let host = held.registered.get(&lease.epoch.host);
+        let is_hosting =
+            host.is_some_and(|host| host.is_hosting && host.epoch == Some(lease.epoch));
+        // It knows the epoch and does not host: it has restarted, and never resumes.
+        let is_restarted =
+            host.is_some_and(|host| !host.is_hosting && host.epoch == Some(lease.epoch));
+        if is_hosting {
+            held.wait = Wait::Nothing;
+            return self.tell(cx, group, &lease);
+        }
+        if is_restarted {
+            return self.grant(cx, group, None);
+        }
+        match held.wait {
+            Wait::Host { until } if cx.now >= until => {
+                self.grant(cx, group, Some(lease.epoch.host))
+            }
+            Wait::Host { .. } => self.tell(cx, group, &lease),
+            Wait::Nothing | Wait::Witnesses { .. } => {
+                held.wait = Wait::Host {
+                    until: cx.now + REHOST_WAIT,
+                };
+                self.tell(cx, group, &lease);
+            }
+        }
+    }
+
+    /// Asks the witnesses whether they know a group that we do not; grants its first epoch if none does.
+    fn ask(&mut self, cx: &mut Context<'_>, group: &GroupName) {
+        let Some(held) = self.held.get_mut(group) else {
+            return;
+        };
+        match &held.wait {
+            Wait::Witnesses { asked, until } if !asked.is_empty() && cx.now < *until => {}
+            Wait::Witnesses { .. } => self.grant(cx, group, None),
+            Wait::Nothing | Wait::Host { .. } => {
+                let mut asked = BTreeSet::new();
+                for witness in cx.witnesses(group) {
+                    if let Some(link) = cx.links.to_node(&witness) {
+                        cx.act.send(
+                            link,
+                            Message::Query {
+                                group: group.clone(),
+                            },
+                        );
+                        asked.insert(witness);
+                    }
+                }
+                let is_answered = asked.is_empty();
+                held.wait = Wait::Witnesses {
+                    asked,
+                    until: cx.now + WITNESS_WAIT,
+                };
+                if is_answered {
+                    self.grant(cx, group, None);
+                }
+            }
+        }
+    }
+
+    /// Grants the next epoch to the first in line that is registered.
+    fn grant(&mut self, cx: &mut Context<'_>, group: &GroupName, but: Option<NodeId>) {
+        let Some(held) = self.held.get_mut(group) else {
+            return;
+        };
+        let is_candidate = |id: &NodeId| Some(*id) != but && held.registered.contains_key(id);
+        let in_line = held.roster.iter().copied().find(|id| is_candidate(id));
+        let first = held.registered.iter().filter(|(id, _)| is_candidate(id));
+        let first = first
+            .min_by_key(|(_, registered)| registered.arrival)
+            .map(|(id, _)| *id);
+        let Some(host) = in_line.or(first) else {
+            held.wait = Wait::Nothing;
+            return;
+        };
+        let number = held.lease.as_ref().map_or(0, |lease| lease.epoch.number) + 1;
+        let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
+        held.lease = Some(lease.clone());
+        held.wait = Wait::Host {
+            until: cx.now + REHOST_WAIT,
+        };
+        let roster = held.roster.clone();
+        cx.act.write(vec![Write::Record {
+            lease: lease.clone(),
+            roster: roster.clone(),
+        }]);
+        self.tell(cx, group, &lease);
+        for witness in cx.witnesses(group) {
+            if let Some(link) = cx.links.to_node(&witness) {
+                let (lease, roster) = (lease.clone(), roster.clone());
+                cx.act.send(link, Message::Transfer { lease, roster });
+            }
+        }
+    }
+
+    /// Tells the lease to everybody registered who has not been told or does not know it.
+    fn tell(&mut self, cx: &mut Context<'_>, group: &GroupName, lease: &Lease) {
+        let Some(held) = self.held.get_mut(group) else {
+            return;
+        };
+        let mut links = Vec::new();
+        for registered in held.registered.values_mut() {
+            let is_told = registered.told == Some(lease.epoch);
+            if !is_told || registered.epoch != Some(lease.epoch) {
+                registered.told = Some(lease.epoch);
+                links.push(registered.link);
+            }
+        }
+        cx.act.send_all(
+            links,
+            Message::HostIs {
+                lease: lease.clone(),
+            },
+        );
+    }
+
+    fn pass_on(&self, cx: &mut Context<'_>, group: &GroupName, to: NodeId) {
+        if let Some(held) = self.held.get(group)
+            && let (Some(lease), Some(link)) = (held.lease.clone(), cx.links.to_node(&to))
+        {
+            let roster = held.roster.clone();
+            cx.act.send(link, Message::Transfer { lease, roster });
+        }
+    }
+}
