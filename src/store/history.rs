@@ -1,0 +1,323 @@
+//! The log of each group: writing runs of its lines, and fetching what somebody lacks.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::row::{self, ENTRY_COLUMNS, ENTRY_JOINS, Ord, ord, signed, unsigned};
+use crate::proto::id::{Epoch, GroupName, NodeId, Place, Seq};
+use crate::proto::limits::CATCH_UP_SIZE;
+use crate::proto::role::Moved;
+use crate::proto::seal::Hash;
+use crate::proto::time::Hlc;
+use crate::proto::wire::{Entry, Run, Sequenced, Vector};
+
+/// Why a write was not made; those that would be wrong are told from those that failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error("a piece of epoch {epoch} of {group} begins at {first}, but only {stored} are stored")]
+    Gap {
+        group: GroupName,
+        epoch: Epoch,
+        first: u64,
+        stored: u64,
+    },
+    #[error("a piece of epoch {epoch} of {group} is not numbered 1 to 4294967295")]
+    Numbering { group: GroupName, epoch: Epoch },
+    #[error("{}", super::error::plainly(.0))]
+    Failed(#[from] rusqlite::Error),
+}
+
+/// Stores what is new of `run`, which must begin right after what is stored of its line, or before that.
+pub(super) fn write_run(
+    db: &Connection,
+    group: &GroupName,
+    run: &Run,
+    head: Hash,
+) -> Result<Vec<Moved>, Refused> {
+    let length = run.entries.len() as u64;
+    let last = match run.first.0.checked_add(length) {
+        Some(after) if run.first.0 > 0 && after <= 1 << 32 => after - 1,
+        _ => {
+            return Err(Refused::Numbering {
+                group: group.clone(),
+                epoch: run.epoch,
+            });
+        }
+    };
+    let in_group = row::group_id(db, group)?;
+    let host = row::key_id(db, run.epoch.host)?;
+    let line = line(db, in_group, run.epoch, host)?;
+    let stored = line.map_or(0, |(_, seq)| seq);
+    if run.first.0 > stored + 1 {
+        return Err(Refused::Gap {
+            group: group.clone(),
+            epoch: run.epoch,
+            first: run.first.0,
+            stored,
+        });
+    }
+    if last <= stored {
+        return Ok(Vec::new());
+    }
+    let line = set_line(db, in_group, run.epoch, host, last, head)?;
+    let skip = usize::try_from(stored + 1 - run.first.0).expect("less than the run's length");
+    let moved = insert(db, in_group, line, run, skip)?;
+    Ok(moved)
+}
+
+/// The id of a line and its last stored seq.
+fn line(
+    db: &Connection,
+    in_group: i64,
+    epoch: Epoch,
+    host: i64,
+) -> rusqlite::Result<Option<(i64, u64)>> {
+    db.prepare_cached(
+        "SELECT id, seq FROM lines WHERE in_group = ?1 AND number = ?2 AND host = ?3",
+    )?
+    .query_row(params![in_group, signed(epoch.number), host], |row| {
+        Ok((row.get(0)?, unsigned(row.get(1)?)))
+    })
+    .optional()
+}
+
+fn set_line(
+    db: &Connection,
+    in_group: i64,
+    epoch: Epoch,
+    host: i64,
+    seq: u64,
+    head: Hash,
+) -> rusqlite::Result<i64> {
+    db.prepare_cached(
+        "INSERT INTO lines (in_group, number, host, seq, head) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET seq = excluded.seq, head = excluded.head RETURNING id",
+    )?
+    .query_row(
+        params![in_group, signed(epoch.number), host, signed(seq), head.0],
+        |row| row.get(0),
+    )
+}
+
+/// Inserts the entries of `run` but the first `skip`, and keeps what follows from them.
+fn insert(
+    db: &Connection,
+    in_group: i64,
+    line: i64,
+    run: &Run,
+    skip: usize,
+) -> rusqlite::Result<Vec<Moved>> {
+    let mut statement = db.prepare_cached(
+        "INSERT INTO entries
+         (place, in_group, author, number, time, kind, text, member, signature, ord, earliest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    let mut ids = BTreeMap::new();
+    let mut highest: BTreeMap<i64, u64> = BTreeMap::new();
+    let mut hlc = Hlc::default();
+    let mut moved = Vec::new();
+    for (place, Sequenced { entry, .. }) in run.places().skip(skip) {
+        let author = match ids.get(&entry.author) {
+            Some(id) => *id,
+            None => {
+                let id = row::key_id(db, entry.author)?;
+                ids.insert(entry.author, id);
+                id
+            }
+        };
+        let columns = row::Columns::of(&entry.body);
+        let member = columns.member.map(|key| row::key_id(db, key)).transpose()?;
+        // A start looks for what shaped the group by author, so one who is only spoken of is listed too.
+        member.map(|member| highest.entry(member).or_default());
+        let known = known_place(db, in_group, author, entry)?;
+        let earliest = settle(db, entry, place, known, &mut moved)?;
+        statement.execute(params![
+            line << 32 | signed(place.seq.0),
+            in_group,
+            author,
+            signed(entry.number.0),
+            signed(entry.time.0),
+            columns.kind,
+            columns.text,
+            member,
+            entry.signature.0,
+            ord(&place),
+            earliest,
+        ])?;
+        let number = highest.entry(author).or_default();
+        *number = entry.number.0.max(*number);
+        hlc = hlc.max(place.hlc);
+    }
+    raise(db, in_group, hlc, &highest)?;
+    Ok(moved)
+}
+
+/// Which of two places of one entry counts, and says so; without another place it is this one.
+fn settle(
+    db: &Connection,
+    entry: &Entry,
+    place: Place,
+    known: Option<(i64, Place)>,
+    moved: &mut Vec<Moved>,
+) -> rusqlite::Result<bool> {
+    let Some((known_row, known)) = known else {
+        return Ok(true);
+    };
+    let is_new = place < known;
+    if is_new {
+        db.prepare_cached("UPDATE entries SET earliest = 0 WHERE place = ?1")?
+            .execute([known_row])?;
+    }
+    moved.push(Moved {
+        id: entry.id(),
+        place: place.min(known),
+        is_new,
+    });
+    Ok(is_new)
+}
+
+/// The place that counts of an entry, if it is in the log, and its row.
+fn known_place(
+    db: &Connection,
+    in_group: i64,
+    author: i64,
+    entry: &Entry,
+) -> rusqlite::Result<Option<(i64, Place)>> {
+    db.prepare_cached(
+        "SELECT e.place, e.ord, l.number, h.key FROM entries e
+         JOIN lines l ON l.id = e.place >> 32 JOIN keys h ON h.id = l.host
+         WHERE e.in_group = ?1 AND e.author = ?2 AND e.number = ?3 AND e.earliest",
+    )?
+    .query_row(params![in_group, author, signed(entry.number.0)], |row| {
+        Ok((row.get(0)?, place(row, 0)?))
+    })
+    .optional()
+}
+
+/// The place told by the columns `place, ord, lines.number, keys.key` (of the host) from column `at` on.
+pub(super) fn place(row: &Row<'_>, at: usize) -> rusqlite::Result<Place> {
+    let ord: Ord = row.get(at + 1)?;
+    Ok(Place {
+        hlc: row::hlc(&ord),
+        epoch: Epoch {
+            number: unsigned(row.get(at + 2)?),
+            host: NodeId(row.get(at + 3)?),
+        },
+        seq: seq_of(row.get(at)?),
+    })
+}
+
+fn seq_of(place: i64) -> Seq {
+    Seq(unsigned(place & 0xFFFF_FFFF))
+}
+
+/// Raises the group's clock reading and its authors' highest numbers to at least these.
+fn raise(
+    db: &Connection,
+    in_group: i64,
+    hlc: Hlc,
+    highest: &BTreeMap<i64, u64>,
+) -> rusqlite::Result<()> {
+    let known: i64 = db
+        .prepare_cached("SELECT hlc FROM groups WHERE id = ?1")?
+        .query_row([in_group], |row| row.get(0))?;
+    if hlc.0 > unsigned(known) {
+        db.prepare_cached("UPDATE groups SET hlc = ?2 WHERE id = ?1")?
+            .execute([in_group, signed(hlc.0)])?;
+    }
+    let mut known =
+        db.prepare_cached("SELECT number FROM authors WHERE in_group = ?1 AND author = ?2")?;
+    let mut set = db.prepare_cached("INSERT OR REPLACE INTO authors VALUES (?1, ?2, ?3)")?;
+    for (&author, &number) in highest {
+        let before: Option<i64> = known
+            .query_row([in_group, author], |row| row.get(0))
+            .optional()?;
+        if before.is_none_or(|before| number > unsigned(before)) {
+            set.execute([in_group, author, signed(number)])?;
+        }
+    }
+    Ok(())
+}
+
+/// The entries in `upto` that are not in `after`, as far as they are stored, by epoch and seq; and whether the
+/// bound on their size cut them short. Adds to `runs` as it goes, so that what was read before a damaged row is
+/// not lost.
+pub(super) fn fetch(
+    db: &Connection,
+    group: &GroupName,
+    after: &Vector,
+    upto: &Vector,
+    runs: &mut Vec<Run>,
+) -> rusqlite::Result<bool> {
+    let Some(in_group) = row::known_group(db, group)? else {
+        return Ok(false);
+    };
+    let mut room = CATCH_UP_SIZE;
+    for (&epoch, &last) in upto {
+        let Some(host) = row::known_key(db, epoch.host)? else {
+            continue;
+        };
+        let Some((line, stored)) = line(db, in_group, epoch, host)? else {
+            continue;
+        };
+        let have = after.get(&epoch).map_or(0, |seq| seq.0);
+        let last = last.0.min(stored);
+        if have < last && !fetch_line(db, line, epoch, (have + 1, last), &mut room, runs)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Reads one line from the first to the last seq of `span`; whether all of it fitted into `room`.
+fn fetch_line(
+    db: &Connection,
+    line: i64,
+    epoch: Epoch,
+    span: (u64, u64),
+    room: &mut usize,
+    runs: &mut Vec<Run>,
+) -> rusqlite::Result<bool> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT e.ord, {ENTRY_COLUMNS} FROM entries e {ENTRY_JOINS}
+         WHERE e.place BETWEEN ?1 AND ?2 ORDER BY e.place"
+    ))?;
+    let mut rows = statement.query([line << 32 | signed(span.0), line << 32 | signed(span.1)])?;
+    let mut run = Run {
+        epoch,
+        first: Seq(span.0),
+        entries: Vec::new(),
+    };
+    *room = room.saturating_sub(size(&run));
+    let whole = loop {
+        let sequenced = match rows.next().and_then(|row| row.map(sequenced).transpose()) {
+            Ok(Some(sequenced)) => sequenced,
+            Ok(None) => break Ok(true),
+            Err(error) => break Err(error),
+        };
+        let size = size(&sequenced);
+        if size > *room && !(runs.is_empty() && run.entries.is_empty()) {
+            break Ok(false);
+        }
+        *room = room.saturating_sub(size);
+        run.entries.push(sequenced);
+    };
+    if !run.entries.is_empty() {
+        runs.push(run);
+    }
+    whole
+}
+
+fn sequenced(row: &Row<'_>) -> rusqlite::Result<Sequenced> {
+    Ok(Sequenced {
+        hlc: row::hlc(&row.get(0)?),
+        entry: row::entry(row, 1)?,
+    })
+}
+
+/// Bytes of something on the wire.
+fn size<T: serde::Serialize>(part: &T) -> usize {
+    postcard::serialize_with_flavor(part, postcard::ser_flavors::Size::default())
+        .expect("plain data with no map of unknown length always encodes")
+}

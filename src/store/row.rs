@@ -1,0 +1,175 @@
+//! An entry as columns, and back: what is told apart by number in the file, and how keys become small numbers.
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::proto::id::{GroupName, Nick, NodeId, Number, Place};
+use crate::proto::seal::Signature;
+use crate::proto::time::{Hlc, Wall};
+use crate::proto::wire::{Body, Entry};
+
+/// The numbers of [`Body`]'s variants in the column `kind`. The schema's indexes rely on their order: `VOID` is
+/// never shown, `TOPIC` and above shape the group.
+pub(super) mod kind {
+    pub(in crate::store) const VOID: i64 = 0;
+    pub(in crate::store) const TEXT: i64 = 1;
+    pub(in crate::store) const ACTION: i64 = 2;
+    pub(in crate::store) const TOPIC: i64 = 3;
+    pub(in crate::store) const JOIN: i64 = 4;
+    pub(in crate::store) const NICK: i64 = 5;
+    pub(in crate::store) const PART: i64 = 6;
+    pub(in crate::store) const QUIT: i64 = 7;
+    pub(in crate::store) const GONE: i64 = 8;
+    pub(in crate::store) const SHAPING: [i64; 6] = [TOPIC, JOIN, NICK, PART, QUIT, GONE];
+}
+
+/// What a body is in columns.
+pub(super) struct Columns<'a> {
+    pub(super) kind: i64,
+    pub(super) text: Option<&'a str>,
+    pub(super) member: Option<NodeId>,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn of(body: &'a Body) -> Self {
+        let (kind, text, member) = match body {
+            Body::Void => (kind::VOID, None, None),
+            Body::Text { text } => (kind::TEXT, Some(text.as_str()), None),
+            Body::Action { text } => (kind::ACTION, Some(text.as_str()), None),
+            Body::Topic { text } => (kind::TOPIC, Some(text.as_str()), None),
+            Body::Join { nick } => (kind::JOIN, Some(nick.as_str()), None),
+            Body::Nick { nick } => (kind::NICK, Some(nick.as_str()), None),
+            Body::Part { why } => (kind::PART, Some(why.as_str()), None),
+            Body::Quit { why } => (kind::QUIT, Some(why.as_str()), None),
+            Body::Gone { member } => (kind::GONE, None, Some(*member)),
+        };
+        Self { kind, text, member }
+    }
+}
+
+/// The columns that [`entry`] reads, of a table called `e`, and the joins they need.
+pub(super) const ENTRY_COLUMNS: &str =
+    "k.key, e.number, e.time, e.kind, e.text, m.key, e.signature";
+pub(super) const ENTRY_JOINS: &str =
+    "JOIN keys k ON k.id = e.author LEFT JOIN keys m ON m.id = e.member";
+
+/// The entry whose [`ENTRY_COLUMNS`] begin at column `at`.
+pub(super) fn entry(row: &Row<'_>, at: usize) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        author: NodeId(row.get(at)?),
+        number: Number(unsigned(row.get(at + 1)?)),
+        time: Wall(unsigned(row.get(at + 2)?)),
+        body: body(row, at + 3)?,
+        signature: Signature(row.get(at + 6)?),
+    })
+}
+
+fn body(row: &Row<'_>, at: usize) -> rusqlite::Result<Body> {
+    let text = || row.get::<_, String>(at + 1);
+    let nick = || Nick::parse(&text()?).map_err(|why| unreadable(at + 1, why));
+    Ok(match row.get(at)? {
+        kind::VOID => Body::Void,
+        kind::TEXT => Body::Text { text: text()? },
+        kind::ACTION => Body::Action { text: text()? },
+        kind::TOPIC => Body::Topic { text: text()? },
+        kind::JOIN => Body::Join { nick: nick()? },
+        kind::NICK => Body::Nick { nick: nick()? },
+        kind::PART => Body::Part { why: text()? },
+        kind::QUIT => Body::Quit { why: text()? },
+        kind::GONE => Body::Gone {
+            member: NodeId(row.get(at + 2)?),
+        },
+        other => return Err(rusqlite::Error::IntegralValueOutOfRange(at, other)),
+    })
+}
+
+/// A value that SQLite gave back whole but that means nothing to us.
+pub(super) fn unreadable(
+    column: usize,
+    why: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(why))
+}
+
+/// A 64-bit number as SQLite has it: the same bits.
+pub(super) fn signed(number: u64) -> i64 {
+    number.cast_signed()
+}
+
+pub(super) fn unsigned(number: i64) -> u64 {
+    number.cast_unsigned()
+}
+
+/// [`Place::order`] in binary.
+pub(super) type Ord = [u8; 28];
+
+/// Bytes that sort as places do. A seq above 32 bits is refused before it comes here.
+pub(super) fn ord(place: &Place) -> Ord {
+    let mut bytes = [0; 28];
+    bytes[..8].copy_from_slice(&place.hlc.0.to_be_bytes());
+    bytes[8..16].copy_from_slice(&place.epoch.number.to_be_bytes());
+    bytes[16..24].copy_from_slice(&place.epoch.host.0[..8]);
+    bytes[24..].copy_from_slice(&place.seq.0.to_be_bytes()[4..]);
+    bytes
+}
+
+/// The clock reading in front of an [`Ord`].
+pub(super) fn hlc(ord: &Ord) -> Hlc {
+    Hlc(u64::from_be_bytes(
+        *ord.first_chunk().expect("8 of 28 bytes"),
+    ))
+}
+
+/// The small number of a key, if it has one.
+pub(super) fn known_key(db: &Connection, key: NodeId) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT id FROM keys WHERE key = ?1")?
+        .query_row([key.0], |row| row.get(0))
+        .optional()
+}
+
+/// The small number of a key, given to it if it has none.
+pub(super) fn key_id(db: &Connection, key: NodeId) -> rusqlite::Result<i64> {
+    match known_key(db, key)? {
+        Some(id) => Ok(id),
+        None => db
+            .prepare_cached("INSERT INTO keys (key) VALUES (?1)")?
+            .insert([key.0]),
+    }
+}
+
+/// The small number of a group, if it has one.
+pub(super) fn known_group(db: &Connection, group: &GroupName) -> rusqlite::Result<Option<i64>> {
+    db.prepare_cached("SELECT id FROM groups WHERE name = ?1")?
+        .query_row(params![group.as_str()], |row| row.get(0))
+        .optional()
+}
+
+/// The small number of a group, given to it if it has none.
+pub(super) fn group_id(db: &Connection, group: &GroupName) -> rusqlite::Result<i64> {
+    match known_group(db, group)? {
+        Some(id) => Ok(id),
+        None => db
+            .prepare_cached("INSERT INTO groups (name) VALUES (?1)")?
+            .insert(params![group.as_str()]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::id::{Epoch, Seq};
+
+    #[test]
+    fn the_sorting_column_is_the_written_order_in_binary() {
+        let place = Place {
+            hlc: Hlc(0x0102_0304_0506_0708),
+            epoch: Epoch {
+                number: 9,
+                host: NodeId([7; 32]),
+            },
+            seq: Seq(77),
+        };
+        assert_eq!(data_encoding::HEXLOWER.encode(&ord(&place)), place.order());
+        assert_eq!(hlc(&ord(&place)), place.hlc);
+    }
+}

@@ -1,0 +1,238 @@
+//! The shape of the file: numbered migrations, only ever added, never changed.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+
+/// Every migration there ever was; the version of a file is how many of them it has been through.
+///
+/// A later one may build on `entries.place`, which is a stable row id: that is where a full-text index hooks in
+/// (`fts5(text, content='entries', content_rowid='place')`).
+pub(super) const MIGRATIONS: &[&str] = &[V1];
+
+/// - `format` repeats `PRAGMA user_version` in another page, so that a flipped bit in the file's header is not
+///   taken for a file of another version.
+/// - `entries.place` is `line << 32 | seq`: a line's entries lie side by side in the order they are fetched in.
+/// - `entries.ord` is [`crate::proto::id::Place::order`] in binary: it sorts as the group's log does.
+/// - `entries.earliest` marks, of the places of one entry, the one that counts.
+/// - Kinds are numbered in `row`; 0 is never shown, 3 and above shape the group (who is in it, its topic).
+/// - `authors`, `lines.seq`, `lines.head` and `groups.hlc` follow from the entries; they are kept beside them so
+///   that a start reads a few rows a group, however long its log is.
+/// - Unsigned 64-bit numbers are stored as the signed ones of the same bits, and compared outside of SQL.
+const V1: &str = "
+CREATE TABLE format (version INTEGER NOT NULL) STRICT;
+INSERT INTO format VALUES (0);
+
+CREATE TABLE settings (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE keys (id INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE) STRICT;
+
+CREATE TABLE groups (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    joined INTEGER NOT NULL DEFAULT 0,
+    hlc INTEGER NOT NULL DEFAULT 0,
+    lease_number INTEGER, lease_host BLOB, lease_by BLOB, lease_signature BLOB
+) STRICT;
+
+CREATE TABLE lines (
+    id INTEGER PRIMARY KEY,
+    in_group INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    host INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    head BLOB NOT NULL,
+    UNIQUE (in_group, number, host)
+) STRICT;
+
+CREATE TABLE entries (
+    place INTEGER PRIMARY KEY,
+    in_group INTEGER NOT NULL,
+    author INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    text TEXT,
+    member INTEGER,
+    signature BLOB NOT NULL,
+    ord BLOB NOT NULL,
+    earliest INTEGER NOT NULL
+) STRICT;
+CREATE INDEX entries_by_id ON entries (in_group, author, number);
+CREATE INDEX entries_shown ON entries (in_group, ord) WHERE earliest AND kind <> 0;
+CREATE INDEX entries_shaping ON entries (in_group, coalesce(member, author), kind, ord)
+    WHERE earliest AND kind >= 3;
+
+CREATE TABLE authors (
+    in_group INTEGER NOT NULL,
+    author INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (in_group, author)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE outbox (
+    in_group INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    author INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    text TEXT,
+    member INTEGER,
+    signature BLOB NOT NULL,
+    PRIMARY KEY (in_group, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE mesh (
+    position INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    key BLOB NOT NULL,
+    clock INTEGER NOT NULL,
+    addresses TEXT NOT NULL,
+    directory INTEGER NOT NULL,
+    supernode INTEGER NOT NULL,
+    tombstone INTEGER NOT NULL,
+    signature BLOB NOT NULL,
+    alive INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE records (
+    name TEXT PRIMARY KEY,
+    lease_number INTEGER NOT NULL, lease_host BLOB NOT NULL, lease_by BLOB NOT NULL, lease_signature BLOB NOT NULL,
+    roster BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+/// What a file's version says about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    /// Nothing in it yet.
+    Empty,
+    /// Written by this version of the program, or an earlier one.
+    Known(u32),
+    /// Written by a later version of the program.
+    Newer(u32),
+    /// The two places that name the version contradict each other.
+    Torn,
+}
+
+/// Reads the version in both places; changes nothing.
+pub(super) fn version(db: &Connection, migrations: &[&str]) -> rusqlite::Result<Version> {
+    let header: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let tables: u32 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if header == 0 && tables == 0 {
+        return Ok(Version::Empty);
+    }
+    let inside: Option<u32> = db
+        .query_row("SELECT version FROM format", [], |row| row.get(0))
+        .optional()?;
+    Ok(if inside != Some(header) || header == 0 {
+        Version::Torn
+    } else if header > count(migrations) {
+        Version::Newer(header)
+    } else {
+        Version::Known(header)
+    })
+}
+
+/// Takes the file from the version it has to the last one, each step whole or not at all.
+pub(super) fn migrate(db: &mut Connection, migrations: &[&str]) -> rusqlite::Result<()> {
+    let done: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    for (version, migration) in (1..).zip(migrations).skip(done as usize) {
+        let change = Transaction::new(db, TransactionBehavior::Immediate)?;
+        apply(change, migration, version)?;
+    }
+    Ok(())
+}
+
+/// The version of a file that has been through all of these.
+pub(super) fn count(migrations: &[&str]) -> u32 {
+    u32::try_from(migrations.len()).expect("a few migrations")
+}
+
+fn apply(change: Transaction<'_>, migration: &str, version: u32) -> rusqlite::Result<()> {
+    change.execute_batch(migration)?;
+    change.execute("UPDATE format SET version = ?1", [version])?;
+    change.pragma_update(None, "user_version", version)?;
+    change.commit()
+}
+
+/// Whether the tables and indexes are those the migrations make: a cheap look that finds damage in the first
+/// pages, where it would hurt most.
+pub(super) fn is_whole(db: &Connection, migrations: &[&str]) -> rusqlite::Result<bool> {
+    let mut model = Connection::open_in_memory()?;
+    migrate(&mut model, migrations)?;
+    Ok(objects(db)? == objects(&model)?)
+}
+
+fn objects(db: &Connection) -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
+    db.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::seal::Hash;
+
+    #[test]
+    fn a_migration_that_was_published_is_never_changed() {
+        let published = ["d44c45bbf144"];
+        for (migration, start) in MIGRATIONS.iter().zip(published) {
+            let found = format!("{:?}", Hash::of(&[migration.as_bytes()]));
+            assert!(found.starts_with(start), "add a migration instead: {found}");
+        }
+        assert_eq!(MIGRATIONS.len(), published.len());
+    }
+
+    #[test]
+    fn a_file_of_version_one_goes_through_later_migrations_with_its_content() {
+        let later = [
+            V1,
+            "CREATE TABLE later (n INTEGER); INSERT INTO later VALUES (7);",
+        ];
+        let mut db = Connection::open_in_memory().unwrap();
+        assert_eq!(version(&db, &later).unwrap(), Version::Empty);
+        migrate(&mut db, &[V1]).unwrap();
+        db.execute("INSERT INTO settings VALUES ('nick', 'anna')", [])
+            .unwrap();
+        assert_eq!(version(&db, &later).unwrap(), Version::Known(1));
+
+        migrate(&mut db, &later).unwrap();
+
+        assert_eq!(version(&db, &later).unwrap(), Version::Known(2));
+        assert!(is_whole(&db, &later).unwrap());
+        let nick: String = db
+            .query_row(
+                "SELECT value FROM settings WHERE name = 'nick'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(nick, "anna");
+        assert_eq!(version(&db, &[V1]).unwrap(), Version::Newer(2));
+    }
+
+    #[test]
+    fn a_migration_that_fails_half_way_leaves_the_version_before() {
+        let broken = [
+            V1,
+            "CREATE TABLE later (n INTEGER); INSERT INTO nowhere VALUES (7);",
+        ];
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate(&mut db, &[V1]).unwrap();
+
+        migrate(&mut db, &broken).unwrap_err();
+
+        assert_eq!(version(&db, &broken).unwrap(), Version::Known(1));
+        assert!(is_whole(&db, &[V1]).unwrap());
+    }
+
+    #[test]
+    fn a_bit_flipped_in_the_version_is_not_taken_for_another_version() {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate(&mut db, &[V1]).unwrap();
+        for flipped in [0, 3, 1 << 20] {
+            db.pragma_update(None, "user_version", flipped).unwrap();
+            assert_eq!(version(&db, &[V1]).unwrap(), Version::Torn, "{flipped}");
+        }
+    }
+}

@@ -1,0 +1,579 @@
+//! The store as its callers meet it: what was said to be written is there, and trouble is said, not hidden.
+
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test names the answer it waits for"
+)]
+
+mod faults;
+mod model;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::page::PAGE_LINES_MAX;
+use super::*;
+use crate::proto::event::What;
+use crate::proto::id::{Epoch, Nick, NodeName, Number, Seq};
+use crate::proto::role::Moved;
+use crate::proto::seal::{Hash, Signature};
+use crate::proto::time::{Hlc, Wall};
+use crate::proto::wire::{Body, Entry, Lease, Listed, Record, Roles, Run, Sequenced};
+
+#[tokio::test]
+async fn everything_that_was_said_to_be_written_is_there_at_the_next_start() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let (run, head) = run(
+        1,
+        1,
+        &[
+            ("anna", Body::Join { nick: nick("anna") }),
+            say("anna", "hi"),
+        ],
+    );
+    let lease = lease(1);
+    let (first, second) = (
+        entry(key("anna"), 3, text("waiting")),
+        entry(key("anna"), 4, Body::Void),
+    );
+    let writes = vec![
+        Write::Nick(nick("anna")),
+        Write::Clock(u64::MAX),
+        Write::Table(vec![listed("m1", true), listed("m2", false)]),
+        Write::Record {
+            lease: lease.clone(),
+            roster: vec![key("anna"), key("bob")],
+        },
+        Write::Group {
+            group: hearth(),
+            joined: true,
+            lease: Some(lease.clone()),
+        },
+        Write::Outbox {
+            group: hearth(),
+            entry: first,
+        },
+        Write::Outbox {
+            group: hearth(),
+            entry: second.clone(),
+        },
+        Write::OutboxDone {
+            group: hearth(),
+            number: Number(3),
+        },
+        Write::Run {
+            group: hearth(),
+            run: run.clone(),
+            head,
+        },
+    ];
+    assert_eq!(open.write(writes).await, Ok(Vec::new()));
+    open.store.close().await;
+
+    let saved = desk.open().saved;
+
+    assert_eq!(saved.nick, Some(nick("anna")));
+    assert_eq!(saved.clock, u64::MAX);
+    assert_eq!(saved.table, [listed("m1", true), listed("m2", false)]);
+    assert_eq!(
+        saved.records,
+        [(lease.clone(), vec![key("anna"), key("bob")])]
+    );
+    let group = &saved.groups[&hearth()];
+    assert!(group.joined);
+    assert_eq!(group.lease, Some(lease));
+    assert_eq!(group.lines.get(&run.epoch), Some(&(Seq(2), head)));
+    assert_eq!(group.hlc, run.entries[1].hlc);
+    assert_eq!(group.authors.get(&key("anna")), Some(&Number(2)));
+    assert_eq!(group.outbox.values().collect::<Vec<_>>(), [&second]);
+    let shaping: Vec<_> = group.shaping.iter().map(|(_, entry)| entry).collect();
+    assert_eq!(shaping, [&run.entries[0].entry]);
+}
+
+#[tokio::test]
+async fn a_piece_that_overlaps_is_trimmed_and_one_with_a_gap_is_refused_until_it_is_filled() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let all = run(
+        1,
+        1,
+        &[
+            say("anna", "1"),
+            say("anna", "2"),
+            say("anna", "3"),
+            say("anna", "4"),
+        ],
+    )
+    .0;
+    let piece = |from: usize, to: usize| Run {
+        epoch: all.epoch,
+        first: Seq(from as u64),
+        entries: all.entries[from - 1..to].to_vec(),
+    };
+    let put = |from, to| {
+        vec![Write::Run {
+            group: hearth(),
+            run: piece(from, to),
+            head: head_of(to),
+        }]
+    };
+    assert!(open.write(put(1, 2)).await.is_ok());
+    let why = open.write(put(4, 4)).await.unwrap_err();
+    assert!(why.contains("begins at 4, but only 2 are stored"), "{why}");
+    assert!(
+        open.write(put(1, 1)).await.is_ok(),
+        "nothing new is no fault"
+    );
+    assert!(open.write(put(2, 3)).await.is_ok());
+    assert!(open.write(put(4, 4)).await.is_ok());
+
+    assert_eq!(
+        open.fetch(&[], &[(all.epoch, 9)]).await,
+        (vec![all.clone()], false)
+    );
+    open.store.close().await;
+    let lines = &desk.open().saved.groups[&hearth()].lines;
+    assert_eq!(lines.get(&all.epoch), Some(&(Seq(4), head_of(4))));
+}
+
+#[tokio::test]
+async fn a_ticket_is_written_whole_or_not_at_all_and_its_neighbours_go_on() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let gap = run(1, 5, &[say("anna", "too early")]);
+    for (ticket, writes) in [
+        vec![Write::Clock(1)],
+        vec![
+            Write::Clock(2),
+            Write::Run {
+                group: hearth(),
+                run: gap.0,
+                head: gap.1,
+            },
+        ],
+        vec![Write::Nick(nick("anna"))],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ticket = Ticket(ticket as u64);
+        open.store
+            .submit(Job::Write { ticket, writes })
+            .await
+            .unwrap();
+    }
+    assert!(matches!(
+        open.answer().await,
+        Input::Written {
+            ticket: Ticket(0),
+            ..
+        }
+    ));
+    assert!(matches!(
+        open.answer().await,
+        Input::Unwritten {
+            ticket: Ticket(1),
+            ..
+        }
+    ));
+    assert!(matches!(
+        open.answer().await,
+        Input::Written {
+            ticket: Ticket(2),
+            ..
+        }
+    ));
+    open.store.close().await;
+    let saved = desk.open().saved;
+    assert_eq!((saved.clock, saved.nick), (1, Some(nick("anna"))));
+    assert!(saved.groups.is_empty());
+}
+
+#[tokio::test]
+async fn an_entry_with_two_places_is_shown_at_the_earlier_one_and_both_lines_keep_it() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let twice = entry(key("anna"), 1, text("hello"));
+    let late = line_of(2, 1, &[(500, twice.clone())]);
+    let early = line_of(1, 1, &[(100, twice.clone())]);
+    let latest = line_of(3, 1, &[(900, twice.clone())]);
+    let place = |run: &Run| run.places().next().unwrap().0;
+
+    assert_eq!(open.put(&late).await, Ok(Vec::new()));
+    let moved = |place, is_new| {
+        Ok(vec![Moved {
+            id: twice.id(),
+            place,
+            is_new,
+        }])
+    };
+    assert_eq!(open.put(&early).await, moved(place(&early), true));
+    assert_eq!(open.put(&latest).await, moved(place(&early), false));
+
+    let (lines, more) = open.page(None, 10).await;
+    assert_eq!(
+        lines.iter().map(|line| line.place).collect::<Vec<_>>(),
+        [place(&early)]
+    );
+    assert!(!more);
+    let upto = [(early.epoch, 1), (late.epoch, 1), (latest.epoch, 1)];
+    assert_eq!(
+        open.fetch(&[], &upto).await,
+        (vec![early, late, latest], false)
+    );
+}
+
+#[tokio::test]
+async fn catching_up_comes_in_pieces_of_bounded_size_and_misses_nothing() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let long = "x".repeat(10_000);
+    let words: Vec<_> = (0..10).map(|_| say("anna", &long)).collect();
+    let (first, second) = (run(1, 1, &words).0, run(2, 1, &words[..2]).0);
+    open.put(&first).await.unwrap();
+    open.put(&second).await.unwrap();
+
+    let upto = [(first.epoch, 9), (second.epoch, 2)];
+    let mut after = Vector::new();
+    let mut got = Vec::new();
+    loop {
+        let known: Vec<_> = after.iter().map(|(epoch, seq)| (*epoch, seq.0)).collect();
+        let (runs, more) = open.fetch(&known, &upto).await;
+        let size: usize = runs
+            .iter()
+            .map(|run| postcard::to_stdvec(run).unwrap().len())
+            .sum();
+        assert!(
+            (1..=crate::proto::limits::CATCH_UP_SIZE).contains(&size),
+            "{size}"
+        );
+        for run in runs {
+            after.insert(run.epoch, run.last());
+            got.extend(run.entries);
+        }
+        if !more {
+            break;
+        }
+    }
+    let wanted: Vec<_> = first.entries[..9]
+        .iter()
+        .chain(&second.entries)
+        .cloned()
+        .collect();
+    assert_eq!(got, wanted);
+}
+
+#[tokio::test]
+async fn a_page_names_everybody_as_they_were_called_at_that_place() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let gone = Body::Gone { member: key("bob") };
+    let (run, _) = run(
+        1,
+        1,
+        &[
+            ("stranger", text("no join of mine is known")),
+            ("anna", Body::Join { nick: nick("anna") }),
+            ("bob", Body::Join { nick: nick("bob") }),
+            ("anna", text("as anna")),
+            ("anna", Body::Nick { nick: nick("ann") }),
+            ("anna", Body::Void),
+            (
+                "anna",
+                Body::Action {
+                    text: "waves".into(),
+                },
+            ),
+            ("anna", gone),
+            ("bob", Body::Quit { why: "bye".into() }),
+            (
+                "anna",
+                Body::Topic {
+                    text: "fire".into(),
+                },
+            ),
+            ("anna", Body::Part { why: String::new() }),
+        ],
+    );
+    open.put(&run).await.unwrap();
+
+    let (lines, more) = open.page(None, 100).await;
+
+    let stranger = key("stranger").short();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| (line.from.as_str(), line.what.clone(), line.own))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (
+                stranger.as_str(),
+                What::Text("no join of mine is known".into()),
+                false
+            ),
+            ("anna", What::Join, true),
+            ("bob", What::Join, false),
+            ("anna", What::Text("as anna".into()), true),
+            ("anna", What::Nick(nick("ann")), true),
+            ("ann", What::Action("waves".into()), true),
+            (
+                "ann",
+                What::Gone {
+                    member: key("bob"),
+                    nick: nick("bob")
+                },
+                true
+            ),
+            ("bob", What::Quit("bye".into()), false),
+            ("ann", What::Topic("fire".into()), true),
+            ("ann", What::Part(String::new()), true),
+        ]
+    );
+    assert!(!more && lines.iter().all(|line| line.history));
+
+    let before = lines[4].place.order();
+    let (older, more) = open.page(Some(before), 2).await;
+    assert_eq!(older, lines[2..4]);
+    assert!(more);
+    assert_eq!(
+        open.page(Some("no order".into()), 9).await,
+        (Vec::new(), false)
+    );
+}
+
+#[tokio::test]
+async fn ten_thousand_lines_are_stored_and_paged_in_no_time_and_little_room() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let say = "about as long as a line of a chat is";
+    let begun = std::time::Instant::now();
+    for batch in 0..100 {
+        let words = vec![("anna", text(say)); 100];
+        let (run, head) = run_from(1, batch * 100 + 1, &words, batch * 100);
+        let writes = vec![Write::Run {
+            group: hearth(),
+            run,
+            head,
+        }];
+        open.store
+            .submit(Job::Write {
+                ticket: Ticket(batch),
+                writes,
+            })
+            .await
+            .unwrap();
+    }
+    for _ in 0..100 {
+        assert!(matches!(open.answer().await, Input::Written { .. }));
+    }
+    let (lines, more) = open.page(None, 5_000).await;
+    let took = begun.elapsed();
+    assert_eq!((lines.len(), more), (PAGE_LINES_MAX, true));
+    // Well under a second optimised; this bound only catches what grows with the square of the log.
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    open.store.close().await;
+    let size = std::fs::metadata(&desk.file).unwrap().len();
+    assert!(size < 10_000 * 250, "{} bytes a line", size / 10_000);
+}
+
+/// A data directory and how to use it.
+struct Desk {
+    home: TempDir,
+    file: PathBuf,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("fireside.db");
+        Self { home, file }
+    }
+
+    fn open(&self) -> Opened {
+        Store::open(&self.file).unwrap()
+    }
+}
+
+impl Opened {
+    async fn answer(&mut self) -> Input {
+        timeout(PATIENCE, self.answers.recv())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    async fn write(&mut self, writes: Vec<Write>) -> Result<Vec<Moved>, String> {
+        let ticket = Ticket(7);
+        self.store
+            .submit(Job::Write { ticket, writes })
+            .await
+            .unwrap();
+        match self.answer().await {
+            Input::Written { moved, .. } => Ok(moved),
+            Input::Unwritten { why, .. } => Err(why),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn put(&mut self, run: &Run) -> Result<Vec<Moved>, String> {
+        let (group, run, head) = (hearth(), run.clone(), Hash::default());
+        self.write(vec![Write::Run { group, run, head }]).await
+    }
+
+    async fn fetch(&mut self, after: &[(Epoch, u64)], upto: &[(Epoch, u64)]) -> (Vec<Run>, bool) {
+        let vector =
+            |of: &[(Epoch, u64)]| of.iter().map(|&(epoch, seq)| (epoch, Seq(seq))).collect();
+        let (after, upto) = (vector(after), vector(upto));
+        self.store
+            .submit(Job::Fetch {
+                ticket: Ticket(8),
+                group: hearth(),
+                after,
+                upto,
+            })
+            .await
+            .unwrap();
+        match self.answer().await {
+            Input::Fetched { runs, more, .. } => (runs, more),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A page as anna sees it.
+    async fn page(&mut self, before: Option<String>, limit: usize) -> (Vec<Line>, bool) {
+        let (reply, page) = oneshot::channel();
+        let job = Job::Page {
+            group: hearth(),
+            before,
+            limit,
+            us: key("anna"),
+            reply,
+        };
+        self.store.submit(job).await.unwrap();
+        timeout(PATIENCE, page).await.unwrap().unwrap()
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn hearth() -> GroupName {
+    GroupName::parse("#hearth").unwrap()
+}
+
+fn nick(name: &str) -> Nick {
+    Nick::parse(name).unwrap()
+}
+
+fn key(name: &str) -> NodeId {
+    NodeId(Hash::of(&[name.as_bytes()]).0)
+}
+
+fn text(text: &str) -> Body {
+    Body::Text {
+        text: text.to_owned(),
+    }
+}
+
+fn say<'a>(who: &'a str, words: &str) -> (&'a str, Body) {
+    (who, text(words))
+}
+
+/// An entry whose signature is told apart from others', which is all that the store needs of it.
+fn entry(author: NodeId, number: u64, body: Body) -> Entry {
+    let mark = Hash::of(&[&author.0, &number.to_be_bytes()]).0;
+    let mut signature = [0; 64];
+    signature[..32].copy_from_slice(&mark);
+    Entry {
+        author,
+        number: Number(number),
+        time: Wall(1_700_000_000_000 + number),
+        body,
+        signature: Signature(signature),
+    }
+}
+
+/// A piece of the line of epoch `number`, hosted by anna, from `first` on, and a head. Numbers count per author.
+fn run(number: u64, first: u64, words: &[(&str, Body)]) -> (Run, Hash) {
+    run_from(number, first, words, first - 1)
+}
+
+fn run_from(number: u64, first: u64, words: &[(&str, Body)], before: u64) -> (Run, Hash) {
+    let mut counts = std::collections::BTreeMap::new();
+    let entries = words.iter().zip(first..).map(|((who, body), seq)| {
+        let count = counts.entry(*who).or_insert(before);
+        *count += 1;
+        (
+            number * 1_000_000 + seq,
+            entry(key(who), *count, body.clone()),
+        )
+    });
+    let run = line_of(number, first, &entries.collect::<Vec<_>>());
+    let last = usize::try_from(run.last().0).unwrap();
+    (run, head_of(last))
+}
+
+fn line_of(number: u64, first: u64, entries: &[(u64, Entry)]) -> Run {
+    let sequenced = |(hlc, entry): &(u64, Entry)| Sequenced {
+        hlc: Hlc(*hlc),
+        entry: entry.clone(),
+    };
+    Run {
+        epoch: Epoch {
+            number,
+            host: key("anna"),
+        },
+        first: Seq(first),
+        entries: entries.iter().map(sequenced).collect(),
+    }
+}
+
+fn head_of(seq: usize) -> Hash {
+    Hash::of(&[&seq.to_be_bytes()])
+}
+
+fn lease(number: u64) -> Lease {
+    Lease {
+        group: hearth(),
+        epoch: Epoch {
+            number,
+            host: key("anna"),
+        },
+        by: key("m1"),
+        signature: Signature([3; 64]),
+    }
+}
+
+fn listed(name: &str, alive: bool) -> Listed {
+    let record = Record {
+        name: NodeName::parse(name).unwrap(),
+        key: key(name),
+        clock: 7,
+        addresses: vec![
+            "127.0.0.1:7700".parse().unwrap(),
+            "[::1]:7700".parse().unwrap(),
+        ],
+        roles: Roles {
+            directory: alive,
+            supernode: true,
+        },
+        tombstone: !alive,
+        signature: Signature([4; 64]),
+    };
+    Listed { record, alive }
+}
+
+/// Copies the file and its write-ahead log as they are on disk at this moment: what a killed process leaves.
+fn copy_as_killed(file: &Path, to: &Path) {
+    for suffix in ["", "-wal"] {
+        let name = |path: &Path| format!("{}{suffix}", path.display());
+        if Path::new(&name(file)).exists() {
+            std::fs::copy(name(file), name(to)).unwrap();
+        }
+    }
+}

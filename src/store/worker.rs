@@ -1,0 +1,240 @@
+//! The store's thread: takes everything that waits, does it in one transaction, and answers.
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::mpsc;
+
+use super::history::{self, Refused};
+use super::{Job, Request, open, page, state};
+use crate::proto::event::Line;
+use crate::proto::role::{Input, Moved};
+use crate::proto::saved::Write;
+
+/// Jobs in one transaction at most: a flush is shared by many, and nobody waits for more than these.
+const BATCH_MAX: usize = 256;
+
+/// Works until the channel is closed or [`Request::Close`] comes.
+pub(super) fn run(
+    db: Connection,
+    mut inbox: mpsc::Receiver<Request>,
+    outbox: &mpsc::Sender<Input>,
+) {
+    let mut worker = Worker::new(db);
+    let mut requests = Vec::with_capacity(BATCH_MAX);
+    let mut done = None;
+    while done.is_none() && inbox.blocking_recv_many(&mut requests, BATCH_MAX) > 0 {
+        let mut jobs = Vec::with_capacity(requests.len());
+        for request in requests.drain(..) {
+            match request {
+                Request::Job(job) if done.is_none() => jobs.push(job),
+                Request::Job(_) => {}
+                Request::Close(sender) => done = Some(sender),
+            }
+        }
+        let answers = worker.work(&jobs);
+        for (job, answer) in jobs.into_iter().zip(answers) {
+            reply(job, answer, outbox);
+        }
+    }
+    worker.close();
+    if let Some(done) = done {
+        // Whoever asked may not have waited.
+        let _ = done.send(());
+    }
+}
+
+/// What comes of a job.
+pub(super) enum Answer {
+    Input(Input),
+    Page(Vec<Line>, bool),
+}
+
+/// Hands an answer to whoever asked. One who is gone misses nothing.
+fn reply(job: Job, answer: Answer, outbox: &mpsc::Sender<Input>) {
+    match (answer, job) {
+        (Answer::Input(input), _) => {
+            let _ = outbox.blocking_send(input);
+        }
+        (Answer::Page(lines, more), Job::Page { reply, .. }) => {
+            let _ = reply.send((lines, more));
+        }
+        (Answer::Page(..), Job::Write { .. } | Job::Fetch { .. }) => {
+            unreachable!("only a page is answered by one")
+        }
+    }
+}
+
+pub(super) struct Worker {
+    pub(super) db: Connection,
+    /// Whether SQLite has found the file damaged; the next start then looks at all of it.
+    is_damaged: bool,
+}
+
+impl Worker {
+    pub(super) fn new(db: Connection) -> Self {
+        Self {
+            db,
+            is_damaged: false,
+        }
+    }
+
+    /// Does the jobs in order, if possible in one transaction. If that fails as a whole, as when the disk is full,
+    /// each is tried alone: what still fits is written.
+    pub(super) fn work(&mut self, jobs: &[Job]) -> Vec<Answer> {
+        if let Ok(answers) = self.transact(jobs) {
+            return answers;
+        }
+        jobs.iter().map(|job| self.work_alone(job)).collect()
+    }
+
+    fn work_alone(&mut self, job: &Job) -> Answer {
+        match self.transact(std::slice::from_ref(job)) {
+            Ok(mut answers) => answers.pop().expect("one job has one answer"),
+            Err(error) => self.failed(job, &error.into()),
+        }
+    }
+
+    /// Does the jobs and commits; on an error nothing of them is written.
+    fn transact(&mut self, jobs: &[Job]) -> rusqlite::Result<Vec<Answer>> {
+        self.db.execute_batch("BEGIN")?;
+        let answers = jobs
+            .iter()
+            .map(|job| self.one(job))
+            .collect::<rusqlite::Result<_>>();
+        let committed = answers.and_then(|answers| {
+            self.db.execute_batch("COMMIT")?;
+            Ok(answers)
+        });
+        if committed.is_err() && !self.db.is_autocommit() {
+            self.db.execute_batch("ROLLBACK")?;
+        }
+        committed
+    }
+
+    /// Does one job within the transaction. An error means that the transaction is gone.
+    fn one(&mut self, job: &Job) -> rusqlite::Result<Answer> {
+        match job {
+            Job::Write { ticket, writes } => {
+                self.db.execute_batch("SAVEPOINT job")?;
+                match self.write(writes) {
+                    Ok(moved) => {
+                        self.db.execute_batch("RELEASE job")?;
+                        Ok(Answer::Input(Input::Written {
+                            ticket: *ticket,
+                            moved,
+                        }))
+                    }
+                    Err(Refused::Failed(error)) if self.db.is_autocommit() => Err(error),
+                    Err(refused) => {
+                        self.db.execute_batch("ROLLBACK TO job; RELEASE job")?;
+                        Ok(self.failed(job, &refused))
+                    }
+                }
+            }
+            Job::Fetch {
+                ticket,
+                group,
+                after,
+                upto,
+            } => {
+                let mut runs = Vec::new();
+                let more = history::fetch(&self.db, group, after, upto, &mut runs);
+                let more = more.unwrap_or_else(|error| {
+                    self.note(&error);
+                    false
+                });
+                Ok(Answer::Input(Input::Fetched {
+                    ticket: *ticket,
+                    runs,
+                    more,
+                }))
+            }
+            Job::Page {
+                group,
+                before,
+                limit,
+                us,
+                reply: _,
+            } => {
+                let page = page::page(&self.db, group, before.as_deref(), *limit, *us);
+                let (lines, more) = page.unwrap_or_else(|error| {
+                    self.note(&error);
+                    Default::default()
+                });
+                Ok(Answer::Page(lines, more))
+            }
+        }
+    }
+
+    fn write(&self, writes: &[Write]) -> Result<Vec<Moved>, Refused> {
+        let db = &self.db;
+        let mut moved = Vec::new();
+        for write in writes {
+            match write {
+                Write::Run { group, run, head } => {
+                    moved.extend(history::write_run(db, group, run, *head)?);
+                }
+                Write::Outbox { group, entry } => state::put_outbox(db, group, entry)?,
+                Write::OutboxDone { group, number } => state::take_outbox(db, group, *number)?,
+                Write::Group {
+                    group,
+                    joined,
+                    lease,
+                } => state::put_group(db, group, *joined, lease.as_ref())?,
+                Write::Nick(nick) => state::put_nick(db, nick)?,
+                Write::Table(table) => state::put_table(db, table)?,
+                Write::Clock(clock) => state::put_clock(db, *clock)?,
+                Write::Record { lease, roster } => state::put_record(db, lease, roster)?,
+            }
+        }
+        Ok(moved)
+    }
+
+    /// The answer to a job that came to nothing.
+    fn failed(&mut self, job: &Job, why: &Refused) -> Answer {
+        if let Refused::Failed(error) = why {
+            self.note(error);
+        }
+        match job {
+            Job::Write { ticket, .. } => {
+                tracing::warn!(%why, "not stored");
+                Answer::Input(Input::Unwritten {
+                    ticket: *ticket,
+                    why: why.to_string(),
+                })
+            }
+            Job::Fetch { ticket, .. } => Answer::Input(Input::Fetched {
+                ticket: *ticket,
+                runs: Vec::new(),
+                more: false,
+            }),
+            Job::Page { .. } => Answer::Page(Vec::new(), false),
+        }
+    }
+
+    /// Remembers that the file is damaged, if that is what an error says.
+    fn note(&mut self, error: &rusqlite::Error) {
+        tracing::warn!(%error, "store error");
+        let is_unreadable = matches!(
+            error,
+            rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnType(..)
+        );
+        let is_malformed = matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+        );
+        self.is_damaged |= is_unreadable || is_malformed;
+    }
+
+    fn close(self) {
+        if self.is_damaged
+            && let Err(error) = open::leave_as_is(&self.db, true)
+        {
+            tracing::warn!(%error, "store error");
+        }
+        if let Err((_, error)) = self.db.close() {
+            tracing::warn!(%error, "store error");
+        }
+    }
+}
