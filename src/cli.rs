@@ -1,7 +1,7 @@
 //! The command line: what was asked for, with what the configuration adds to it.
 
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -377,12 +377,6 @@ fn reshape(error: &clap::Error) -> Failure {
             )
         }
     }
-}
-
-/// Where a node of this machine is reached by its own clients.
-#[must_use]
-pub fn loopback() -> Ipv4Addr {
-    Ipv4Addr::LOCALHOST
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod node;
 pub mod proto;
 pub mod report;
 pub mod sanitize;
+pub mod signals;
 pub mod slash;
 pub mod store;
 pub mod tui;
