@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::groups::label;
-use crate::proto::event::{MeshState, Path};
+use crate::proto::event::{Member, MeshState, Path};
 use crate::sanitize;
 use crate::tui::app::{App, Hint, Life};
 use crate::tui::paint::{fill, put};
@@ -168,7 +168,7 @@ fn group(app: &App, short: bool) -> Words {
             words.push(between());
             words.push((tell_place(place, short), Role::Status));
         }
-        if let Some(path) = path(app, host) {
+        if let Some(path) = path(app, host, short) {
             words.push(between());
             words.push(path);
         }
@@ -185,10 +185,16 @@ fn group(app: &App, short: bool) -> Words {
     words
 }
 
-fn path(app: &App, host: &crate::proto::event::Member) -> Option<(String, Role)> {
+fn path(app: &App, host: &Member, short: bool) -> Option<(String, Role)> {
     let reach = app.reach.get(&host.id)?;
     let ms = reach.rtt_ms.map_or(String::new(), |ms| format!(" {ms} ms"));
     Some(match (reach.path, &reach.via) {
+        (Path::Direct, _) if short && reach.rtt_ms.is_some() => {
+            (ms.trim().to_owned(), Role::Direct)
+        }
+        (Path::Relayed, _) if short && reach.rtt_ms.is_some() => {
+            (ms.trim().to_owned(), Role::Relayed)
+        }
         (Path::Direct, _) => (format!("direct{ms}"), Role::Direct),
         (Path::Relayed, Some(via)) => (format!("via {via}{ms}"), Role::Relayed),
         (Path::Relayed, None) => (format!("relayed{ms}"), Role::Relayed),
