@@ -158,7 +158,8 @@ impl Link {
             && self.connection.stats().frame_tx.connection_close == 0
     }
 
-    /// Closes the link and drops what waits.
+    /// Closes the link and drops what waits. Where the path itself is jammed quinn holds even the reason back
+    /// (`poll_transmit` counts it as data); the other end then learns by a stateless reset that it is alone.
     pub(super) fn close_now(&self, reason: Reason) {
         self.shared.close(&self.connection, reason);
     }

@@ -12,6 +12,8 @@ use super::wire::{Message, Reason, Vector};
 #[derive(Debug)]
 pub(crate) struct Actions {
     queue: VecDeque<Output>,
+    /// Links closed on our side; nothing else will say that they are gone.
+    closed: Vec<LinkId>,
     tickets: u64,
     dials: u64,
     /// State of a small generator for jitter; seeded from outside, so that a world replays.
@@ -22,6 +24,7 @@ impl Actions {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             queue: VecDeque::new(),
+            closed: Vec::new(),
             tickets: 0,
             dials: 0,
             seed,
@@ -47,6 +50,12 @@ impl Actions {
 
     pub(crate) fn close(&mut self, link: LinkId, reason: Reason) {
         self.queue.push_back(Output::Close { link, reason });
+        self.closed.push(link);
+    }
+
+    /// The links closed since this was asked last.
+    pub(crate) fn take_closed(&mut self) -> Vec<LinkId> {
+        std::mem::take(&mut self.closed)
     }
 
     pub(crate) fn dial(&mut self, to: Target) -> DialId {

@@ -83,6 +83,12 @@ impl Links {
         !self.nodes.is_empty()
     }
 
+    /// Every end-to-end link, with who is at the other end.
+    pub(crate) fn peer_links(&self) -> impl Iterator<Item = (LinkId, NodeId)> {
+        let all = self.peers.iter();
+        all.flat_map(|(peer, links)| links.iter().map(|link| (*link, *peer)))
+    }
+
     fn side(&mut self, kind: Kind) -> &mut BTreeMap<NodeId, BTreeSet<LinkId>> {
         match kind {
             Kind::Mesh => &mut self.nodes,

@@ -216,7 +216,14 @@ impl MeshNode {
     /// Closes a link ourselves; no input will say that it is gone.
     fn close(&mut self, now: Now, link: LinkId, reason: Reason) {
         self.act.close(link, reason);
-        self.lost(now, link);
+        self.drop_closed(now);
+    }
+
+    /// Forgets the links that were closed on our side, here or for a group.
+    fn drop_closed(&mut self, now: Now) {
+        for link in self.act.take_closed() {
+            self.lost(now, link);
+        }
     }
 
     fn received(&mut self, now: Now, link: LinkId, message: Message) {
@@ -412,6 +419,7 @@ impl MeshNode {
     // -- what should be ------------------------------------------------------------------------------------
 
     fn maintain(&mut self, now: Now) {
+        self.drop_closed(now);
         if self.is_ending {
             self.due = None;
             return;

@@ -39,6 +39,10 @@ struct Held {
     /// Members in join order, as the host told it last.
     roster: Vec<NodeId>,
     registered: BTreeMap<NodeId, Registered>,
+    /// Whether the host said that it leaves when nobody was there to take over.
+    is_vacant: bool,
+    /// Whether we have granted an epoch of it.
+    has_granted: bool,
     wait: Wait,
 }
 
@@ -163,6 +167,8 @@ impl Supernode {
             .remove(&from)
             .filter(|before| before.link == link);
         let (arrival, told) = before.map_or((self.arrivals, None), |b| (b.arrival, b.told));
+        // Who does not know what it was told is told again.
+        let told = told.filter(|told| epoch == Some(*told));
         held.registered.insert(
             from,
             Registered {
@@ -347,13 +353,15 @@ impl Supernode {
         }
     }
 
-    /// Whether to believe a lease: a supernode we know signed it, or we know nothing better.
+    /// Whether to believe a lease: a supernode we know signed it, or it is for the epoch in force, or we have
+    /// not granted one ourselves. Who has just come up knows no better than what members show it, and the
+    /// supernode that granted may have been gone before we came.
     fn is_credible(&self, cx: &Context<'_>, lease: &Lease) -> bool {
-        let is_unheard = self
-            .held
-            .get(&lease.group)
-            .is_none_or(|held| held.lease.is_none());
-        (lease.by == cx.me || cx.table.is_supernode(&lease.by) || is_unheard)
+        let is_soft = self.held.get(&lease.group).is_none_or(|held| {
+            let in_force = held.lease.as_ref().map(|lease| lease.epoch);
+            !held.has_granted || in_force == Some(lease.epoch)
+        });
+        (is_soft || lease.by == cx.me || cx.table.is_supernode(&lease.by))
             && lease.is_genuine(cx.seal)
     }
 
@@ -412,7 +420,7 @@ impl Supernode {
             held.wait = Wait::Nothing;
             return self.tell(cx, group, &lease);
         }
-        if is_restarted {
+        if is_restarted || held.is_vacant {
             return self.grant(cx, group, None);
         }
         match held.wait {
@@ -475,8 +483,11 @@ impl Supernode {
             .map(|(id, _)| *id);
         let Some(host) = in_line.or(first) else {
             held.wait = Wait::Nothing;
+            held.is_vacant = but.is_some();
             return;
         };
+        held.is_vacant = false;
+        held.has_granted = true;
         let number = held.lease.as_ref().map_or(0, |lease| lease.epoch.number) + 1;
         let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
         held.lease = Some(lease.clone());
@@ -504,8 +515,7 @@ impl Supernode {
         };
         let mut links = Vec::new();
         for registered in held.registered.values_mut() {
-            let is_told = registered.told == Some(lease.epoch);
-            if !is_told || registered.epoch != Some(lease.epoch) {
+            if registered.told != Some(lease.epoch) {
                 registered.told = Some(lease.epoch);
                 links.push(registered.link);
             }

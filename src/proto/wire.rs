@@ -68,8 +68,13 @@ pub enum Message {
         epoch: Epoch,
         vector: Vector,
     },
-    /// Entries in their places: what you lack, or what was just said.
-    Deliver { group: GroupName, runs: Vec<Run> },
+    /// Entries in their places: what you lack, or what was just said. `report` asks to hear when they are
+    /// stored (of heirs, and of who is catching up); with no entries it asks that of all you have.
+    Deliver {
+        group: GroupName,
+        runs: Vec<Run>,
+        report: bool,
+    },
     /// Entries in their places that you, the host, lack.
     Push { group: GroupName, runs: Vec<Run> },
     /// My entries that have no place yet, in order.

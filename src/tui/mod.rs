@@ -1,3 +1,30 @@
-//! The full-screen face.
+//! The full-screen face: three columns, a line to write on, and always in view who keeps the group.
+//!
+//! State (`app`, `window`, `log`, `editor`) knows nothing of the terminal and reads no clock; `view` draws it into
+//! a buffer of cells; `canvas` turns what changed into bytes; `terminal` and `run` are the only ones that touch the
+//! process. *Invariants:* the screen never waits for the network, nothing is written when nothing changed, and no
+//! text of others reaches a cell without [`crate::sanitize`].
+
+pub mod app;
+mod ask;
+pub mod canvas;
+mod complete;
+pub mod editor;
+pub mod keymap;
+mod log;
+pub mod look;
+mod paint;
+pub mod press;
+mod rows;
+mod run;
+mod scroll;
+mod signals;
+pub mod svg;
+mod terminal;
 pub mod theme;
+pub mod view;
+mod window;
 mod wrap;
+
+pub use ask::{Answer, Question, ask_nick};
+pub use run::{Settings, run};

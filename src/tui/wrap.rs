@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use ratatui::buffer::CellWidth;
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar;
 
 /// What fills one or two cells: a grapheme cluster, or a piece of one that is wider than two columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,22 +18,16 @@ pub(crate) struct Cluster<'a> {
 
 /// The clusters of a text, in order.
 pub(crate) fn clusters(text: &str) -> impl Iterator<Item = Cluster<'_>> {
-    text.grapheme_indices(true).flat_map(|(at, grapheme)| {
-        let width = grapheme.width();
-        if width <= 2 {
-            Pieces {
-                at,
-                rest: grapheme,
-                whole: true,
-            }
-        } else {
-            Pieces {
-                at,
-                rest: grapheme,
-                whole: false,
-            }
-        }
-    })
+    text.grapheme_indices(true)
+        .flat_map(|(at, grapheme)| Pieces {
+            at,
+            rest: grapheme,
+            whole: is_control(grapheme) || grapheme.cell_width() <= 2,
+        })
+}
+
+fn is_control(cluster: &str) -> bool {
+    cluster.contains(char::is_control)
 }
 
 /// Cuts a grapheme before each character that has a width of its own.
@@ -71,10 +66,10 @@ impl<'a> Iterator for Pieces<'a> {
 }
 
 fn width_of(cluster: &str) -> u16 {
-    if cluster.starts_with(char::is_control) {
+    if is_control(cluster) {
         return 0;
     }
-    u16::try_from(cluster.width().min(2)).unwrap_or(2)
+    cluster.cell_width().min(2)
 }
 
 /// Columns of a text on one row.

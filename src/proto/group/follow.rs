@@ -225,16 +225,6 @@ impl Group {
             goal: theirs,
         };
         self.here.clear();
-        let vector = self.log.flushed().clone();
-        if !vector.is_empty() {
-            cx.act.send(
-                from,
-                Message::Stored {
-                    group: self.name.clone(),
-                    vector,
-                },
-            );
-        }
         self.push(cx);
         self.advance(cx);
     }
@@ -246,7 +236,12 @@ impl Group {
         link: LinkId,
         from: NodeId,
         runs: Vec<Run>,
+        report: bool,
     ) {
+        if report && runs.is_empty() {
+            self.report_all(cx, link);
+        }
+        self.is_reporting = report;
         let is_whole = runs.into_iter().all(|run| self.take(cx, link, from, run));
         let Phase::Following(follow) = &self.phase else {
             return;
@@ -259,6 +254,15 @@ impl Group {
             self.hello(cx, link);
         }
         self.advance(cx);
+    }
+
+    /// Reports all that is on our disk, and what is on its way there as soon as it is.
+    fn report_all(&mut self, cx: &mut Context<'_>, link: LinkId) {
+        for writing in self.writing.values_mut() {
+            writing.is_to_report = true;
+        }
+        let (group, vector) = (self.name.clone(), self.log.flushed().clone());
+        cx.act.send(link, Message::Stored { group, vector });
     }
 
     /// Becomes live once we have all that the host had at its welcome.
@@ -296,6 +300,18 @@ impl Group {
                 number,
             }]);
             self.author(cx, stray.body);
+        }
+        if self.intent == Intent::Stay {
+            // A farewell that did not get through before the process ended is none any more.
+            for number in self.outbox.farewells() {
+                let void = Entry::signed(cx.seal, &self.name, number, cx.now.wall, Body::Void);
+                let write = Write::Outbox {
+                    group: self.name.clone(),
+                    entry: void.clone(),
+                };
+                self.outbox.replace(void);
+                cx.act.write(vec![write]);
+            }
         }
         if self.intent == Intent::Stay && !self.roster.contains(&cx.me) && !self.outbox.has_join() {
             let nick = cx.nick.clone();

@@ -3,127 +3,76 @@
 //! The host is a member that a lease names. It holds no state that another member could not rebuild: the log
 //! is everybody's, and who is here is whoever says hello.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::authority;
 use super::feed::{Feed, Step};
 use super::log::Log;
+use super::paced::Paced;
 use super::{Context, Group, Phase, Source};
-use crate::proto::id::{Epoch, GroupName, NodeId, Number, Seq};
-use crate::proto::limits::{HEIRS, LINE_BURST, LINE_INTERVAL, PACED_MAX, ROSTER_GRACE};
+use crate::proto::id::{Epoch, GroupName, NodeId, Seq};
+use crate::proto::limits::ROSTER_GRACE;
 use crate::proto::role::{LinkId, Ticket};
 use crate::proto::time::Mono;
 use crate::proto::vector;
-use crate::proto::wire::{Body, Entry, Lease, Message, Reason, Run, Vector};
+use crate::proto::wire::{Body, Lease, Message, Run, Vector};
 
 /// How long news of who came and went is gathered before it is told, so that a crowd coming in at once does
 /// not tell everybody of everybody one by one.
-const NEWS_GATHERED: Duration = Duration::from_millis(50);
+pub(super) const NEWS_GATHERED: Duration = Duration::from_millis(50);
 /// Members named in one message of presence: they fit a frame.
-const NAMES_PER_MESSAGE_MAX: usize = 1_000;
+pub(super) const NAMES_PER_MESSAGE_MAX: usize = 1_000;
 
 /// What only the host knows.
 #[derive(Debug)]
 pub(super) struct Host {
-    lease: Lease,
-    followers: BTreeMap<NodeId, Follower>,
+    pub(super) lease: Lease,
+    pub(super) followers: BTreeMap<NodeId, Follower>,
     /// Followers with entries that are not confirmed.
-    owed: BTreeSet<NodeId>,
+    pub(super) owed: BTreeSet<NodeId>,
     /// Members in the roster that do not follow, since when.
-    absent: BTreeMap<NodeId, Mono>,
-    news: News,
+    pub(super) absent: BTreeMap<NodeId, Mono>,
+    /// Who must have stored an entry before it is confirmed; they are asked to report.
+    pub(super) heirs: Vec<NodeId>,
+    /// Followers whose entries wait for their turn.
+    pub(super) pacing: BTreeSet<NodeId>,
+    pub(super) news: News,
 }
 
 /// One member that follows us.
 #[derive(Debug)]
-struct Follower {
-    link: LinkId,
+pub(super) struct Follower {
+    pub(super) link: LinkId,
     /// What it lacks of our log.
-    feed: Feed,
-    fetch: Option<Ticket>,
+    pub(super) feed: Feed,
+    pub(super) fetch: Option<Ticket>,
     /// What it has reported to be on its disk.
-    stored: Vector,
+    pub(super) stored: Vector,
     /// Places of its own entries, or lines that may hold some, that it has not been told are kept.
-    owes: Vector,
+    pub(super) owes: Vector,
     /// What it has been told is kept.
-    told: Vector,
+    pub(super) told: Vector,
     /// Whether it has pushed to us, and so waits to hear what we stored.
-    is_pushing: bool,
-    paced: Paced,
-}
-
-/// A member's entries that wait for their turn: a token bucket (RFC 2697 has the idea, IRC calls it fakelag).
-#[derive(Debug)]
-struct Paced {
-    entries: VecDeque<Entry>,
-    tokens: u32,
-    since: Mono,
+    pub(super) is_pushing: bool,
+    pub(super) paced: Paced,
 }
 
 /// Who came and went since it was told last.
 #[derive(Debug, Default)]
-struct News {
-    here: BTreeSet<NodeId>,
-    away: BTreeSet<NodeId>,
-    at: Option<Mono>,
-}
-
-impl Paced {
-    fn new(now: Mono) -> Self {
-        Self {
-            entries: VecDeque::new(),
-            tokens: LINE_BURST,
-            since: now,
-        }
-    }
-
-    fn refill(&mut self, now: Mono) {
-        let interval = LINE_INTERVAL.as_millis();
-        let earned = u32::try_from((now - self.since).as_millis() / interval).unwrap_or(LINE_BURST);
-        self.since = self.since + LINE_INTERVAL * earned;
-        self.tokens = self.tokens.saturating_add(earned).min(LINE_BURST);
-        if self.tokens == LINE_BURST {
-            self.since = now;
-        }
-    }
-
-    /// Whether the first entry may go now; what it costs is taken.
-    fn may_go(&mut self) -> bool {
-        match self.entries.front().map(|entry| &entry.body) {
-            None => false,
-            Some(
-                Body::Text { .. } | Body::Action { .. } | Body::Topic { .. } | Body::Nick { .. },
-            ) if self.tokens == 0 => false,
-            Some(
-                Body::Text { .. } | Body::Action { .. } | Body::Topic { .. } | Body::Nick { .. },
-            ) => {
-                self.tokens -= 1;
-                true
-            }
-            Some(
-                Body::Join { .. }
-                | Body::Part { .. }
-                | Body::Quit { .. }
-                | Body::Gone { .. }
-                | Body::Void,
-            ) => true,
-        }
-    }
-
-    fn due(&self) -> Option<Mono> {
-        (!self.entries.is_empty()).then(|| self.since + LINE_INTERVAL)
-    }
+pub(super) struct News {
+    pub(super) here: BTreeSet<NodeId>,
+    pub(super) away: BTreeSet<NodeId>,
+    pub(super) at: Option<Mono>,
 }
 
 impl News {
-    fn came(&mut self, id: NodeId, now: Mono) {
+    pub(super) fn came(&mut self, id: NodeId, now: Mono) {
         self.away.remove(&id);
         self.here.insert(id);
         self.at.get_or_insert(now + NEWS_GATHERED);
     }
 
-    fn went(&mut self, id: NodeId, now: Mono) {
+    pub(super) fn went(&mut self, id: NodeId, now: Mono) {
         self.here.remove(&id);
         self.away.insert(id);
         self.at.get_or_insert(now + NEWS_GATHERED);
@@ -135,17 +84,18 @@ impl Host {
         self.followers.is_empty()
     }
 
+    pub(super) fn followers(&self) -> impl Iterator<Item = NodeId> {
+        self.followers.keys().copied()
+    }
+
     pub(super) fn due(&self) -> Option<Mono> {
         let gone = self
             .absent
             .values()
             .min()
             .map(|since| *since + ROSTER_GRACE);
-        let paced = self
-            .followers
-            .values()
-            .filter_map(|follower| follower.paced.due())
-            .min();
+        let paced = self.pacing.iter().filter_map(|id| self.followers.get(id));
+        let paced = paced.filter_map(|follower| follower.paced.due()).min();
         [gone, paced, self.news.at].into_iter().flatten().min()
     }
 
@@ -175,32 +125,43 @@ impl Host {
                 self.owed.insert(author);
             }
         }
+        let mut heirs = Vec::new();
         let mut at_once = Vec::new();
         let mut behind = Vec::new();
         for (id, follower) in &mut self.followers {
             if source == Source::Sent(*id) {
                 follower.feed.has(run);
             } else if follower.feed.offer(run) {
-                at_once.push(follower.link);
+                let is_heir = self.heirs.contains(id);
+                if is_heir {
+                    heirs.push(follower.link)
+                } else {
+                    at_once.push(follower.link)
+                }
             } else {
                 behind.push(*id);
             }
         }
-        let runs = vec![run.clone()];
-        cx.act.send_all(
-            at_once,
-            Message::Deliver {
-                group: group.clone(),
-                runs,
-            },
-        );
+        for (links, report) in [(heirs, true), (at_once, false)] {
+            if !links.is_empty() {
+                let (group, runs) = (group.clone(), vec![run.clone()]);
+                cx.act.send_all(
+                    links,
+                    Message::Deliver {
+                        group,
+                        runs,
+                        report,
+                    },
+                );
+            }
+        }
         for id in behind {
             self.feed(cx, group, log, id);
         }
     }
 
     /// Sends a follower what it lacks, as far as there is room for it on the way.
-    fn feed(&mut self, cx: &mut Context<'_>, group: &GroupName, log: &Log, id: NodeId) {
+    pub(super) fn feed(&mut self, cx: &mut Context<'_>, group: &GroupName, log: &Log, id: NodeId) {
         let Some(follower) = self.followers.get_mut(&id) else {
             return;
         };
@@ -212,6 +173,7 @@ impl Host {
                         Message::Deliver {
                             group: group.clone(),
                             runs,
+                            report: true,
                         },
                     );
                 }
@@ -248,6 +210,7 @@ impl Host {
                 Message::Deliver {
                     group: group.clone(),
                     runs,
+                    report: true,
                 },
             );
         }
@@ -256,6 +219,12 @@ impl Host {
 
     /// Something is on our disk: those who pushed to us may send more.
     pub(super) fn report(&mut self, cx: &mut Context<'_>, group: &GroupName, stored: &Vector) {
+        let own = self.lease.epoch;
+        let stored: Vector = stored
+            .iter()
+            .filter(|(e, _)| **e != own)
+            .map(|(e, s)| (*e, *s))
+            .collect();
         let pushing = self
             .followers
             .values()
@@ -265,7 +234,7 @@ impl Host {
             links,
             Message::Stored {
                 group: group.clone(),
-                vector: stored.clone(),
+                vector: stored,
             },
         );
         for follower in self.followers.values_mut() {
@@ -344,286 +313,20 @@ impl Group {
             followers: BTreeMap::new(),
             owed: BTreeSet::new(),
             absent,
+            heirs: Vec::new(),
+            pacing: BTreeSet::new(),
             news: News::default(),
         });
         self.settle(cx);
         self.place_own(cx);
     }
 
-    /// A member says hello. Its lease may be the first we hear of our own.
-    pub(crate) fn greet(
-        &mut self,
-        cx: &mut Context<'_>,
-        link: LinkId,
-        from: NodeId,
-        lease: &Lease,
-        theirs: Vector,
-    ) {
-        self.learn(cx, lease);
-        match (&self.phase, &self.lease) {
-            (Phase::Hosting(host), _) if host.lease.epoch == lease.epoch => {
-                self.admit(cx, link, from, theirs);
-            }
-            (_, Some(ours)) if ours.epoch > lease.epoch => {
-                cx.act.send(
-                    link,
-                    Message::Not {
-                        lease: ours.clone(),
-                    },
-                );
-            }
-            (Phase::Hosting(_) | Phase::Following(_) | Phase::Finding, _) => {}
-        }
-    }
-
-    fn admit(&mut self, cx: &mut Context<'_>, link: LinkId, from: NodeId, theirs: Vector) {
-        let Phase::Hosting(host) = &mut self.phase else {
-            return;
-        };
-        let mut owes = self.log.vector().clone();
-        vector::merge(&mut owes, &theirs);
-        let follower = Follower {
-            link,
-            feed: Feed::new(theirs),
-            fetch: None,
-            stored: Vector::new(),
-            owes,
-            told: Vector::new(),
-            is_pushing: false,
-            paced: Paced::new(cx.now.mono),
-        };
-        host.followers.insert(from, follower);
-        host.owed.insert(from);
-        host.absent.remove(&from);
-        host.news.came(from, cx.now.mono);
-        let group = self.name.clone();
-        let vector = self.log.vector().clone();
-        cx.act.send(
-            link,
-            Message::Welcome {
-                group: group.clone(),
-                epoch: host.lease.epoch,
-                vector,
-            },
-        );
-        let here: Vec<_> = [cx.me]
-            .into_iter()
-            .chain(host.followers.keys().copied())
-            .collect();
-        for here in here.chunks(NAMES_PER_MESSAGE_MAX) {
-            let (here, away) = (here.to_vec(), Vec::new());
-            cx.act.send(
-                link,
-                Message::Presence {
-                    group: group.clone(),
-                    here,
-                    away,
-                },
-            );
-        }
-        host.feed(cx, &group, &self.log, from);
-        self.here.insert(from);
-        self.came_or_went(cx);
-    }
-
-    /// A link is gone, whichever it was.
-    pub(crate) fn unlinked(&mut self, cx: &mut Context<'_>, link: LinkId, peer: NodeId) {
-        if self.registration.at == Some(link) {
-            self.registration.at = None;
-        }
-        self.unlinked_from_host(cx, link);
-        self.unfollow(cx, link, peer);
-    }
-
-    /// A follower goes, by its own word or because its link broke.
-    pub(crate) fn unfollow(&mut self, cx: &mut Context<'_>, link: LinkId, from: NodeId) {
-        let Phase::Hosting(host) = &mut self.phase else {
-            return;
-        };
-        if host
-            .followers
-            .get(&from)
-            .is_none_or(|follower| follower.link != link)
-        {
-            return;
-        }
-        host.followers.remove(&from);
-        host.owed.remove(&from);
-        host.news.went(from, cx.now.mono);
-        if self.roster.contains(&from) {
-            host.absent.insert(from, cx.now.mono);
-        }
-        self.here.remove(&from);
-        self.came_or_went(cx);
-        self.keep(cx);
-        self.go(cx);
-    }
-
-    fn came_or_went(&mut self, cx: &Context<'_>) {
-        self.are_members_dirty = true;
-        let soon = cx.now.mono + NEWS_GATHERED;
-        self.registration.again = self.registration.again.min(soon);
-    }
-
-    /// A follower sends entries for a place.
-    pub(crate) fn offered(
-        &mut self,
-        cx: &mut Context<'_>,
-        link: LinkId,
-        from: NodeId,
-        entries: Vec<Entry>,
-    ) {
-        let Phase::Hosting(host) = &mut self.phase else {
-            return;
-        };
-        let Some(follower) = host.followers.get_mut(&from).filter(|f| f.link == link) else {
-            return;
-        };
-        for entry in entries {
-            if entry.author != from {
-                return cx.act.close(link, Reason::Unexpected);
-            }
-            if !entry.is_genuine(cx.seal, &self.name) {
-                return cx.act.close(link, Reason::BadSignature);
-            }
-            let last = follower.paced.entries.back().map(|entry| entry.number);
-            let expected = last.unwrap_or_else(|| self.log.number(&from)).0 + 1;
-            // A lower number has its place already; a higher one comes again once the gap is filled.
-            if entry.number == Number(expected) {
-                follower.paced.entries.push_back(entry);
-            }
-            if follower.paced.entries.len() > PACED_MAX {
-                return cx.act.close(link, Reason::Limit);
-            }
-        }
-        self.serve(cx, from);
-    }
-
-    /// Places as many of a follower's entries as it may send by now.
-    fn serve(&mut self, cx: &mut Context<'_>, from: NodeId) {
-        loop {
-            let Phase::Hosting(host) = &mut self.phase else {
-                return;
-            };
-            let epoch = host.lease.epoch;
-            let Some(follower) = host.followers.get_mut(&from) else {
-                return;
-            };
-            follower.paced.refill(cx.now.mono);
-            let mut batch = Vec::new();
-            let mut size = 0;
-            // What shapes the group is judged one by one, since each changes what the next may do.
-            let mut is_shaping = false;
-            while !is_shaping
-                && size < crate::proto::limits::CATCH_UP_SIZE
-                && follower.paced.may_go()
-            {
-                let entry = follower.paced.entries.pop_front().expect("one may go");
-                if let Err(why) = authority::judge(&self.roster, &entry, &epoch.host) {
-                    follower.paced.entries.clear();
-                    let (group, number) = (self.name.clone(), entry.number);
-                    cx.act
-                        .send(follower.link, Message::Refused { group, number, why });
-                    break;
-                }
-                size += crate::proto::codec::entry_size(&entry);
-                is_shaping = !matches!(entry.body, Body::Text { .. } | Body::Action { .. });
-                batch.push(entry);
-            }
-            if batch.is_empty() {
-                return;
-            }
-            self.place(cx, epoch, batch);
-        }
-    }
-
-    /// Places our own entries.
-    pub(super) fn place_own(&mut self, cx: &mut Context<'_>) {
-        for entry in self.outbox.all() {
-            let Phase::Hosting(host) = &self.phase else {
-                return;
-            };
-            let epoch = host.lease.epoch;
-            if entry.number.0 != self.log.number(&cx.me).0 + 1 {
-                continue;
-            }
-            match authority::judge(&self.roster, &entry, &cx.me) {
-                Ok(()) => self.place(cx, epoch, vec![entry]),
-                Err(why) => {
-                    self.give_up(cx, entry.number, why);
-                    return self.place_own(cx);
-                }
-            }
-        }
-        if matches!(self.phase, Phase::Hosting(_)) && (!self.is_told || self.missed.is_some()) {
-            self.arrive(cx);
-        }
-    }
-
-    /// A follower pushes entries that we lack.
-    pub(crate) fn pushed(
-        &mut self,
-        cx: &mut Context<'_>,
-        link: LinkId,
-        from: NodeId,
-        runs: Vec<Run>,
-    ) {
-        let Phase::Hosting(host) = &mut self.phase else {
-            return;
-        };
-        let own = host.lease.epoch;
-        let Some(follower) = host.followers.get_mut(&from).filter(|f| f.link == link) else {
-            return;
-        };
-        follower.is_pushing = true;
-        // Nobody else writes our line.
-        for run in runs.into_iter().filter(|run| run.epoch != own) {
-            for (place, _) in run.places() {
-                if let Phase::Hosting(host) = &mut self.phase
-                    && let Some(follower) = host.followers.get_mut(&from)
-                {
-                    vector::raise(&mut follower.owes, place.epoch, place.seq);
-                }
-            }
-            self.take(cx, link, from, run);
-        }
-    }
-
-    /// The other end reports what is on its disk.
-    pub(crate) fn stored(
-        &mut self,
-        cx: &mut Context<'_>,
-        link: LinkId,
-        from: NodeId,
-        stored: &Vector,
-    ) {
-        match &mut self.phase {
-            Phase::Hosting(host) => {
-                let Some(follower) = host.followers.get_mut(&from).filter(|f| f.link == link)
-                else {
-                    return;
-                };
-                vector::merge(&mut follower.stored, stored);
-                follower.feed.stored(&follower.stored);
-                let group = self.name.clone();
-                host.feed(cx, &group, &self.log, from);
-                self.keep(cx);
-            }
-            Phase::Following(follow) if follow.greeted() == Some(link) => {
-                follow.stored(stored);
-                self.push(cx);
-            }
-            Phase::Following(_) | Phase::Finding => {}
-        }
-    }
-
     /// Confirms whatever is on enough disks by now.
     pub(super) fn keep(&mut self, cx: &mut Context<'_>) {
-        let heirs = self.heirs(Some(cx.me));
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
-        debug_assert!(heirs.len() <= HEIRS);
+        let heirs = host.heirs.clone();
         let copies = 1 + u32::try_from(heirs.len()).unwrap_or(0);
         for (link, vector) in host.settle(&self.log, &heirs) {
             let group = self.name.clone();
@@ -662,11 +365,7 @@ impl Group {
             };
             cx.act.send_all(host.links(), message);
         }
-        let paced = host
-            .followers
-            .iter()
-            .filter(|(_, follower)| follower.paced.due().is_some());
-        let paced: Vec<_> = paced.map(|(id, _)| *id).collect();
+        let paced = std::mem::take(&mut host.pacing);
         let is_gone = |since: &Mono| now - *since >= ROSTER_GRACE;
         let gone: Vec<_> = host
             .absent

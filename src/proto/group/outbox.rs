@@ -35,6 +35,16 @@ impl Outbox {
             .any(|entry| matches!(entry.body, Body::Join { .. }))
     }
 
+    /// The numbers of our last words in it.
+    pub(crate) fn farewells(&self) -> Vec<Number> {
+        let is_farewell = |body: &Body| matches!(body, Body::Part { .. } | Body::Quit { .. });
+        let farewells = self
+            .entries
+            .values()
+            .filter(|entry| is_farewell(&entry.body));
+        farewells.map(|entry| entry.number).collect()
+    }
+
     /// All of it, in order.
     pub(crate) fn all(&self) -> Vec<Entry> {
         self.entries.values().cloned().collect()

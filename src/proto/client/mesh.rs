@@ -1,0 +1,227 @@
+//! A client's links, and its view of the mesh: finding a node, believing the table, letting go of what nobody
+//! needs.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Client, End, TABLE_GATHERED, Touched};
+use crate::proto::event::{Event, MeshState};
+use crate::proto::group::Group;
+use crate::proto::id::NodeId;
+use crate::proto::limits::{RETRY_FIRST, RETRY_LAST, WIRE_VERSION};
+use crate::proto::role::{DialId, Kind, LinkId, Target};
+use crate::proto::table::Change;
+use crate::proto::time::Now;
+use crate::proto::wire::{Listed, Message, Reason};
+
+/// Mesh nodes dialled at once when none is linked: enough to race, few enough to be polite.
+const RACED_MAX: usize = 8;
+
+impl Client {
+    pub(super) fn linked(&mut self, link: LinkId, dial: Option<DialId>, kind: Kind, peer: NodeId) {
+        self.links.add(link, kind, peer);
+        if let Some((address, _)) = dial.and_then(|dial| self.search.dials.remove(&dial)) {
+            self.search.pauses.remove(&address);
+        }
+        self.act.send(
+            link,
+            Message::Open {
+                version: WIRE_VERSION,
+                record: None,
+            },
+        );
+    }
+
+    pub(super) fn undialled(&mut self, now: Now, dial: DialId) {
+        if let Some((address, id)) = self.search.dials.remove(&dial) {
+            let pause = self.search.pauses.entry(address).or_default();
+            let wait = (RETRY_FIRST * 2_u32.pow(pause.failures.min(7))).min(RETRY_LAST);
+            let jitter = self
+                .act
+                .jitter(u64::try_from(wait.as_millis() / 4).unwrap_or(1));
+            pause.until = now.mono + wait + Duration::from_millis(jitter);
+            pause.failures += 1;
+            if let Some(id) = id {
+                self.missed(now, id);
+            }
+        }
+        for name in self.names() {
+            self.in_group(now, &name, |group, cx| group.undialled(cx, dial));
+        }
+    }
+
+    pub(super) fn lost(&mut self, now: Now, link: LinkId, why: Option<Reason>) {
+        let Some(gone) = self.links.remove(link) else {
+            return;
+        };
+        for name in self.names() {
+            self.in_group(now, &name, |group, cx| group.unlinked(cx, link, gone.peer));
+        }
+        if gone.kind != Kind::Mesh {
+            return;
+        }
+        if why == Some(Reason::Replaced) {
+            self.act.tell(Event::Error {
+                group: None,
+                what: "cannot stay".to_owned(),
+                why: Reason::Replaced.to_string(),
+                try_: "end one of the two, or give this one its own --data".to_owned(),
+            });
+            self.end = Some(End::Leaving(now.mono));
+        }
+        if self.links.to_node(&gone.peer).is_none() {
+            self.missed(now, gone.peer);
+        }
+        if !self.links.has_node() {
+            self.has_heard = false;
+            self.search.again = now.mono;
+            self.search.asked = 0;
+            self.mesh = MeshState::Searching;
+            self.act.tell(Event::Mesh {
+                state: MeshState::Searching,
+            });
+        }
+    }
+
+    /// Closes a link ourselves; no input will say that it is gone.
+    pub(super) fn close(&mut self, now: Now, link: LinkId, reason: Reason) {
+        self.act.close(link, reason);
+        self.drop_closed(now);
+    }
+
+    /// Forgets the links that were closed on our side, here or in a group.
+    pub(super) fn drop_closed(&mut self, now: Now) {
+        for link in self.act.take_closed() {
+            self.touched = Touched::All;
+            self.lost(now, link, None);
+        }
+    }
+
+    pub(super) fn list(&mut self, now: Now, listed: Listed) {
+        let key = listed.record.key;
+        let is_linked = self.links.to_node(&key).is_some();
+        // Somebody's word that a node is down does not weigh against our own link to it.
+        let listed = Listed {
+            alive: listed.alive || is_linked,
+            ..listed
+        };
+        // What the table refuses, its teller may keep: nothing here depends on it.
+        if let Ok(Change::New | Change::Updated | Change::Alive(_)) =
+            self.table.merge(&*self.seal, listed)
+        {
+            self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
+            for group in self.groups.values_mut() {
+                group.registration.moved = None;
+            }
+        }
+    }
+
+    /// The cache has done its service once a live node tells its table: what that one does not tell of counts
+    /// as down until somebody does.
+    pub(super) fn doubt_cache(&mut self) {
+        let unlinked: Vec<_> = self
+            .table
+            .listed()
+            .map(|listed| listed.record.key)
+            .collect();
+        for key in unlinked {
+            if self.links.to_node(&key).is_none() {
+                self.table.set_alive(key, false);
+            }
+        }
+    }
+
+    pub(super) fn missed(&mut self, now: Now, id: NodeId) {
+        if self.table.set_alive(id, false) {
+            self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
+        }
+        for group in self.groups.values_mut() {
+            if group.registration.moved == Some(id) {
+                group.registration.moved = None;
+            }
+        }
+    }
+
+    /// Dials whatever may be a mesh node while none is linked, and asks for more.
+    pub(super) fn search(&mut self, now: Now) {
+        if self.links.has_node() || self.end == Some(End::Done) {
+            return;
+        }
+        let cached: Vec<_> = self
+            .table
+            .listed()
+            .filter(|listed| listed.alive && !listed.record.tombstone)
+            .flat_map(|listed| {
+                listed
+                    .record
+                    .addresses
+                    .iter()
+                    .map(|a| (*a, Some(listed.record.key)))
+            })
+            .collect();
+        let given: Vec<_> = self
+            .search
+            .addresses
+            .iter()
+            .map(|address| (*address, None))
+            .collect();
+        for (address, id) in given.into_iter().chain(cached) {
+            self.dial(now, address, id);
+        }
+        if now.mono >= self.search.again {
+            let pause = (RETRY_FIRST * 2_u32.pow(self.search.asked.min(6))).min(RETRY_LAST);
+            self.search.asked += 1;
+            self.search.again = now.mono + pause;
+            self.act.discover();
+        }
+    }
+
+    pub(super) fn dial(&mut self, now: Now, address: SocketAddr, id: Option<NodeId>) {
+        let is_dialled = self.search.dials.values().any(|(to, _)| *to == address);
+        let is_paused = self
+            .search
+            .pauses
+            .get(&address)
+            .is_some_and(|pause| now.mono < pause.until);
+        if is_dialled || is_paused || self.search.dials.len() >= RACED_MAX {
+            return;
+        }
+        let dial = self.act.dial(Target::Node { address, id });
+        self.search.dials.insert(dial, (address, id));
+    }
+
+    /// Closes links to mesh nodes that no group needs, but one, which tells us the table.
+    pub(super) fn prune(&mut self) {
+        let is_open = |id: &LinkId| self.links.get(*id).is_some_and(|link| link.is_open);
+        let used: BTreeSet<_> = self
+            .groups
+            .values()
+            .filter_map(|group| group.registration.at)
+            .collect();
+        let idle = self
+            .links
+            .node_links()
+            .filter(|id| is_open(id) && !used.contains(id));
+        for link in idle.skip(usize::from(used.is_empty())).collect::<Vec<_>>() {
+            self.links.remove(link);
+            self.act.close(link, Reason::Done);
+        }
+    }
+
+    /// Closes end-to-end links that no group has needed for a while: to the host before this one, mostly.
+    pub(super) fn prune_peers(&mut self) {
+        let groups = self.groups.values().filter(|group| !group.has_left());
+        let needed: BTreeSet<_> = groups.flat_map(Group::peers).collect();
+        let idle = self
+            .links
+            .peer_links()
+            .filter(|(_, peer)| !needed.contains(peer));
+        let idle: BTreeSet<_> = idle.map(|(link, _)| link).collect();
+        for link in idle.intersection(&self.idle) {
+            self.links.remove(*link);
+            self.act.close(*link, Reason::Done);
+        }
+        self.idle = idle;
+    }
+}

@@ -1,0 +1,500 @@
+//! The client: a person's part in the protocol. It finds the mesh, knows the table and the ring, and is in
+//! groups, each of which it follows or hosts.
+//!
+//! After every input [`Client::maintain`] looks at what should be and asks for what is missing: a link to each
+//! group's responsible supernode, a registration there, a way to each host. Nothing else has to remember to.
+
+mod mesh;
+mod talk;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::proto::actions::Actions;
+use crate::proto::command::Command;
+use crate::proto::event::{Event, MeshState};
+use crate::proto::group::{Context, Group};
+use crate::proto::id::{GroupName, Nick, NodeId};
+use crate::proto::limits::{GROUPS_MAX, HANDOVER_WAIT, TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
+use crate::proto::links::Links;
+use crate::proto::ring::Point;
+use crate::proto::role::{DialId, Input, LinkId, Output, Role};
+use crate::proto::saved::{Saved, Write};
+use crate::proto::seal::Seal;
+use crate::proto::table::Table;
+use crate::proto::time::{Mono, Now};
+use crate::proto::wire::Body;
+
+/// How long the table gathers changes before it is written to disk.
+const TABLE_GATHERED: Duration = Duration::from_secs(1);
+/// How often end-to-end links that no group needs are looked for; one seen twice in a row is closed.
+const IDLE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A person's client.
+#[derive(Debug)]
+pub struct Client {
+    seal: Arc<dyn Seal>,
+    me: NodeId,
+    nick: Nick,
+    act: Actions,
+    table: Table,
+    links: Links,
+    groups: BTreeMap<GroupName, Group>,
+    search: Search,
+    /// When the table is written, if it has changed.
+    table_due: Option<Mono>,
+    /// Whether a mesh node has told us its table since we were last without any.
+    has_heard: bool,
+    mesh: MeshState,
+    end: Option<End>,
+    touched: Touched,
+    /// End-to-end links that no group needed at the last look, and when the next look is.
+    idle: BTreeSet<LinkId>,
+    idle_due: Mono,
+    due: Option<Mono>,
+}
+
+/// Which groups to look after once an input has been taken.
+#[derive(Debug)]
+enum Touched {
+    These(BTreeSet<GroupName>),
+    All,
+}
+
+/// Looking for mesh nodes.
+#[derive(Debug, Default)]
+struct Search {
+    /// Dials under way, to whom.
+    dials: BTreeMap<DialId, (SocketAddr, Option<NodeId>)>,
+    /// Addresses given to us, to be dialled when no node is linked.
+    addresses: BTreeSet<SocketAddr>,
+    pauses: BTreeMap<SocketAddr, Pause>,
+    /// When to ask for more addresses, if we are still without a node.
+    again: Mono,
+    asked: u32,
+}
+
+/// How long to leave an address alone after it did not answer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pause {
+    failures: u32,
+    until: Mono,
+}
+
+/// Ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Handing over; no longer than until then.
+    Leaving(Mono),
+    Done,
+}
+
+impl Client {
+    /// A client that was left as `saved`, going by `nick`; `seed` feeds its jitter.
+    #[must_use]
+    pub fn new(seal: Arc<dyn Seal>, nick: Nick, saved: Saved, seed: u64) -> Self {
+        let me = seal.id();
+        let table = Table::restored(saved.table, &*seal);
+        let groups = saved.groups.iter();
+        let groups =
+            groups.map(|(name, group)| (name.clone(), Group::restored(name.clone(), group)));
+        Self {
+            me,
+            nick,
+            act: Actions::new(seed),
+            table,
+            links: Links::default(),
+            groups: groups.collect(),
+            search: Search::default(),
+            table_due: None,
+            has_heard: false,
+            mesh: MeshState::Searching,
+            end: None,
+            touched: Touched::All,
+            idle: BTreeSet::new(),
+            idle_due: Mono::default(),
+            due: None,
+            seal,
+        }
+    }
+
+    fn start(&mut self, now: Now) {
+        self.act.tell(Event::Ready {
+            id: self.me,
+            nick: self.nick.clone(),
+        });
+        self.act.tell(Event::Mesh {
+            state: MeshState::Searching,
+        });
+        self.act.write(vec![Write::Nick(self.nick.clone())]);
+        for group in self.groups.values().filter(|group| !group.has_left()) {
+            let (name, topic) = (group.name.clone(), group.topic().to_owned());
+            self.act.tell(Event::Opened {
+                group: name,
+                topic,
+                restored: true,
+            });
+            group.show_outbox(&mut self.act);
+        }
+        self.search.again = now.mono;
+    }
+
+    fn command(&mut self, now: Now, command: Command) {
+        if self.end.is_some() {
+            return;
+        }
+        match command {
+            Command::Join { group } => self.join(now, group),
+            Command::Part { group, why } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.leave(cx, Body::Part { why: clip(why) })
+                });
+            }
+            Command::Say { group, text } => self.say(now, &group, text, |text| Body::Text { text }),
+            Command::Act { group, text } => {
+                self.say(now, &group, text, |text| Body::Action { text })
+            }
+            Command::Topic { group, text } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.author(cx, Body::Topic { text: clip(text) });
+                });
+            }
+            Command::Nick { nick } => self.rename(now, &nick),
+            Command::Names { group } => self.in_group(now, &group, |group, _| group.show_again()),
+            // Pages come from the store; whoever drives us answers this before it gets here.
+            Command::History { .. } => {}
+            Command::Quit { why } => {
+                let why = clip(why);
+                for name in self.names() {
+                    let why = why.clone();
+                    self.in_group(now, &name, |group, cx| group.leave(cx, Body::Quit { why }));
+                }
+                self.end = Some(End::Leaving(now.mono + HANDOVER_WAIT * 3 / 2));
+            }
+        }
+    }
+
+    fn join(&mut self, now: Now, name: GroupName) {
+        if self
+            .groups
+            .get(&name)
+            .is_some_and(|group| !group.has_left())
+        {
+            return self.in_group(now, &name, |group, _| {
+                group.stay();
+                group.show_again();
+            });
+        }
+        if self
+            .groups
+            .values()
+            .filter(|group| !group.has_left())
+            .count()
+            >= GROUPS_MAX
+        {
+            return self.act.tell(Event::Error {
+                group: Some(name.clone()),
+                what: format!("cannot join {name}"),
+                why: format!("you are in {GROUPS_MAX} groups"),
+                try_: "leave one with /part first".to_owned(),
+            });
+        }
+        let group = self
+            .groups
+            .entry(name.clone())
+            .or_insert_with(|| Group::new(name.clone()));
+        group.come_back();
+        let topic = group.topic().to_owned();
+        let lease = group.lease().cloned();
+        self.act.write(vec![Write::Group {
+            group: name.clone(),
+            joined: true,
+            lease,
+        }]);
+        self.act.tell(Event::Opened {
+            group: name,
+            topic,
+            restored: false,
+        });
+    }
+
+    fn say(
+        &mut self,
+        now: Now,
+        group: &GroupName,
+        text: String,
+        body: impl FnOnce(String) -> Body,
+    ) {
+        if text.len() > TEXT_SIZE_MAX {
+            return self.act.tell(Event::Error {
+                group: Some(group.clone()),
+                what: "cannot send the line".to_owned(),
+                why: format!(
+                    "it is {} bytes long, and {TEXT_SIZE_MAX} is the most",
+                    text.len()
+                ),
+                try_: "send it in parts".to_owned(),
+            });
+        }
+        self.in_group(now, group, |group, cx| {
+            group.author(cx, body(text));
+        });
+    }
+
+    fn rename(&mut self, now: Now, nick: &Nick) {
+        self.nick = nick.clone();
+        self.act.write(vec![Write::Nick(nick.clone())]);
+        for name in self.names() {
+            self.in_group(now, &name, |group, cx| group.rename(cx, nick.clone()));
+        }
+    }
+
+    fn maintain(&mut self, now: Now) {
+        self.drop_closed(now);
+        self.search(now);
+        let touched = match std::mem::replace(&mut self.touched, Touched::These(BTreeSet::new())) {
+            Touched::All => self.names(),
+            Touched::These(names) => names.into_iter().collect(),
+        };
+        for name in touched {
+            self.settle(now, &name);
+            self.forget(&name);
+        }
+        self.touched = Touched::These(BTreeSet::new());
+        if self
+            .groups
+            .values()
+            .all(|group| group.has_left() || group.registration.at.is_some())
+        {
+            self.prune();
+        }
+        if now.mono >= self.idle_due {
+            self.idle_due = now.mono + IDLE_INTERVAL;
+            self.prune_peers();
+        }
+        if self.table_due.is_some_and(|due| now.mono >= due) {
+            self.table_due = None;
+            self.act
+                .write(vec![Write::Table(self.table.listed().cloned().collect())]);
+        }
+        self.finish(now);
+        self.due = self.next_due(now);
+    }
+
+    /// Sees to it that a group is registered where it belongs, and takes its next step.
+    fn settle(&mut self, now: Now, name: &GroupName) {
+        let Some(group) = self.groups.get(name) else {
+            return;
+        };
+        if group.has_left() {
+            return;
+        }
+        let ring = self.table.ring();
+        let target = group
+            .registration
+            .moved
+            .or_else(|| ring.responsible(Point::of_group(name)));
+        let link = target.and_then(|target| self.links.to_node(&target));
+        let link = link.filter(|link| self.links.get(*link).is_some_and(|link| link.is_open));
+        if link.is_none()
+            && let Some(target) = target
+        {
+            let record = self.table.get(&target).map(|listed| listed.record.clone());
+            if self.links.to_node(&target).is_none() {
+                for address in record.iter().flat_map(|record| &record.addresses) {
+                    self.dial(now, *address, Some(target));
+                }
+            }
+        }
+        self.in_group(now, name, |group, cx| {
+            if let Some(link) = link {
+                group.register(cx, link);
+            }
+            group.tick(cx);
+            group.show(cx);
+        });
+    }
+
+    /// Notes and tells that we are out of a group.
+    fn forget(&mut self, name: &GroupName) {
+        let Some(group) = self.groups.get_mut(name) else {
+            return;
+        };
+        if group.take_left() && self.end.is_none() {
+            let lease = group.lease().cloned();
+            self.act.write(vec![Write::Group {
+                group: name.clone(),
+                joined: false,
+                lease,
+            }]);
+            self.act.tell(Event::Left {
+                group: name.clone(),
+            });
+        }
+    }
+
+    /// Ends once every group is left, or the time for that is over.
+    fn finish(&mut self, now: Now) {
+        let Some(End::Leaving(until)) = self.end else {
+            return;
+        };
+        if now.mono >= until || self.groups.values().all(Group::has_left) {
+            self.end = Some(End::Done);
+            self.act
+                .write(vec![Write::Table(self.table.listed().cloned().collect())]);
+            self.act.tell(Event::Bye);
+            self.act.finish();
+        }
+    }
+
+    fn next_due(&self, now: Now) -> Option<Mono> {
+        if self.end == Some(End::Done) {
+            return None;
+        }
+        let groups = self
+            .groups
+            .values()
+            .filter(|group| !group.has_left())
+            .flat_map(|group| {
+                let registration = group.registration.at.map(|_| group.registration.again);
+                [group.due(), registration]
+            });
+        let end = match self.end {
+            Some(End::Leaving(until)) => Some(until),
+            Some(End::Done) | None => None,
+        };
+        let search = (!self.links.has_node()).then_some(self.search.again);
+        let pauses = self.search.pauses.values().map(|pause| pause.until);
+        let idle = self.links.peer_links().next().map(|_| self.idle_due);
+        let dues = groups
+            .chain([end, search, self.table_due, idle])
+            .flatten()
+            .chain(pauses);
+        // What is due and could not be done waits for an input that changes something.
+        dues.filter(|due| *due > now.mono).min()
+    }
+
+    fn names(&self) -> Vec<GroupName> {
+        self.groups.keys().cloned().collect()
+    }
+
+    fn in_group(
+        &mut self,
+        now: Now,
+        name: &GroupName,
+        with: impl FnOnce(&mut Group, &mut Context<'_>),
+    ) {
+        let Some(group) = self.groups.get_mut(name).filter(|group| !group.has_left()) else {
+            return;
+        };
+        if let Touched::These(names) = &mut self.touched
+            && !names.contains(name)
+        {
+            names.insert(name.clone());
+        }
+        let mut cx = Context {
+            now,
+            seal: &*self.seal,
+            me: self.me,
+            nick: &self.nick,
+            act: &mut self.act,
+            table: &self.table,
+            links: &self.links,
+        };
+        with(group, &mut cx);
+    }
+}
+
+impl Role for Client {
+    fn handle(&mut self, now: Now, input: Input) {
+        let version = self.table.version();
+        let is_talk = matches!(input, Input::Received { .. } | Input::Written { .. });
+        if !is_talk {
+            self.touched = Touched::All;
+        }
+        match input {
+            Input::Start => self.start(now),
+            Input::Timeout | Input::Addresses { .. } => {}
+            Input::Command(command) => self.command(now, command),
+            Input::Linked {
+                link,
+                dial,
+                kind,
+                peer,
+                address: _,
+                rtt_ms: _,
+            } => {
+                self.linked(link, dial, kind, peer);
+            }
+            Input::Undialled { dial, why: _ } => self.undialled(now, dial),
+            Input::Lost { link, why } => self.lost(now, link, why),
+            Input::Received { link, message } => self.received(now, link, message),
+            Input::PathIs {
+                peer,
+                path,
+                via,
+                rtt_ms,
+            } => {
+                let name = via
+                    .and_then(|via| self.table.get(&via))
+                    .map(|l| l.record.name.to_string());
+                self.act.tell(Event::Path {
+                    peer,
+                    path,
+                    via: name,
+                    rtt_ms,
+                });
+            }
+            Input::Written { ticket, moved } => {
+                let waiting = self.groups.values().find(|group| group.is_writing(ticket));
+                if let Some(name) = waiting.map(|group| group.name.clone()) {
+                    self.in_group(now, &name, |group, cx| group.written(cx, ticket, &moved));
+                }
+            }
+            Input::Unwritten { ticket, why } => {
+                for name in self.names() {
+                    self.in_group(now, &name, |group, _| group.unwritten(ticket));
+                }
+                self.act.tell(Event::Error {
+                    group: None,
+                    what: "cannot write to disk".to_owned(),
+                    why,
+                    try_: "make room; until then the talk lives in memory only".to_owned(),
+                });
+            }
+            Input::Fetched {
+                ticket,
+                runs,
+                more: _,
+            } => {
+                for name in self.names() {
+                    let runs = runs.clone();
+                    self.in_group(now, &name, |group, cx| group.fetched(cx, ticket, runs));
+                }
+            }
+            Input::Found { addresses } => self.search.addresses.extend(addresses),
+        }
+        if self.table.version() != version {
+            self.touched = Touched::All;
+        }
+        self.maintain(now);
+    }
+
+    fn poll(&mut self) -> Option<Output> {
+        self.act.next()
+    }
+
+    fn poll_timeout(&self) -> Option<Mono> {
+        self.due
+    }
+}
+
+/// A reason or topic cut to what is carried, at a character's border.
+fn clip(mut text: String) -> String {
+    while text.len() > TOPIC_SIZE_MAX {
+        text.pop();
+    }
+    text
+}

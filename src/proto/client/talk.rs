@@ -1,0 +1,216 @@
+//! What mesh nodes and members say to a client, and whose it is to answer.
+
+use super::{Client, Touched};
+use crate::proto::event::{Event, MeshState};
+use crate::proto::id::NodeId;
+use crate::proto::limits::WIRE_VERSION;
+use crate::proto::role::{Kind, LinkId};
+use crate::proto::time::Now;
+use crate::proto::wire::{Lease, Listed, Message, Reason, Record};
+
+use super::TABLE_GATHERED;
+
+impl Client {
+    pub(super) fn received(&mut self, now: Now, link: LinkId, message: Message) {
+        let Some(from) = self.links.get(link) else {
+            return;
+        };
+        if let Message::Open { version, record } = message {
+            return self.opened(now, link, version, record);
+        }
+        if !from.is_open {
+            return self.close(now, link, Reason::Unexpected);
+        }
+        match from.kind {
+            Kind::Mesh => self.hear_node(now, link, from.peer, message),
+            Kind::Peer => self.hear_peer(now, link, from.peer, message),
+        }
+    }
+
+    pub(super) fn opened(&mut self, now: Now, link: LinkId, version: u16, record: Option<Record>) {
+        let Some(from) = self.links.get(link) else {
+            return;
+        };
+        if version != WIRE_VERSION {
+            return self.close(now, link, Reason::UnknownVersion);
+        }
+        self.touched = Touched::All;
+        if from.kind == Kind::Peer || record.is_some() {
+            self.links.open(link);
+        }
+        match (from.kind, record) {
+            (Kind::Mesh, Some(record)) if record.key == from.peer => {
+                let name = record.name.to_string();
+                if !record.is_genuine(&*self.seal) {
+                    return self.close(now, link, Reason::BadSignature);
+                }
+                let address = record.addresses.first().copied();
+                self.list(
+                    now,
+                    Listed {
+                        record,
+                        alive: true,
+                    },
+                );
+                if self.mesh == MeshState::Searching
+                    && let Some(address) = address
+                {
+                    self.mesh = MeshState::Linked { name, address };
+                    self.act.tell(Event::Mesh {
+                        state: self.mesh.clone(),
+                    });
+                }
+                self.act.send(
+                    link,
+                    Message::TableWanted {
+                        digest: self.table.digest(),
+                    },
+                );
+            }
+            (Kind::Mesh, Some(_)) => self.close(now, link, Reason::Unexpected),
+            // It does not know its own address yet; it will say hello again.
+            (Kind::Mesh, None) => {}
+            (Kind::Peer, _) => {
+                for name in self.names() {
+                    self.in_group(now, &name, |group, cx| group.linked(cx, from.peer));
+                }
+            }
+        }
+    }
+
+    pub(super) fn hear_node(&mut self, now: Now, link: LinkId, from: NodeId, message: Message) {
+        match message {
+            Message::Table { listed, more } => {
+                // No records at all mean that its table is the same as ours.
+                let is_same = listed.is_empty() && !more;
+                if !std::mem::replace(&mut self.has_heard, true) && !is_same {
+                    self.doubt_cache();
+                }
+                for listed in listed {
+                    self.list(now, listed);
+                }
+                if !more {
+                    self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
+                }
+            }
+            Message::HostIs { lease } => self.lease(now, &lease),
+            Message::Moved { group, to } => {
+                self.table.set_alive(to, true);
+                self.in_group(now, &group, |group, cx| {
+                    if cx.table.get(&to).is_some() && to != from {
+                        group.registration.moved = Some(to);
+                    }
+                    if group.registration.at == Some(link) {
+                        group.registration.at = None;
+                    }
+                });
+                if self.table.get(&to).is_none() {
+                    self.act.send(
+                        link,
+                        Message::TableWanted {
+                            digest: self.table.digest(),
+                        },
+                    );
+                }
+            }
+            // Our address as others see it matters once direct paths are tried.
+            Message::Observed { .. } => {}
+            Message::Open { .. }
+            | Message::TableWanted { .. }
+            | Message::Register { .. }
+            | Message::Leave { .. }
+            | Message::Query { .. }
+            | Message::Known { .. }
+            | Message::Transfer { .. }
+            | Message::Hello { .. }
+            | Message::Welcome { .. }
+            | Message::Deliver { .. }
+            | Message::Push { .. }
+            | Message::Put { .. }
+            | Message::Stored { .. }
+            | Message::Kept { .. }
+            | Message::Refused { .. }
+            | Message::Presence { .. }
+            | Message::Not { .. }
+            | Message::Unfollow { .. } => self.close(now, link, Reason::Unexpected),
+        }
+    }
+
+    pub(super) fn hear_peer(&mut self, now: Now, link: LinkId, from: NodeId, message: Message) {
+        match message {
+            Message::Hello { lease, vector } => {
+                let name = lease.group.clone();
+                self.in_group(now, &name, |group, cx| {
+                    group.greet(cx, link, from, &lease, vector)
+                });
+            }
+            Message::Welcome {
+                group,
+                epoch,
+                vector,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.welcome(cx, link, epoch, vector)
+                });
+            }
+            Message::Deliver {
+                group,
+                runs,
+                report,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.delivered(cx, link, from, runs, report)
+                });
+            }
+            Message::Push { group, runs } => {
+                self.in_group(now, &group, |group, cx| group.pushed(cx, link, from, runs));
+            }
+            Message::Put { group, entries } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.offered(cx, link, from, entries)
+                });
+            }
+            Message::Stored { group, vector } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.stored(cx, link, from, &vector)
+                });
+            }
+            Message::Kept {
+                group,
+                vector,
+                copies,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.kept(cx, link, &vector, copies)
+                });
+            }
+            Message::Refused { group, number, why } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.refused(cx, link, number, why)
+                });
+            }
+            Message::Presence { group, here, away } => {
+                self.in_group(now, &group, |group, _| group.presence(link, here, &away));
+            }
+            Message::Not { lease } => self.lease(now, &lease),
+            Message::Unfollow { group } => {
+                self.in_group(now, &group, |group, cx| group.unfollow(cx, link, from));
+            }
+            Message::Open { .. }
+            | Message::Observed { .. }
+            | Message::TableWanted { .. }
+            | Message::Table { .. }
+            | Message::Register { .. }
+            | Message::Leave { .. }
+            | Message::HostIs { .. }
+            | Message::Moved { .. }
+            | Message::Query { .. }
+            | Message::Known { .. }
+            | Message::Transfer { .. } => self.close(now, link, Reason::Unexpected),
+        }
+    }
+
+    pub(super) fn lease(&mut self, now: Now, lease: &Lease) {
+        self.in_group(now, &lease.group, |group, cx| group.learn(cx, lease));
+    }
+}

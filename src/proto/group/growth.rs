@@ -1,0 +1,256 @@
+//! The log grows, and the disk catches up with it: what every entry goes through, whoever placed it.
+
+use std::collections::BTreeMap;
+
+use super::log::Appended;
+use super::{Context, Group, Phase, Source, Writing};
+use crate::proto::event::{Event, Line, What};
+use crate::proto::id::{EntryId, Epoch, Nick, NodeId, Number, Place};
+use crate::proto::role::{LinkId, Moved, Ticket};
+use crate::proto::saved::Write;
+use crate::proto::seal::Hash;
+use crate::proto::vector;
+use crate::proto::wire::{Body, Entry, Message, Reason, Run, Sequenced, Vector};
+
+impl Group {
+    /// Adds what is next in its line of what `from` sent us; false if there was a gap. A forged entry closes
+    /// the link and ends the run.
+    pub(super) fn take(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: LinkId,
+        from: NodeId,
+        run: Run,
+    ) -> bool {
+        let known = vector::upto(self.log.vector(), run.epoch);
+        let is_forged = |(place, sequenced): (Place, &Sequenced)| {
+            place.seq > known && !sequenced.entry.is_genuine(cx.seal, &self.name)
+        };
+        if run.places().any(is_forged) {
+            cx.act.close(link, Reason::BadSignature);
+            return true;
+        }
+        let highest = self.highest(&run);
+        match self.log.append(run) {
+            Appended::Grew { run, head } => {
+                self.gain(cx, Source::Sent(from), &run, head, highest);
+                true
+            }
+            Appended::Known => true,
+            Appended::Gap => false,
+        }
+    }
+
+    /// Places entries as the host and passes them on.
+    pub(super) fn place(&mut self, cx: &mut Context<'_>, epoch: Epoch, entries: Vec<Entry>) {
+        let highest = entries
+            .iter()
+            .map(|entry| (entry.author, self.log.number(&entry.author)))
+            .collect();
+        let (run, head) = self.log.place(epoch, cx.now.wall, entries);
+        self.gain(cx, Source::Own, &run, head, highest);
+    }
+
+    /// The highest numbers of a run's authors before it is added.
+    pub(super) fn highest(&self, run: &Run) -> BTreeMap<NodeId, Number> {
+        let authors = run.entries.iter().map(|sequenced| sequenced.entry.author);
+        authors
+            .map(|author| (author, self.log.number(&author)))
+            .collect()
+    }
+
+    /// What follows from the log having grown by `run`.
+    pub(super) fn gain(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: Source,
+        run: &Run,
+        head: Hash,
+        mut highest: BTreeMap<NodeId, Number>,
+    ) {
+        let mut writes = vec![Write::Run {
+            group: self.name.clone(),
+            run: run.clone(),
+            head,
+        }];
+        let mut writing = Writing {
+            lines: vec![(run.epoch, run.last())],
+            doubtful: Vec::new(),
+            is_to_report: self.is_reporting,
+        };
+        for (place, sequenced) in run.places() {
+            let entry = &sequenced.entry;
+            let before = self.roster.nick(&entry.author);
+            self.are_members_dirty |= self.roster.apply(place, entry);
+            if entry.author == cx.me {
+                if self.outbox.remove(entry) {
+                    let number = entry.number;
+                    writes.push(Write::OutboxDone {
+                        group: self.name.clone(),
+                        number,
+                    });
+                }
+                if entry.body != Body::Void {
+                    self.unkept.insert(entry.number, place);
+                }
+            }
+            let is_history = self.is_history(cx, place);
+            let known = highest.entry(entry.author).or_default();
+            if entry.number > *known {
+                *known = entry.number;
+                self.tell(cx, place, entry, before, is_history);
+            } else {
+                writing.doubtful.push((place, entry.clone(), is_history));
+            }
+        }
+        if self.are_members_dirty {
+            self.appoint(cx);
+        }
+        let ticket = cx.act.write(writes);
+        self.writing.insert(ticket, writing);
+        match &mut self.phase {
+            Phase::Hosting(host) => {
+                host.pass_on(cx, &self.name, &self.log, run, source);
+            }
+            Phase::Following(follow) => {
+                if source == Source::Sent(follow.host()) {
+                    follow.feed.has(run);
+                }
+            }
+            Phase::Finding => {}
+        }
+        self.push(cx);
+    }
+
+    /// Whether what stands at `place` happened before we joined, or while we were away.
+    pub(super) fn is_history(&self, cx: &Context<'_>, place: Place) -> bool {
+        let is_caught_up = match &self.phase {
+            Phase::Finding => false,
+            Phase::Following(follow) => follow.is_live(),
+            Phase::Hosting(_) => true,
+        };
+        !(self.is_told || is_caught_up)
+            || self
+                .roster
+                .position(&cx.me)
+                .is_some_and(|joined| place < joined)
+    }
+
+    /// Tells the face of an entry at its place.
+    pub(super) fn tell(
+        &self,
+        cx: &mut Context<'_>,
+        place: Place,
+        entry: &Entry,
+        before: Nick,
+        history: bool,
+    ) {
+        let what = match &entry.body {
+            Body::Text { text } => What::Text(text.clone()),
+            Body::Action { text } => What::Action(text.clone()),
+            Body::Topic { text } => What::Topic(text.clone()),
+            Body::Join { .. } => What::Join,
+            Body::Part { why } => What::Part(why.clone()),
+            Body::Quit { why } => What::Quit(why.clone()),
+            Body::Nick { nick } => What::Nick(nick.clone()),
+            Body::Gone { member } => What::Gone {
+                member: *member,
+                nick: self.roster.nick(member),
+            },
+            Body::Void => return,
+        };
+        let from = if let Body::Join { nick } = &entry.body {
+            nick.clone()
+        } else {
+            before
+        };
+        cx.act.tell(Event::Entry(Line {
+            group: self.name.clone(),
+            id: entry.id(),
+            from,
+            place,
+            at: entry.time,
+            what,
+            own: entry.author == cx.me,
+            history,
+        }));
+    }
+
+    /// Whether this is a write of ours.
+    pub(crate) fn is_writing(&self, ticket: Ticket) -> bool {
+        self.writing.contains_key(&ticket)
+    }
+
+    /// A write of ours is on disk.
+    pub(crate) fn written(&mut self, cx: &mut Context<'_>, ticket: Ticket, moved: &[Moved]) {
+        let Some(writing) = self.writing.remove(&ticket) else {
+            return;
+        };
+        for (epoch, seq) in &writing.lines {
+            self.log.flush(*epoch, *seq);
+        }
+        for (place, entry, history) in writing.doubtful {
+            let found = moved.iter().find(|moved| moved.id == entry.id());
+            if found.is_none_or(|moved| moved.is_new && moved.place == place) {
+                let nick = self.roster.nick(&entry.author);
+                self.tell(cx, place, &entry, nick, history);
+            }
+        }
+        let stored: Vector = writing.lines.into_iter().collect();
+        match &mut self.phase {
+            Phase::Hosting(host) => {
+                host.report(cx, &self.name, &stored);
+                self.keep(cx);
+            }
+            Phase::Following(follow) => {
+                follow.feed.written();
+                if let Some(link) = follow.greeted().filter(|_| writing.is_to_report) {
+                    let group = self.name.clone();
+                    cx.act.send(
+                        link,
+                        Message::Stored {
+                            group,
+                            vector: stored,
+                        },
+                    );
+                }
+            }
+            Phase::Finding => {}
+        }
+        self.push(cx);
+        self.go(cx);
+    }
+
+    /// A write failed: its lines live in memory only, and nobody is told that they are stored.
+    pub(crate) fn unwritten(&mut self, ticket: Ticket) {
+        self.writing.remove(&ticket);
+    }
+
+    /// Confirms those of our entries that `kept` covers.
+    pub(super) fn confirm(&mut self, cx: &mut Context<'_>, kept: &Vector, copies: u32) {
+        let is_kept = |place: &Place| vector::upto(kept, place.epoch) >= place.seq;
+        let confirmed: Vec<_> = self
+            .unkept
+            .iter()
+            .filter(|(_, place)| is_kept(place))
+            .collect();
+        let confirmed: Vec<_> = confirmed
+            .into_iter()
+            .map(|(number, at)| (*number, *at))
+            .collect();
+        for (number, place) in confirmed {
+            self.unkept.remove(&number);
+            cx.act.tell(Event::Confirmed {
+                group: self.name.clone(),
+                id: EntryId {
+                    author: cx.me,
+                    number,
+                },
+                epoch: place.epoch,
+                seq: place.seq.0,
+                copies,
+            });
+        }
+        self.go(cx);
+    }
+}

@@ -1,0 +1,123 @@
+//! Obeying leases: whoever the highest one names hosts, everybody else follows.
+
+use super::follow::Follow;
+use super::{Context, Group, Intent, Phase};
+use crate::proto::event::Event;
+use crate::proto::id::NodeId;
+use crate::proto::saved::Write;
+use crate::proto::wire::{Lease, Message};
+
+impl Group {
+    /// Takes a lease somebody showed us: obeys it if it is the highest we have seen, hosts if it names us.
+    /// A lease that no known supernode signed is passed over.
+    pub(crate) fn learn(&mut self, cx: &mut Context<'_>, lease: &Lease) {
+        let is_news = self
+            .lease
+            .as_ref()
+            .is_none_or(|known| lease.epoch > known.epoch);
+        let is_known = self
+            .lease
+            .as_ref()
+            .is_some_and(|known| known.epoch == lease.epoch);
+        let is_to_start = is_known
+            && matches!(self.phase, Phase::Finding)
+            && self
+                .barred
+                .is_none_or(|barred| lease.epoch > barred || lease.epoch.host != cx.me);
+        if !(is_news || is_to_start)
+            || !cx.table.is_supernode(&lease.by)
+            || !lease.is_genuine(cx.seal)
+        {
+            return;
+        }
+        if is_news {
+            self.lease = Some(lease.clone());
+            cx.act.write(vec![Write::Group {
+                group: self.name.clone(),
+                joined: self.is_joined,
+                lease: Some(lease.clone()),
+            }]);
+        }
+        self.obey(cx, lease);
+    }
+
+    pub(super) fn obey(&mut self, cx: &mut Context<'_>, lease: &Lease) {
+        match std::mem::replace(&mut self.phase, Phase::Finding) {
+            Phase::Hosting(host) => {
+                host.step_down(cx, lease);
+                self.miss(cx, Some(cx.me));
+            }
+            Phase::Following(follow) => {
+                let host = follow.host();
+                if let Some(link) = follow.link().filter(|_| host != lease.epoch.host) {
+                    cx.act.send(
+                        link,
+                        Message::Unfollow {
+                            group: self.name.clone(),
+                        },
+                    );
+                }
+                self.miss(cx, Some(host));
+            }
+            Phase::Finding => {}
+        }
+        self.registration.again = cx.now.mono;
+        if matches!(
+            self.intent,
+            Intent::Leave {
+                is_supernode_told: true,
+                ..
+            }
+        ) {
+            self.intent = Intent::Left;
+        } else if lease.epoch.host == cx.me {
+            self.host(cx, lease.clone());
+        } else {
+            self.phase = Phase::Following(Follow::new(lease.epoch.host));
+            self.pursue(cx);
+        }
+        self.are_members_dirty = true;
+    }
+
+    /// Notes when and whom we missed, once per handover.
+    pub(super) fn miss(&mut self, cx: &Context<'_>, host: Option<NodeId>) {
+        if self.missed.is_none() {
+            self.missed = Some((cx.now.mono, host));
+        }
+    }
+
+    /// Says that we are in, or that the handover is over.
+    pub(super) fn arrive(&mut self, cx: &mut Context<'_>) {
+        let Some(epoch) = self.lease.as_ref().map(|lease| lease.epoch) else {
+            return;
+        };
+        if !self.roster.contains(&cx.me) {
+            return;
+        }
+        let group = self.name.clone();
+        let missed = self.missed.take();
+        let told = self.told_epoch.replace(epoch);
+        if !self.is_told {
+            self.is_told = true;
+            let members = self.members(cx);
+            cx.act.tell(Event::Joined {
+                group,
+                host: epoch.host,
+                epoch,
+                members,
+            });
+        } else if told != Some(epoch) {
+            let (since, before) = missed.unwrap_or((cx.now.mono, None));
+            let took = cx.now.mono - since;
+            cx.act.tell(Event::Host {
+                group,
+                host: epoch.host,
+                nick: Some(self.roster.nick(&epoch.host)),
+                epoch,
+                took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                before: before.map(|id| self.roster.nick(&id)),
+            });
+        }
+        self.are_members_dirty = true;
+    }
+}

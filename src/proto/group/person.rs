@@ -1,0 +1,139 @@
+//! What our person does in a group: writing entries, taking another nick, leaving.
+
+use super::{Context, Group, Intent, Phase, spoken};
+use crate::proto::event::Event;
+use crate::proto::id::{Nick, Number};
+use crate::proto::limits::{HANDOVER_WAIT, OUTBOX_MAX};
+use crate::proto::saved::Write;
+use crate::proto::wire::{Body, Entry, Message};
+
+impl Group {
+    /// Writes an entry of ours: places it if we host, else sends it on its way.
+    pub(crate) fn author(&mut self, cx: &mut Context<'_>, body: Body) -> Option<Number> {
+        if self.outbox.len() >= OUTBOX_MAX {
+            cx.act.tell(Event::Error {
+                group: Some(self.name.clone()),
+                what: "cannot take another line".to_owned(),
+                why: format!("{OUTBOX_MAX} lines wait for the group's host"),
+                try_: "wait until the group is reached again".to_owned(),
+            });
+            return None;
+        }
+        let may_speak = self.roster.contains(&cx.me) || self.roster.was_missed(&cx.me);
+        if !matches!(body, Body::Join { .. }) && !may_speak && !self.outbox.has_join() {
+            let nick = cx.nick.clone();
+            self.author(cx, Body::Join { nick });
+        }
+        let number = self.outbox.next(self.log.number(&cx.me));
+        let entry = Entry::signed(cx.seal, &self.name, number, cx.now.wall, body);
+        if let Some(what) = spoken(&entry.body) {
+            let id = entry.id();
+            cx.act.tell(Event::Sent {
+                group: self.name.clone(),
+                id,
+                at: entry.time,
+                what,
+            });
+        }
+        cx.act.write(vec![Write::Outbox {
+            group: self.name.clone(),
+            entry: entry.clone(),
+        }]);
+        self.outbox.push(entry);
+        self.put(cx);
+        Some(number)
+    }
+
+    /// Sets out to leave, with these last words.
+    pub(crate) fn leave(&mut self, cx: &mut Context<'_>, body: Body) {
+        if self.intent != Intent::Stay {
+            return;
+        }
+        self.is_joined = matches!(body, Body::Quit { .. });
+        let farewell = if self.roster.contains(&cx.me) {
+            self.author(cx, body)
+        } else {
+            None
+        };
+        self.intent = Intent::Leave {
+            farewell,
+            since: cx.now.mono,
+            is_supernode_told: false,
+        };
+        self.go(cx);
+    }
+
+    /// Takes back a leave that is not done yet.
+    pub(crate) fn stay(&mut self) {
+        self.intent = Intent::Stay;
+    }
+
+    /// Goes by another nick.
+    pub(crate) fn rename(&mut self, cx: &mut Context<'_>, nick: Nick) {
+        if self.roster.contains(&cx.me) || self.outbox.has_join() {
+            self.author(cx, Body::Nick { nick });
+        }
+    }
+
+    /// One look at how far a leave has come; called until [`Group::has_left`].
+    pub(super) fn go(&mut self, cx: &mut Context<'_>) {
+        let Intent::Leave {
+            farewell,
+            since,
+            is_supernode_told,
+        } = self.intent
+        else {
+            return;
+        };
+        let is_late = cx.now.mono - since >= HANDOVER_WAIT / 2;
+        let is_said = farewell.is_none_or(|number| self.log.number(&cx.me) >= number);
+        match &self.phase {
+            Phase::Hosting(host) => {
+                let is_kept = is_said && self.unkept.is_empty();
+                let is_alone = host.is_alone();
+                if !is_supernode_told && (is_alone || is_kept || is_late) {
+                    self.tell_leave(cx);
+                    self.intent = Intent::Leave {
+                        farewell,
+                        since,
+                        is_supernode_told: true,
+                    };
+                }
+                let is_overdue = cx.now.mono - since >= HANDOVER_WAIT;
+                if (is_alone && (is_kept || is_late)) || is_overdue {
+                    self.intent = Intent::Left;
+                }
+            }
+            Phase::Following(_) if !is_said && !is_late => {}
+            Phase::Following(follow) => {
+                if let Some(link) = follow.link() {
+                    cx.act.send(
+                        link,
+                        Message::Unfollow {
+                            group: self.name.clone(),
+                        },
+                    );
+                }
+                if !is_supernode_told {
+                    self.tell_leave(cx);
+                }
+                self.intent = Intent::Left;
+            }
+            Phase::Finding => {
+                self.tell_leave(cx);
+                self.intent = Intent::Left;
+            }
+        }
+    }
+
+    pub(super) fn tell_leave(&self, cx: &mut Context<'_>) {
+        if let Some(link) = self.registration.at {
+            cx.act.send(
+                link,
+                Message::Leave {
+                    group: self.name.clone(),
+                },
+            );
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Serving followers: letting them in and out, giving their entries places, taking what they push.
+
+use super::feed::Feed;
+use super::host::{Follower, NAMES_PER_MESSAGE_MAX, NEWS_GATHERED};
+use super::paced::Paced;
+use super::{Context, Group, Phase, authority};
+use crate::proto::codec;
+use crate::proto::id::{NodeId, Number};
+use crate::proto::limits::{CATCH_UP_SIZE, HEIRS, PACED_MAX};
+use crate::proto::role::LinkId;
+use crate::proto::vector;
+use crate::proto::wire::{Body, Entry, Lease, Message, Reason, Run, Vector};
+
+impl Group {
+    /// A member says hello. Its lease may be the first we hear of our own.
+    pub(crate) fn greet(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: LinkId,
+        from: NodeId,
+        lease: &Lease,
+        theirs: Vector,
+    ) {
+        self.learn(cx, lease);
+        match (&self.phase, &self.lease) {
+            (Phase::Hosting(host), _) if host.lease.epoch == lease.epoch => {
+                self.admit(cx, link, from, theirs);
+            }
+            (_, Some(ours)) if ours.epoch > lease.epoch => {
+                cx.act.send(
+                    link,
+                    Message::Not {
+                        lease: ours.clone(),
+                    },
+                );
+            }
+            (Phase::Hosting(_) | Phase::Following(_) | Phase::Finding, _) => {}
+        }
+    }
+
+    pub(super) fn admit(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: LinkId,
+        from: NodeId,
+        theirs: Vector,
+    ) {
+        let Phase::Hosting(host) = &mut self.phase else {
+            return;
+        };
+        let mut owes = self.log.vector().clone();
+        vector::merge(&mut owes, &theirs);
+        let follower = Follower {
+            link,
+            feed: Feed::new(theirs),
+            fetch: None,
+            stored: Vector::new(),
+            owes,
+            told: Vector::new(),
+            is_pushing: false,
+            paced: Paced::new(cx.now.mono),
+        };
+        host.followers.insert(from, follower);
+        host.owed.insert(from);
+        host.absent.remove(&from);
+        host.news.came(from, cx.now.mono);
+        let group = self.name.clone();
+        let vector = self.log.vector().clone();
+        cx.act.send(
+            link,
+            Message::Welcome {
+                group: group.clone(),
+                epoch: host.lease.epoch,
+                vector,
+            },
+        );
+        let here: Vec<_> = [cx.me]
+            .into_iter()
+            .chain(host.followers.keys().copied())
+            .collect();
+        for here in here.chunks(NAMES_PER_MESSAGE_MAX) {
+            let (here, away) = (here.to_vec(), Vec::new());
+            cx.act.send(
+                link,
+                Message::Presence {
+                    group: group.clone(),
+                    here,
+                    away,
+                },
+            );
+        }
+        host.feed(cx, &group, &self.log, from);
+        self.here.insert(from);
+        self.came_or_went(cx);
+    }
+
+    /// A link is gone, whichever it was.
+    pub(crate) fn unlinked(&mut self, cx: &mut Context<'_>, link: LinkId, peer: NodeId) {
+        if self.registration.at == Some(link) {
+            self.registration.at = None;
+        }
+        self.unlinked_from_host(cx, link);
+        self.unfollow(cx, link, peer);
+    }
+
+    /// A follower goes, by its own word or because its link broke.
+    pub(crate) fn unfollow(&mut self, cx: &mut Context<'_>, link: LinkId, from: NodeId) {
+        let Phase::Hosting(host) = &mut self.phase else {
+            return;
+        };
+        if host
+            .followers
+            .get(&from)
+            .is_none_or(|follower| follower.link != link)
+        {
+            return;
+        }
+        host.followers.remove(&from);
+        host.owed.remove(&from);
+        host.news.went(from, cx.now.mono);
+        if self.roster.contains(&from) {
+            host.absent.insert(from, cx.now.mono);
+        }
+        self.here.remove(&from);
+        self.came_or_went(cx);
+        self.keep(cx);
+        self.go(cx);
+    }
+
+    /// Sees who the heirs are; those who become so are asked to report all they have stored.
+    pub(super) fn appoint(&mut self, cx: &mut Context<'_>) {
+        let heirs = self.heirs(Some(cx.me));
+        let Phase::Hosting(host) = &mut self.phase else {
+            return;
+        };
+        debug_assert!(heirs.len() <= HEIRS);
+        let fresh = heirs.iter().filter(|id| !host.heirs.contains(id));
+        let fresh = fresh.filter_map(|id| host.followers.get(id));
+        let links = fresh.map(|follower| follower.link).collect();
+        let group = self.name.clone();
+        cx.act.send_all(
+            links,
+            Message::Deliver {
+                group,
+                runs: Vec::new(),
+                report: true,
+            },
+        );
+        host.heirs = heirs;
+    }
+
+    pub(super) fn came_or_went(&mut self, cx: &mut Context<'_>) {
+        self.appoint(cx);
+        self.are_members_dirty = true;
+        let soon = cx.now.mono + NEWS_GATHERED;
+        self.registration.again = self.registration.again.min(soon);
+    }
+
+    /// A follower sends entries for a place.
+    pub(crate) fn offered(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: LinkId,
+        from: NodeId,
+        entries: Vec<Entry>,
+    ) {
+        let Phase::Hosting(host) = &mut self.phase else {
+            return;
+        };
+        let Some(follower) = host.followers.get_mut(&from).filter(|f| f.link == link) else {
+            return;
+        };
+        for entry in entries {
+            if entry.author != from {
+                return cx.act.close(link, Reason::Unexpected);
+            }
+            if !entry.is_genuine(cx.seal, &self.name) {
+                return cx.act.close(link, Reason::BadSignature);
+            }
+            let last = follower.paced.entries.back().map(|entry| entry.number);
+            let expected = last.unwrap_or_else(|| self.log.number(&from)).0 + 1;
+            // A lower number has its place already; a higher one comes again once the gap is filled.
+            if entry.number == Number(expected) {
+                follower.paced.entries.push_back(entry);
+            }
+            if follower.paced.entries.len() > PACED_MAX {
+                return cx.act.close(link, Reason::Limit);
+            }
+        }
+        self.serve(cx, from);
+    }
+
+    /// Places as many of a follower's entries as it may send by now.
+    pub(super) fn serve(&mut self, cx: &mut Context<'_>, from: NodeId) {
+        loop {
+            let Phase::Hosting(host) = &mut self.phase else {
+                return;
+            };
+            let epoch = host.lease.epoch;
+            let Some(follower) = host.followers.get_mut(&from) else {
+                return;
+            };
+            follower.paced.refill(cx.now.mono);
+            let mut batch = Vec::new();
+            let mut size = 0;
+            // What shapes the group is judged one by one, since each changes what the next may do.
+            let mut is_shaping = false;
+            while !is_shaping && size < CATCH_UP_SIZE && follower.paced.may_go() {
+                let entry = follower.paced.entries.pop_front().expect("one may go");
+                if let Err(why) = authority::judge(&self.roster, &entry, &epoch.host) {
+                    follower.paced.entries.clear();
+                    let (group, number) = (self.name.clone(), entry.number);
+                    cx.act
+                        .send(follower.link, Message::Refused { group, number, why });
+                    break;
+                }
+                size += codec::entry_size(&entry);
+                is_shaping = !matches!(entry.body, Body::Text { .. } | Body::Action { .. });
+                batch.push(entry);
+            }
+            if !follower.paced.entries.is_empty() {
+                host.pacing.insert(from);
+            }
+            if batch.is_empty() {
+                return;
+            }
+            self.place(cx, epoch, batch);
+        }
+    }
+
+    /// Places our own entries.
+    pub(super) fn place_own(&mut self, cx: &mut Context<'_>) {
+        for entry in self.outbox.all() {
+            let Phase::Hosting(host) = &self.phase else {
+                return;
+            };
+            let epoch = host.lease.epoch;
+            if entry.number.0 != self.log.number(&cx.me).0 + 1 {
+                continue;
+            }
+            match authority::judge(&self.roster, &entry, &cx.me) {
+                Ok(()) => self.place(cx, epoch, vec![entry]),
+                Err(why) => {
+                    self.give_up(cx, entry.number, why);
+                    return self.place_own(cx);
+                }
+            }
+        }
+        if matches!(self.phase, Phase::Hosting(_)) && (!self.is_told || self.missed.is_some()) {
+            self.arrive(cx);
+        }
+    }
+
+    /// A follower pushes entries that we lack.
+    pub(crate) fn pushed(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: LinkId,
+        from: NodeId,
+        runs: Vec<Run>,
+    ) {
+        let Phase::Hosting(host) = &mut self.phase else {
+            return;
+        };
+        let own = host.lease.epoch;
+        let Some(follower) = host.followers.get_mut(&from).filter(|f| f.link == link) else {
+            return;
+        };
+        follower.is_pushing = true;
+        // Nobody else writes our line.
+        for run in runs.into_iter().filter(|run| run.epoch != own) {
+            for (place, _) in run.places() {
+                if let Phase::Hosting(host) = &mut self.phase
+                    && let Some(follower) = host.followers.get_mut(&from)
+                {
+                    vector::raise(&mut follower.owes, place.epoch, place.seq);
+                }
+            }
+            self.take(cx, link, from, run);
+        }
+    }
+
+    /// The other end reports what is on its disk.
+    pub(crate) fn stored(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: LinkId,
+        from: NodeId,
+        stored: &Vector,
+    ) {
+        match &mut self.phase {
+            Phase::Hosting(host) => {
+                let Some(follower) = host.followers.get_mut(&from).filter(|f| f.link == link)
+                else {
+                    return;
+                };
+                vector::merge(&mut follower.stored, stored);
+                follower.feed.stored(&follower.stored);
+                let group = self.name.clone();
+                host.feed(cx, &group, &self.log, from);
+                self.keep(cx);
+            }
+            Phase::Following(follow) if follow.greeted() == Some(link) => {
+                follow.stored(stored);
+                self.push(cx);
+            }
+            Phase::Following(_) | Phase::Finding => {}
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Frames on their way to the terminal: only what changed, as one write that the terminal shows at once.
+//!
+//! Ours rather than ratatui's, because terminals do not agree how wide an emoji with a variation selector is:
+//! the cell behind a wide cluster is blanked before it and the cursor is placed anew after it, so that a
+//! disagreement costs one blank and leaves no residue.
+
+use std::fmt::Write as _;
+
+use ratatui::buffer::{Buffer, Cell, CellWidth};
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Color, Modifier};
+
+/// Keeps the terminal from showing half a frame (a private mode that others ignore).
+const BEGIN: &str = "\x1b[?2026h";
+const END: &str = "\x1b[?2026l";
+
+/// What the terminal shows, and what it is to show.
+#[derive(Debug)]
+pub struct Canvas {
+    shown: Buffer,
+    next: Buffer,
+    cursor: Option<Position>,
+    /// Whether nothing is known of what the terminal shows.
+    fresh: bool,
+    title: String,
+}
+
+impl Canvas {
+    /// A canvas for a terminal of that size, of which nothing is known.
+    #[must_use]
+    pub fn new(columns: u16, rows: u16) -> Self {
+        let area = Rect::new(0, 0, columns, rows);
+        Self {
+            shown: Buffer::empty(area),
+            next: Buffer::empty(area),
+            cursor: None,
+            fresh: true,
+            title: String::new(),
+        }
+    }
+
+    /// The terminal has another size.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        let title = std::mem::take(&mut self.title);
+        *self = Self {
+            title,
+            ..Self::new(columns, rows)
+        };
+    }
+
+    /// Draws everything anew with the next frame.
+    pub fn forget(&mut self) {
+        self.fresh = true;
+        self.title.clear();
+    }
+
+    /// Where to draw the next frame.
+    pub fn buffer(&mut self) -> &mut Buffer {
+        self.next.reset();
+        &mut self.next
+    }
+
+    /// The bytes that bring the terminal from the last frame to this one: none if they are alike.
+    pub fn frame(&mut self, cursor: Option<Position>, title: &str) -> String {
+        let mut pen = Pen::default();
+        if self.fresh {
+            self.shown.reset();
+            pen.out.push_str("\x1b[0m\x1b[2J");
+        }
+        let area = self.next.area;
+        for y in area.top()..area.bottom() {
+            self.row(y, &mut pen);
+        }
+        if title != self.title {
+            let title = crate::sanitize::name(title);
+            let _ = write!(pen.out, "\x1b]2;{title}\x1b\\");
+        }
+        if pen.out.is_empty() && cursor == self.cursor && !self.fresh {
+            return String::new();
+        }
+        if pen.styled {
+            pen.out.push_str("\x1b[0m");
+        }
+        let mut out = String::with_capacity(pen.out.len() + 32);
+        out.push_str(BEGIN);
+        if self.cursor.is_some() && !pen.out.is_empty() {
+            out.push_str("\x1b[?25l");
+        }
+        out.push_str(&pen.out);
+        match cursor {
+            Some(Position { x, y }) => {
+                let _ = write!(out, "\x1b[{};{}H\x1b[?25h", y + 1, x + 1);
+            }
+            None => out.push_str("\x1b[?25l"),
+        }
+        out.push_str(END);
+        self.cursor = cursor;
+        self.fresh = false;
+        title.clone_into(&mut self.title);
+        std::mem::swap(&mut self.shown, &mut self.next);
+        out
+    }
+
+    fn row(&self, y: u16, pen: &mut Pen) {
+        let area = self.next.area;
+        let mut x = area.left();
+        // How far the cells before were covered by wide clusters of the frame before: those are drawn anew too.
+        let mut uncovered = 0;
+        while x < area.right() {
+            let cell = &self.next[(x, y)];
+            let was = &self.shown[(x, y)];
+            let columns = cell.symbol().cell_width().clamp(1, 2);
+            let changed = cell != was || x < uncovered || (columns == 2 && x + 1 < uncovered);
+            if was.symbol().cell_width() > 1 && cell != was {
+                uncovered = uncovered.max(x + 2);
+            }
+            if changed && columns == 2 && x + 1 < area.right() {
+                pen.put(x + 1, y, cell, " ");
+                pen.put(x, y, cell, cell.symbol());
+                pen.at = None;
+                // What was a wide cluster in the column behind is cut in two by this one.
+                if self.shown[(x + 1, y)].symbol().cell_width() > 1 {
+                    uncovered = uncovered.max(x + 3);
+                }
+            } else if changed {
+                pen.put(x, y, cell, if columns == 2 { " " } else { cell.symbol() });
+                if !cell.symbol().is_ascii() {
+                    pen.at = None;
+                }
+            }
+            x += columns;
+        }
+    }
+}
+
+/// Writes cells, remembering where the terminal's cursor is and in which style.
+#[derive(Default)]
+struct Pen {
+    out: String,
+    at: Option<(u16, u16)>,
+    style: Option<(Color, Color, Modifier)>,
+    styled: bool,
+}
+
+impl Pen {
+    fn put(&mut self, x: u16, y: u16, cell: &Cell, symbol: &str) {
+        if self.at != Some((x, y)) {
+            let _ = write!(self.out, "\x1b[{};{}H", y + 1, x + 1);
+        }
+        let style = (cell.fg, cell.bg, cell.modifier);
+        if self.style != Some(style) {
+            self.set(cell.fg, cell.bg, cell.modifier);
+            self.style = Some(style);
+            self.styled = true;
+        }
+        self.out.push_str(symbol);
+        self.at = Some((x + 1, y));
+    }
+
+    fn set(&mut self, fg: Color, bg: Color, modifier: Modifier) {
+        self.out.push_str("\x1b[0");
+        for (flag, code) in [
+            (Modifier::BOLD, ";1"),
+            (Modifier::DIM, ";2"),
+            (Modifier::ITALIC, ";3"),
+            (Modifier::UNDERLINED, ";4"),
+            (Modifier::REVERSED, ";7"),
+        ] {
+            if modifier.contains(flag) {
+                self.out.push_str(code);
+            }
+        }
+        colour(&mut self.out, fg, 30);
+        colour(&mut self.out, bg, 40);
+        self.out.push('m');
+    }
+}
+
+/// Adds a colour to a style sequence; `base` is 30 for the text, 40 for the ground.
+fn colour(out: &mut String, colour: Color, base: u16) {
+    let bright = base + 60;
+    let _ = match colour {
+        Color::Reset => Ok(()),
+        Color::Black => write!(out, ";{base}"),
+        Color::Red => write!(out, ";{}", base + 1),
+        Color::Green => write!(out, ";{}", base + 2),
+        Color::Yellow => write!(out, ";{}", base + 3),
+        Color::Blue => write!(out, ";{}", base + 4),
+        Color::Magenta => write!(out, ";{}", base + 5),
+        Color::Cyan => write!(out, ";{}", base + 6),
+        Color::Gray => write!(out, ";{}", base + 7),
+        Color::DarkGray => write!(out, ";{bright}"),
+        Color::LightRed => write!(out, ";{}", bright + 1),
+        Color::LightGreen => write!(out, ";{}", bright + 2),
+        Color::LightYellow => write!(out, ";{}", bright + 3),
+        Color::LightBlue => write!(out, ";{}", bright + 4),
+        Color::LightMagenta => write!(out, ";{}", bright + 5),
+        Color::LightCyan => write!(out, ";{}", bright + 6),
+        Color::White => write!(out, ";{}", bright + 7),
+        Color::Indexed(index) => write!(out, ";{};5;{index}", base + 8),
+        Color::Rgb(r, g, b) => write!(out, ";{};2;{r};{g};{b}", base + 8),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::paint::put;
+    use ratatui::style::Style;
+
+    fn frame(canvas: &mut Canvas, rows: &[&str]) -> String {
+        let buf = canvas.buffer();
+        let area = buf.area;
+        for (row, y) in rows.iter().zip(0..) {
+            put(buf, area, 0, y, row, Style::new());
+        }
+        canvas.frame(Some(Position { x: 0, y: 0 }), "fireside")
+    }
+
+    /// A terminal that gives two columns to an emoji with a variation selector, as kitty, foot and wezterm do
+    /// (`wide`), or one, as others do.
+    struct Model {
+        rows: Vec<Vec<String>>,
+        wide: bool,
+        x: usize,
+        y: usize,
+    }
+
+    impl Model {
+        fn new(columns: usize, rows: usize, wide: bool) -> Self {
+            Self {
+                rows: vec![vec![" ".to_owned(); columns]; rows],
+                wide,
+                x: 0,
+                y: 0,
+            }
+        }
+
+        fn feed(&mut self, bytes: &str) {
+            let mut rest = bytes;
+            while let Some(c) = rest.chars().next() {
+                if let Some(sequence) = rest.strip_prefix("\x1b[") {
+                    let end = sequence.find(|c: char| c.is_ascii_alphabetic()).unwrap();
+                    self.sequence(&sequence[..end], &sequence[end..=end]);
+                    rest = &sequence[end + 1..];
+                } else if let Some(title) = rest.strip_prefix("\x1b]") {
+                    rest = &title[title.find("\x1b\\").unwrap() + 2..];
+                } else {
+                    assert!(!c.is_control(), "{c:?}");
+                    let cluster = unicode_segmentation::UnicodeSegmentation::graphemes(rest, true)
+                        .next()
+                        .unwrap();
+                    self.print(cluster);
+                    rest = &rest[cluster.len()..];
+                }
+            }
+        }
+
+        fn sequence(&mut self, arguments: &str, last: &str) {
+            match last {
+                "H" => {
+                    let (y, x) = arguments.split_once(';').unwrap();
+                    self.y = y.parse::<usize>().unwrap() - 1;
+                    self.x = x.parse::<usize>().unwrap() - 1;
+                }
+                "J" => self
+                    .rows
+                    .iter_mut()
+                    .flatten()
+                    .for_each(|cell| *cell = " ".to_owned()),
+                _ => {}
+            }
+        }
+
+        fn print(&mut self, cluster: &str) {
+            let selected = cluster.contains('\u{fe0f}');
+            let columns = match cluster.cell_width() {
+                2 if selected && !self.wide => 1,
+                columns => usize::from(columns),
+            };
+            let row = &mut self.rows[self.y];
+            if row[self.x].is_empty() && self.x > 0 {
+                row[self.x - 1] = " ".to_owned();
+            }
+            for x in self.x..self.x + columns {
+                if row.get(x + 1).is_some_and(String::is_empty) {
+                    row[x + 1] = " ".to_owned();
+                }
+                row[x] = String::new();
+            }
+            row[self.x] = cluster.to_owned();
+            self.x += columns;
+        }
+
+        fn row(&self, y: usize) -> String {
+            self.rows[y].concat().trim_end().to_owned()
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_when_nothing_changed() {
+        let mut canvas = Canvas::new(10, 2);
+        assert!(!frame(&mut canvas, &["fire"]).is_empty());
+        assert_eq!(frame(&mut canvas, &["fire"]), "");
+        let one_letter = frame(&mut canvas, &["fires"]);
+        assert!(one_letter.len() < 60, "{one_letter:?}");
+        canvas.forget();
+        assert!(!frame(&mut canvas, &["fires"]).is_empty());
+    }
+
+    #[test]
+    fn wide_clusters_leave_no_residue_whatever_the_terminal_thinks_of_their_width() {
+        let frames: [&[&str]; 7] = [
+            &["hello world", "你好 world"],
+            &["❤\u{fe0f} love you", "x你好y"],
+            &["zzzz", "你x好y"],
+            &["a❤\u{fe0f}b❤\u{fe0f}c", "👨\u{200d}👩\u{200d}👧 z"],
+            &["❤\u{fe0f}❤\u{fe0f}❤\u{fe0f}", ""],
+            &["plain again", "你好你好"],
+            &["", "a你好你"],
+        ];
+        for wide in [true, false] {
+            let mut canvas = Canvas::new(14, 2);
+            let mut model = Model::new(14, 2, wide);
+            for rows in frames {
+                model.feed(&frame(&mut canvas, rows));
+                for (row, y) in rows.iter().zip(0..) {
+                    let shown = model.row(y);
+                    if wide {
+                        assert_eq!(shown, *row);
+                    } else {
+                        let blanks_apart = |text: &str| text.replace(' ', "");
+                        assert_eq!(blanks_apart(&shown), blanks_apart(row));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_title_cannot_escape() {
+        let mut canvas = Canvas::new(4, 1);
+        canvas.buffer();
+        let out = canvas.frame(None, "a\u{1b}\\\u{7}b\u{9c}");
+        assert!(out.contains("\x1b]2;a\\b\x1b\\"), "{out:?}");
+    }
+}

@@ -1,0 +1,603 @@
+//! The input line: text edited by grapheme, with the keys of readline, a kill ring, undo and a history.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::wrap::clusters;
+use crate::sanitize;
+
+/// Kills remembered for yanking.
+const KILLS_MAX: usize = 32;
+/// Steps that can be undone.
+const UNDO_MAX: usize = 200;
+/// Sent lines remembered per window.
+const HISTORY_MAX: usize = 500;
+
+/// One change or move in the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edit {
+    Insert(char),
+    Newline,
+    Left,
+    Right,
+    WordLeft,
+    WordRight,
+    Home,
+    End,
+    Backspace,
+    Delete,
+    KillToEnd,
+    KillToStart,
+    KillWordLeft,
+    KillToBlank,
+    KillWordRight,
+    Yank,
+    YankPop,
+    Transpose,
+    Undo,
+    Redo,
+    Older,
+    Newer,
+}
+
+/// What was done last, for the edits that go on where it stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Last {
+    #[default]
+    Other,
+    Insert,
+    Kill,
+    /// A yank of this many bytes, and which kill it was, counted from the newest.
+    Yank {
+        size: usize,
+        kill: usize,
+    },
+}
+
+/// A line with its cursor, as kept for undo and for a window that is not shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Draft {
+    text: String,
+    cursor: usize,
+    /// Whether the beginning of the text was pasted, so that it is never taken as a command.
+    pasted: bool,
+}
+
+/// Lines sent before from a window, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    lines: Vec<String>,
+    /// Where Up and Down are, counted from the newest; and the line that was being written.
+    at: Option<(usize, Draft)>,
+}
+
+impl History {
+    pub(crate) fn push(&mut self, line: &str) {
+        self.at = None;
+        if self.lines.last().is_some_and(|last| last == line) {
+            return;
+        }
+        if self.lines.len() == HISTORY_MAX {
+            self.lines.remove(0);
+        }
+        self.lines.push(line.to_owned());
+    }
+}
+
+/// The line under the cursor.
+#[derive(Debug, Default)]
+pub struct Editor {
+    draft: Draft,
+    kills: Vec<String>,
+    undo: Vec<Draft>,
+    redo: Vec<Draft>,
+    last: Last,
+}
+
+impl Editor {
+    /// The text as it stands.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.draft.text
+    }
+
+    /// Where the cursor is, in bytes.
+    #[must_use]
+    pub fn cursor(&self) -> usize {
+        self.draft.cursor
+    }
+
+    /// Whether the beginning was pasted.
+    #[must_use]
+    pub fn is_pasted(&self) -> bool {
+        self.draft.pasted
+    }
+
+    /// Whether nothing is written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.draft.text.is_empty()
+    }
+
+    /// Takes the line away, to be sent, cleared or kept for another window.
+    pub(crate) fn take(&mut self) -> Draft {
+        self.undo.clear();
+        self.redo.clear();
+        self.last = Last::Other;
+        std::mem::take(&mut self.draft)
+    }
+
+    /// Shows a line that was taken away.
+    pub(crate) fn restore(&mut self, draft: Draft) {
+        self.take();
+        self.draft = draft;
+    }
+
+    /// Replaces the text from `from` to the cursor, as completion does.
+    pub(crate) fn replace(&mut self, from: usize, with: &str) {
+        self.remember();
+        self.draft.text.replace_range(from..self.draft.cursor, with);
+        self.draft.cursor = from + with.len();
+        self.last = Last::Other;
+    }
+
+    /// Inserts pasted text: cleaned, and never a command.
+    pub fn paste(&mut self, text: &str) {
+        let clean = sanitize::text(text);
+        if clean.is_empty() {
+            return;
+        }
+        self.remember();
+        if self.draft.cursor == 0 {
+            self.draft.pasted = true;
+        }
+        self.insert(&clean);
+        self.last = Last::Other;
+    }
+
+    /// Does one edit. Whether anything changed.
+    pub(crate) fn edit(&mut self, edit: Edit, history: &mut History) -> bool {
+        let before = self.draft.clone();
+        let last = std::mem::take(&mut self.last);
+        match edit {
+            Edit::Insert(c) => self.type_char(c, last),
+            Edit::Newline => {
+                self.remember();
+                self.insert("\n");
+            }
+            Edit::Left => self.draft.cursor = self.before(self.draft.cursor),
+            Edit::Right => self.draft.cursor = self.after(self.draft.cursor),
+            Edit::WordLeft => self.draft.cursor = self.word_before(),
+            Edit::WordRight => self.draft.cursor = self.word_after(),
+            Edit::Home => self.draft.cursor = self.row_start(),
+            Edit::End => self.draft.cursor = self.row_end(),
+            Edit::Backspace => self.delete(self.before(self.draft.cursor), self.draft.cursor),
+            Edit::Delete => self.delete(self.draft.cursor, self.after(self.draft.cursor)),
+            Edit::KillToEnd => {
+                let end = self.row_end();
+                let end = if end == self.draft.cursor {
+                    self.after(end)
+                } else {
+                    end
+                };
+                self.kill(self.draft.cursor, end, last);
+            }
+            Edit::KillToStart => {
+                let start = self.row_start();
+                let start = if start == self.draft.cursor {
+                    self.before(start)
+                } else {
+                    start
+                };
+                self.kill(start, self.draft.cursor, last);
+            }
+            Edit::KillWordLeft => self.kill(self.word_before(), self.draft.cursor, last),
+            Edit::KillToBlank => self.kill(self.blank_before(), self.draft.cursor, last),
+            Edit::KillWordRight => self.kill(self.draft.cursor, self.word_after(), last),
+            Edit::Yank => self.yank(0, 0),
+            Edit::YankPop => {
+                if let Last::Yank { size, kill } = last {
+                    self.yank(size, kill + 1);
+                }
+            }
+            Edit::Transpose => self.transpose(),
+            Edit::Undo => self.undo(),
+            Edit::Redo => self.redo(),
+            Edit::Older => self.older(history),
+            Edit::Newer => self.newer(history),
+        }
+        if self.draft.text.is_empty() {
+            self.draft.pasted = false;
+        }
+        before != self.draft
+    }
+
+    fn type_char(&mut self, c: char, last: Last) {
+        if last != Last::Insert || c == ' ' {
+            self.remember();
+        }
+        let mut bytes = [0; 4];
+        self.insert(c.encode_utf8(&mut bytes));
+        self.last = Last::Insert;
+    }
+
+    fn insert(&mut self, text: &str) {
+        self.draft.text.insert_str(self.draft.cursor, text);
+        self.draft.cursor += text.len();
+    }
+
+    fn remember(&mut self) {
+        if self.undo.len() == UNDO_MAX {
+            self.undo.remove(0);
+        }
+        self.undo.push(self.draft.clone());
+        self.redo.clear();
+    }
+
+    fn delete(&mut self, from: usize, to: usize) {
+        if from < to {
+            self.remember();
+            self.draft.text.replace_range(from..to, "");
+            self.draft.cursor = from;
+        }
+    }
+
+    /// Deletes and remembers; kills in a row are one kill.
+    fn kill(&mut self, from: usize, to: usize, last: Last) {
+        if from >= to {
+            return;
+        }
+        let killed = self.draft.text[from..to].to_owned();
+        let forward = from == self.draft.cursor;
+        match self.kills.last_mut() {
+            Some(newest) if last == Last::Kill && forward => newest.push_str(&killed),
+            Some(newest) if last == Last::Kill => newest.insert_str(0, &killed),
+            Some(_) | None => {
+                if self.kills.len() == KILLS_MAX {
+                    self.kills.remove(0);
+                }
+                self.kills.push(killed);
+            }
+        }
+        self.delete(from, to);
+        self.last = Last::Kill;
+    }
+
+    /// Puts a kill in place of the `replaced` bytes before the cursor.
+    fn yank(&mut self, replaced: usize, kill: usize) {
+        if self.kills.is_empty() {
+            return;
+        }
+        let kill = kill % self.kills.len();
+        let text = self.kills[self.kills.len() - 1 - kill].clone();
+        self.remember();
+        let from = self.draft.cursor - replaced;
+        self.draft.text.replace_range(from..self.draft.cursor, "");
+        self.draft.cursor = from;
+        self.insert(&text);
+        self.last = Last::Yank {
+            size: text.len(),
+            kill,
+        };
+    }
+
+    /// Swaps the cluster before the cursor with the one under it, or the last two at the end.
+    fn transpose(&mut self) {
+        let end = self.after(self.draft.cursor);
+        let middle = self.before(end);
+        let start = self.before(middle);
+        if start == middle {
+            return;
+        }
+        self.remember();
+        let text = &self.draft.text;
+        let swapped = format!("{}{}", &text[middle..end], &text[start..middle]);
+        self.draft.text.replace_range(start..end, &swapped);
+        self.draft.cursor = end;
+    }
+
+    fn undo(&mut self) {
+        if let Some(draft) = self.undo.pop() {
+            self.redo.push(std::mem::replace(&mut self.draft, draft));
+        }
+    }
+
+    fn redo(&mut self) {
+        if let Some(draft) = self.redo.pop() {
+            self.undo.push(std::mem::replace(&mut self.draft, draft));
+        }
+    }
+
+    /// The row above in a text of several rows, else the line sent before.
+    fn older(&mut self, history: &mut History) {
+        let start = self.row_start();
+        if start > 0 {
+            let column = self.draft.text[start..self.draft.cursor]
+                .graphemes(true)
+                .count();
+            let above = self.draft.text[..start - 1]
+                .rfind('\n')
+                .map_or(0, |at| at + 1);
+            self.draft.cursor = self.column_of(above, start - 1, column);
+            return;
+        }
+        let next = history.at.as_ref().map_or(0, |(at, _)| at + 1);
+        let Some(line) = history
+            .lines
+            .len()
+            .checked_sub(next + 1)
+            .map(|i| history.lines[i].clone())
+        else {
+            return;
+        };
+        let written = match history.at.take() {
+            Some((_, written)) => written,
+            None => self.draft.clone(),
+        };
+        history.at = Some((next, written));
+        self.show(line);
+    }
+
+    fn newer(&mut self, history: &mut History) {
+        let end = self.row_end();
+        if end < self.draft.text.len() {
+            let start = self.row_start();
+            let column = self.draft.text[start..self.draft.cursor]
+                .graphemes(true)
+                .count();
+            let below = self.draft.text[end + 1..]
+                .find('\n')
+                .map_or(self.draft.text.len(), |at| end + 1 + at);
+            self.draft.cursor = self.column_of(end + 1, below, column);
+            return;
+        }
+        match history.at.take() {
+            Some((0, written)) => self.draft = written,
+            Some((at, written)) => {
+                let line = history.lines[history.lines.len() - at].clone();
+                history.at = Some((at - 1, written));
+                self.show(line);
+            }
+            None => {}
+        }
+    }
+
+    fn show(&mut self, line: String) {
+        self.draft = Draft {
+            cursor: line.len(),
+            text: line,
+            pasted: false,
+        };
+    }
+
+    fn column_of(&self, start: usize, end: usize, column: usize) -> usize {
+        self.draft.text[start..end]
+            .grapheme_indices(true)
+            .nth(column)
+            .map_or(end, |(at, _)| start + at)
+    }
+
+    fn before(&self, at: usize) -> usize {
+        self.draft.text[..at]
+            .grapheme_indices(true)
+            .next_back()
+            .map_or(0, |(at, _)| at)
+    }
+
+    fn after(&self, at: usize) -> usize {
+        self.draft.text[at..]
+            .graphemes(true)
+            .next()
+            .map_or(at, |next| at + next.len())
+    }
+
+    fn row_start(&self) -> usize {
+        self.draft.text[..self.draft.cursor]
+            .rfind('\n')
+            .map_or(0, |at| at + 1)
+    }
+
+    fn row_end(&self) -> usize {
+        self.draft.text[self.draft.cursor..]
+            .find('\n')
+            .map_or(self.draft.text.len(), |at| self.draft.cursor + at)
+    }
+
+    fn word_before(&self) -> usize {
+        let head = &self.draft.text[..self.draft.cursor];
+        let word = head.trim_end_matches(|c: char| !c.is_alphanumeric());
+        word.trim_end_matches(char::is_alphanumeric).len()
+    }
+
+    fn word_after(&self) -> usize {
+        let tail = &self.draft.text[self.draft.cursor..];
+        let word = tail.trim_start_matches(|c: char| !c.is_alphanumeric());
+        let rest = word.trim_start_matches(char::is_alphanumeric);
+        self.draft.text.len() - rest.len()
+    }
+
+    fn blank_before(&self) -> usize {
+        let head = &self.draft.text[..self.draft.cursor];
+        let word = head.trim_end_matches(char::is_whitespace);
+        word.trim_end_matches(|c: char| !c.is_whitespace()).len()
+    }
+}
+
+/// The line cut into rows of a width, and where the cursor stands among them: (row, column).
+pub(crate) fn rows(
+    text: &str,
+    cursor: usize,
+    width: u16,
+) -> (Vec<std::ops::Range<usize>>, (usize, u16)) {
+    let width = width.max(2);
+    let mut rows = Vec::new();
+    let mut start = 0;
+    let mut used = 0;
+    let mut place = (0, 0);
+    for cluster in clusters(text) {
+        let full = used + cluster.width > width;
+        if full {
+            rows.push(start..cluster.at);
+            start = cluster.at;
+            used = 0;
+        }
+        if cluster.at <= cursor {
+            place = (rows.len(), used);
+        }
+        used += cluster.width;
+        if cluster.text.contains('\n') {
+            rows.push(start..cluster.at);
+            start = cluster.at + cluster.text.len();
+            used = 0;
+        }
+    }
+    if cursor >= text.len() {
+        if used >= width {
+            rows.push(start..text.len());
+            start = text.len();
+            used = 0;
+        }
+        place = (rows.len(), used);
+    }
+    rows.push(start..text.len());
+    (rows, place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Types text, with `<key>` for edits, and shows the line with `|` for the cursor.
+    fn typed(keys: &[Edit], text: &str) -> String {
+        let mut editor = Editor::default();
+        let mut history = History::default();
+        for c in text.chars() {
+            editor.edit(Edit::Insert(c), &mut history);
+        }
+        for &key in keys {
+            editor.edit(key, &mut history);
+        }
+        shown(&editor)
+    }
+
+    fn shown(editor: &Editor) -> String {
+        let (head, tail) = editor.text().split_at(editor.cursor());
+        format!("{head}|{tail}")
+    }
+
+    #[test]
+    fn the_keys_of_readline_do_what_fingers_expect() {
+        use Edit::*;
+        for (keys, text, expected) in [
+            (&[Home][..], "one two", "|one two"),
+            (&[Home, Right, Right], "one", "on|e"),
+            (&[WordLeft, WordLeft], "one, two", "|one, two"),
+            (&[Home, WordRight], "one two", "one| two"),
+            (&[Backspace], "one", "on|"),
+            (&[Home, Delete], "one", "|ne"),
+            (&[KillToBlank], "cd /tmp/x", "cd |"),
+            (&[KillWordLeft], "cd /tmp/x", "cd /tmp/|"),
+            (&[Home, KillWordRight], "one two", "| two"),
+            (&[KillToStart], "one two", "|"),
+            (&[WordLeft, KillToEnd], "one two", "one |"),
+            (
+                &[KillToBlank, KillToBlank, Yank],
+                "one two three",
+                "one two three|",
+            ),
+            (&[WordLeft, KillToEnd, Home, Yank], "one two", "two|one "),
+            (&[Transpose], "hte", "het|"),
+            (&[Home, Right, Transpose], "hte", "th|e"),
+            (&[KillToStart, Undo], "one", "one|"),
+            (&[KillToStart, Undo, Undo], "one", "|"),
+            (&[KillToStart, Undo, Redo], "one", "|"),
+            (&[Newline, Insert('b'), Home, KillToStart], "a", "a|b"),
+        ] {
+            assert_eq!(typed(keys, text), expected, "{keys:?} after {text:?}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_is_one_step_however_many_characters_it_has() {
+        let family = "👨\u{200d}👩\u{200d}👧";
+        assert_eq!(
+            typed(&[Edit::Left], &format!("a{family}")),
+            format!("a|{family}")
+        );
+        assert_eq!(typed(&[Edit::Backspace], &format!("a{family}")), "a|");
+        assert_eq!(typed(&[Edit::Backspace], "e\u{301}"), "|");
+    }
+
+    #[test]
+    fn yanking_again_goes_back_through_the_kills() {
+        use Edit::*;
+        let keys = [
+            KillToBlank,
+            Home,
+            End,
+            KillToBlank,
+            Home,
+            End,
+            Yank,
+            YankPop,
+        ];
+        assert_eq!(typed(&keys, "one two"), "two|");
+    }
+
+    #[test]
+    fn history_goes_up_and_comes_back_to_what_was_being_written() {
+        let mut editor = Editor::default();
+        let mut history = History::default();
+        history.push("first");
+        history.push("second");
+        history.push("second");
+        editor.edit(Edit::Insert('x'), &mut history);
+        let mut seen = Vec::new();
+        for key in [
+            Edit::Older,
+            Edit::Older,
+            Edit::Older,
+            Edit::Newer,
+            Edit::Newer,
+            Edit::Newer,
+        ] {
+            editor.edit(key, &mut history);
+            seen.push(editor.text().to_owned());
+        }
+        assert_eq!(seen, ["second", "first", "first", "second", "x", "x"]);
+    }
+
+    #[test]
+    fn up_and_down_move_inside_a_text_of_several_rows_first() {
+        use Edit::*;
+        assert_eq!(
+            typed(
+                &[Newline, Insert('c'), Insert('d'), Insert('e'), Older],
+                "ab"
+            ),
+            "ab|\ncde"
+        );
+        assert_eq!(typed(&[Newline, Insert('c'), Older, Newer], "ab"), "ab\nc|");
+    }
+
+    #[test]
+    fn pasted_text_is_clean_and_known_as_pasted_until_it_is_gone() {
+        let mut editor = Editor::default();
+        let mut history = History::default();
+        editor.paste("/quit\r\n\u{1b}[2J");
+        assert_eq!(editor.text(), "/quit\n␛[2J");
+        assert!(editor.is_pasted());
+        editor.edit(Edit::KillToStart, &mut history);
+        editor.edit(Edit::KillToStart, &mut history);
+        editor.edit(Edit::KillToStart, &mut history);
+        assert!(editor.is_empty() && !editor.is_pasted());
+    }
+
+    #[test]
+    fn long_lines_wrap_and_the_cursor_stays_in_view() {
+        assert_eq!(rows("abcdef", 6, 4), (vec![0..4, 4..6], (1, 2)));
+        assert_eq!(rows("abcd", 4, 4), (vec![0..4, 4..4], (1, 0)));
+        assert_eq!(rows("a\nb", 2, 4), (vec![0..1, 2..3], (1, 0)));
+        assert_eq!(rows("a\n", 2, 4), (vec![0..1, 2..2], (1, 0)));
+        assert_eq!(rows("你好世", 9, 5), (vec![0..6, 6..9], (1, 2)));
+    }
+}

@@ -1,0 +1,546 @@
+//! What a window shows, in the log's order: entries with a place, what this face noted, and own lines on the way.
+//!
+//! Only a stretch of the log is kept here; the rest is on disk and comes by pages. Text is cleaned on its way in.
+
+use std::collections::BTreeMap;
+
+use crate::proto::event::{Line, What};
+use crate::proto::id::{EntryId, Epoch, Nick, NodeId, Place, Seq};
+use crate::proto::time::{Hlc, Wall};
+use crate::sanitize;
+
+/// Items kept while the newest are in view: some fifty screens.
+const KEPT: usize = 2_000;
+/// How far the log may grow beyond that before the oldest are let go, so that it is seldom.
+const SLACK: usize = 500;
+/// How far back a leave is looked for that belongs to a handover.
+const LEAVE_NEAR: usize = 32;
+
+/// Where an item stands: at or after a place. Lines on the way stand after all places.
+pub(crate) type Key = (Place, u32);
+
+/// The place after all places.
+const END: Place = Place {
+    hlc: Hlc(u64::MAX),
+    epoch: Epoch {
+        number: u64::MAX,
+        host: NodeId([u8::MAX; 32]),
+    },
+    seq: Seq(u64::MAX),
+};
+
+/// One thing in the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) at: Wall,
+    pub(crate) kind: Kind,
+    /// Tells this content from what stood at the same key before.
+    pub(crate) stamp: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    Said(Said),
+    Note(Note),
+}
+
+/// An entry.
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) id: EntryId,
+    pub(crate) from: String,
+    /// With all its text cleaned.
+    pub(crate) what: What,
+    pub(crate) ours: bool,
+    /// Of a line of ours that we saw on its way.
+    pub(crate) own: Option<State>,
+    /// Told by a handover's line already.
+    pub(crate) told: bool,
+}
+
+/// How safe a line of ours is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Waiting,
+    Placed,
+    Kept(u32),
+    Failed(String),
+}
+
+/// What this face says by itself.
+#[derive(Clone, Debug)]
+pub(crate) enum Note {
+    Handover(Handover),
+    Merge {
+        from_us: u64,
+        from_them: u64,
+    },
+    Notice(String),
+    Error(String),
+    /// An answer to a command: one row per line.
+    Answer(String),
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Handover {
+    pub(crate) before: Option<String>,
+    /// Whether the host before said that it leaves.
+    pub(crate) left: bool,
+    /// Nobody: it is us.
+    pub(crate) host: Option<String>,
+    pub(crate) took_ms: u64,
+    /// Own lines that failed while nobody kept the group.
+    pub(crate) failed: usize,
+    /// Own lines on the way at that moment.
+    pub(crate) waiting: usize,
+}
+
+/// The stretch of a log that is in memory.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    items: BTreeMap<Key, Item>,
+    ids: BTreeMap<EntryId, Key>,
+    /// Numbers the own lines on the way.
+    sent: u32,
+    /// Numbers the contents.
+    stamp: u64,
+    /// Own lines that failed since the last handover.
+    failed: usize,
+}
+
+impl Log {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(crate) fn item(&self, key: &Key) -> Option<&Item> {
+        self.items.get(key)
+    }
+
+    /// The oldest item.
+    pub(crate) fn first(&self) -> Option<Key> {
+        self.items.first_key_value().map(|(key, _)| *key)
+    }
+
+    /// The newest item.
+    pub(crate) fn last(&self) -> Option<Key> {
+        self.items.last_key_value().map(|(key, _)| *key)
+    }
+
+    /// The item before a key.
+    pub(crate) fn before(&self, key: Key) -> Option<(Key, &Item)> {
+        self.items
+            .range(..key)
+            .next_back()
+            .map(|(key, item)| (*key, item))
+    }
+
+    /// The item after a key.
+    pub(crate) fn after(&self, key: Key) -> Option<(Key, &Item)> {
+        let range = (std::ops::Bound::Excluded(key), std::ops::Bound::Unbounded);
+        self.items
+            .range(range)
+            .next()
+            .map(|(key, item)| (*key, item))
+    }
+
+    /// Items newest first.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = (&Key, &Item)> {
+        self.items.iter().rev()
+    }
+
+    /// The order of the oldest entry here, to ask the disk for what came before it.
+    pub(crate) fn oldest_order(&self) -> Option<String> {
+        self.items
+            .iter()
+            .find(|((place, _), item)| *place < END && matches!(item.kind, Kind::Said(_)))
+            .map(|((place, _), _)| place.order())
+    }
+
+    /// Own lines without a place.
+    pub(crate) fn waiting(&self) -> usize {
+        self.items
+            .range((END, 0)..)
+            .filter(|(_, item)| matches!(&item.kind, Kind::Said(said) if said.own == Some(State::Waiting)))
+            .count()
+    }
+
+    /// An entry got its place, or another one. Whether it was not here before.
+    pub(crate) fn place(&mut self, line: Line) -> bool {
+        let key = (line.place, 0);
+        let known = self.ids.get(&line.id).copied();
+        let was = known.and_then(|old| self.items.remove(&old));
+        let state = match was.as_ref().map(|item| &item.kind) {
+            Some(Kind::Said(said)) => match &said.own {
+                Some(State::Kept(copies)) => Some(State::Kept(*copies)),
+                Some(State::Waiting | State::Placed | State::Failed(_)) | None => {
+                    line.own.then_some(State::Placed)
+                }
+            },
+            Some(Kind::Note(_)) | None => match line.history {
+                true => None,
+                false => line.own.then_some(State::Placed),
+            },
+        };
+        self.mark_leave(&line);
+        let from = sanitize::name(line.from.as_str()).into_owned();
+        let said = Said {
+            id: line.id,
+            from,
+            what: cleaned(line.what),
+            ours: line.own,
+            own: state,
+            told: false,
+        };
+        self.ids.insert(line.id, key);
+        self.put(key, line.at, Kind::Said(said));
+        match was {
+            Some(_) => known.is_some_and(|(place, _)| place == END),
+            None => true,
+        }
+    }
+
+    /// A line of ours is on its way.
+    pub(crate) fn send(&mut self, id: EntryId, nick: &Nick, at: Wall, what: What) {
+        if self.ids.contains_key(&id) {
+            return;
+        }
+        self.sent += 1;
+        let key = (END, self.sent);
+        let said = Said {
+            id,
+            from: sanitize::name(nick.as_str()).into_owned(),
+            what: cleaned(what),
+            ours: true,
+            own: Some(State::Waiting),
+            told: false,
+        };
+        self.ids.insert(id, key);
+        self.put(key, at, Kind::Said(said));
+    }
+
+    /// A line of ours is on that many disks.
+    pub(crate) fn confirm(&mut self, id: EntryId, copies: u32) {
+        self.set_state(id, |state| *state = State::Kept(copies));
+    }
+
+    /// A line of ours will not get a place: it stays where the talk is, and says so.
+    pub(crate) fn fail(&mut self, id: EntryId, why: &str) {
+        let Some(old) = self.ids.get(&id).copied() else {
+            return;
+        };
+        let Some(mut item) = self.items.remove(&old) else {
+            return;
+        };
+        if let Kind::Said(said) = &mut item.kind {
+            said.own = Some(State::Failed(sanitize::line(why).into_owned()));
+        }
+        let key = if old.0 == END {
+            self.next_note(item.at)
+        } else {
+            old
+        };
+        self.failed += 1;
+        self.ids.insert(id, key);
+        self.put(key, item.at, item.kind);
+    }
+
+    /// Says something at the end of what has a place.
+    pub(crate) fn note(&mut self, at: Wall, note: Note) {
+        let key = self.next_note(at);
+        self.put(key, at, Kind::Note(note));
+    }
+
+    /// Another member hosts. A leave of the one before that is near is told by this line.
+    pub(crate) fn hand_over(
+        &mut self,
+        at: Wall,
+        before: Option<&Nick>,
+        host: Option<&Nick>,
+        took_ms: u64,
+    ) {
+        let before = before.map(|nick| sanitize::name(nick.as_str()).into_owned());
+        let mut left = false;
+        for (_, item) in self.items.iter_mut().rev().take(LEAVE_NEAR) {
+            if let Kind::Said(said) = &mut item.kind
+                && leaves(&said.what)
+                && Some(&said.from) == before.as_ref()
+                && !said.told
+                && at.0.saturating_sub(item.at.0) < 60_000
+            {
+                said.told = true;
+                self.stamp += 1;
+                item.stamp = self.stamp;
+                left = true;
+            }
+        }
+        let handover = Handover {
+            before,
+            left,
+            host: host.map(|nick| sanitize::name(nick.as_str()).into_owned()),
+            took_ms,
+            failed: std::mem::take(&mut self.failed),
+            waiting: self.waiting(),
+        };
+        self.note(at, Note::Handover(handover));
+    }
+
+    /// Forgets what failed: the next handover answers only for what comes after this.
+    pub(crate) fn begin_epoch(&mut self) {
+        self.failed = 0;
+    }
+
+    /// Empties the view but for lines on the way.
+    pub(crate) fn clear(&mut self) {
+        self.items = self.items.split_off(&(END, 0));
+        self.ids.retain(|_, (place, _)| *place == END);
+    }
+
+    /// Lets the oldest go, once there are enough. Whether any went.
+    pub(crate) fn trim(&mut self) -> bool {
+        if self.items.len() < KEPT + SLACK {
+            return false;
+        }
+        let surplus = self.items.len() - KEPT;
+        for _ in 0..surplus {
+            if let Some((_, item)) = self.items.pop_first()
+                && let Kind::Said(said) = item.kind
+            {
+                self.ids.remove(&said.id);
+            }
+        }
+        true
+    }
+
+    /// When a leave arrives after the handover that it caused, the handover's line tells it.
+    fn mark_leave(&mut self, line: &Line) {
+        if !leaves(&line.what) || line.history {
+            return;
+        }
+        let newest = self.items.iter_mut().rev().take(LEAVE_NEAR);
+        for (_, item) in newest {
+            if let Kind::Note(Note::Handover(handover)) = &mut item.kind {
+                handover.left |=
+                    handover.before.as_deref() == Some(&*sanitize::name(line.from.as_str()));
+                self.stamp += 1;
+                item.stamp = self.stamp;
+                return;
+            }
+        }
+    }
+
+    fn set_state(&mut self, id: EntryId, set: impl FnOnce(&mut State)) {
+        let Some(item) = self.ids.get(&id).and_then(|key| self.items.get_mut(key)) else {
+            return;
+        };
+        if let Kind::Said(said) = &mut item.kind
+            && let Some(state) = &mut said.own
+        {
+            set(state);
+        }
+    }
+
+    /// The key after the last place.
+    fn next_note(&self, at: Wall) -> Key {
+        match self.items.range(..(END, 0)).next_back() {
+            Some((&(place, sub), _)) => (place, sub + 1),
+            None => {
+                let place = Place {
+                    hlc: Hlc(at.0 << 16),
+                    epoch: Epoch {
+                        number: 0,
+                        host: NodeId::default(),
+                    },
+                    seq: Seq(0),
+                };
+                (place, 1)
+            }
+        }
+    }
+
+    fn put(&mut self, key: Key, at: Wall, kind: Kind) {
+        let told = matches!(&kind, Kind::Said(said) if self.is_told(said));
+        self.stamp += 1;
+        let mut item = Item {
+            at,
+            kind,
+            stamp: self.stamp,
+        };
+        if let Kind::Said(said) = &mut item.kind {
+            said.told = told;
+        }
+        self.items.insert(key, item);
+    }
+
+    /// Whether the newest handover tells this leave.
+    fn is_told(&self, said: &Said) -> bool {
+        leaves(&said.what)
+            && self
+                .items
+                .iter()
+                .rev()
+                .take(LEAVE_NEAR)
+                .find_map(|(_, item)| match &item.kind {
+                    Kind::Note(Note::Handover(handover)) => Some(handover),
+                    Kind::Note(_) | Kind::Said(_) => None,
+                })
+                .is_some_and(|handover| {
+                    handover.left && handover.before.as_ref() == Some(&said.from)
+                })
+    }
+}
+
+/// Whether an entry takes its author out of the group.
+pub(crate) fn leaves(what: &What) -> bool {
+    match what {
+        What::Part(_) | What::Quit(_) => true,
+        What::Text(_)
+        | What::Action(_)
+        | What::Topic(_)
+        | What::Join
+        | What::Nick(_)
+        | What::Gone { .. } => false,
+    }
+}
+
+fn cleaned(what: What) -> What {
+    let line = |text: String| sanitize::line(&text).into_owned();
+    let text = |text: String| sanitize::text(&text).into_owned();
+    match what {
+        What::Text(said) => What::Text(text(said)),
+        What::Action(done) => What::Action(text(done)),
+        What::Topic(topic) => What::Topic(line(topic)),
+        What::Part(why) => What::Part(line(why)),
+        What::Quit(why) => What::Quit(line(why)),
+        other @ (What::Join | What::Nick(_) | What::Gone { .. }) => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::id::{GroupName, Number};
+
+    fn id(author: u8, number: u64) -> EntryId {
+        EntryId {
+            author: NodeId([author; 32]),
+            number: Number(number),
+        }
+    }
+
+    fn line(author: u8, number: u64, seq: u64, what: What) -> Line {
+        Line {
+            group: GroupName::parse("#hearth").unwrap(),
+            id: id(author, number),
+            from: Nick::parse(if author == 1 { "anna" } else { "bob" }).unwrap(),
+            place: Place {
+                hlc: Hlc(seq << 16),
+                epoch: Epoch {
+                    number: 1,
+                    host: NodeId([1; 32]),
+                },
+                seq: Seq(seq),
+            },
+            at: Wall(seq),
+            what,
+            own: author == 2,
+            history: false,
+        }
+    }
+
+    fn text(author: u8, number: u64, seq: u64, said: &str) -> Line {
+        line(author, number, seq, What::Text(said.to_owned()))
+    }
+
+    fn told(log: &Log) -> Vec<String> {
+        log.items
+            .values()
+            .map(|item| match &item.kind {
+                Kind::Said(Said {
+                    what: What::Text(text),
+                    own,
+                    ..
+                }) => match own {
+                    None => text.clone(),
+                    Some(state) => format!("{text} {state:?}"),
+                },
+                Kind::Said(said) => format!("{:?}", said.what),
+                Kind::Note(note) => format!("{note:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_line_of_ours_waits_at_the_end_and_then_takes_its_place_once() {
+        let mut log = Log::default();
+        let bob = Nick::parse("bob").unwrap();
+        log.send(id(2, 1), &bob, Wall(1), What::Text("mine".to_owned()));
+        assert!(log.place(text(1, 1, 5, "hers")));
+        assert_eq!(told(&log), ["hers", "mine Waiting"]);
+        assert_eq!(log.waiting(), 1);
+        assert!(log.place(text(2, 1, 4, "mine")));
+        assert_eq!(told(&log), ["mine Placed", "hers"]);
+        log.confirm(id(2, 1), 3);
+        assert_eq!(told(&log), ["mine Kept(3)", "hers"]);
+        assert!(
+            !log.place(text(2, 1, 7, "mine")),
+            "a moved entry is not a fresh one"
+        );
+        assert_eq!(told(&log), ["hers", "mine Kept(3)"]);
+        assert_eq!(log.waiting(), 0);
+    }
+
+    #[test]
+    fn a_failed_line_stays_where_the_talk_was() {
+        let mut log = Log::default();
+        let bob = Nick::parse("bob").unwrap();
+        log.send(id(2, 1), &bob, Wall(1), What::Text("mine".to_owned()));
+        log.place(text(1, 1, 1, "before"));
+        log.fail(id(2, 1), "too fast");
+        log.place(text(1, 2, 2, "after"));
+        assert_eq!(told(&log), ["before", "mine Failed(\"too fast\")", "after"]);
+    }
+
+    #[test]
+    fn a_handover_tells_the_leave_that_caused_it_whichever_came_first() {
+        let anna = Nick::parse("anna").unwrap();
+        for leave_first in [true, false] {
+            let mut log = Log::default();
+            let leave = line(1, 1, 1, What::Quit(String::new()));
+            if leave_first {
+                log.place(leave.clone());
+            }
+            log.hand_over(Wall(2), Some(&anna), None, 200);
+            if !leave_first {
+                log.place(leave);
+            }
+            let mut left = false;
+            let mut hidden = false;
+            for item in log.items.values() {
+                match &item.kind {
+                    Kind::Note(Note::Handover(handover)) => left = handover.left,
+                    Kind::Said(said) => hidden = said.told,
+                    Kind::Note(_) => {}
+                }
+            }
+            assert!(left && hidden, "leave first: {leave_first}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_go_when_there_are_enough() {
+        let mut log = Log::default();
+        for seq in 0..(KEPT + SLACK) as u64 {
+            log.place(text(1, seq, seq, "x"));
+        }
+        assert!(log.trim());
+        assert_eq!(log.len(), KEPT);
+        assert_eq!(log.ids.len(), KEPT);
+        assert!(!log.trim());
+    }
+}

@@ -1,0 +1,389 @@
+//! What keys, pastes and the mouse change on the screen, and the commands that come of a sent line.
+
+use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
+
+use super::app::{App, Column, Hint, Life};
+use super::complete::Cycle;
+use super::editor::Edit;
+use super::keymap::{self, Action};
+use super::log::Note;
+use super::window::Subject;
+use crate::proto::command::Command;
+use crate::proto::time::Now;
+use crate::slash::{self, Local, Parsed, Spec};
+
+/// Rows one step of the wheel moves.
+const WHEEL: usize = 3;
+
+/// What only the program around the screen can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    Nothing,
+    /// Draw everything anew.
+    Redraw,
+    /// Give the terminal back to the shell for a while.
+    Suspend,
+}
+
+impl App {
+    /// Takes a key in.
+    pub fn press(&mut self, now: Now, key: KeyEvent) -> Wish {
+        if key.kind == KeyEventKind::Release {
+            return Wish::Nothing;
+        }
+        let Some(action) = keymap::read(key) else {
+            return Wish::Nothing;
+        };
+        let hint = self.hint.take();
+        if self.help.is_some() && self.press_help(action) {
+            return Wish::Nothing;
+        }
+        if let Action::Complete | Action::CompleteBack = action {
+            self.complete(action == Action::CompleteBack);
+            return Wish::Nothing;
+        }
+        self.cycle = None;
+        self.act(now, action, hint.as_ref())
+    }
+
+    /// Takes pasted text in: it is written, never run.
+    pub fn paste(&mut self, text: &str) {
+        self.hint = None;
+        self.cycle = None;
+        self.editor.paste(text);
+    }
+
+    /// Takes the mouse in: the wheel scrolls.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "crossterm's list of gestures is not ours"
+    )]
+    pub fn point(&mut self, mouse: MouseEvent) {
+        match mouse.kind {
+            MouseEventKind::ScrollUp => self.scroll_up(WHEEL),
+            MouseEventKind::ScrollDown => self.scroll_down(WHEEL),
+            _ => {}
+        }
+    }
+
+    /// Leaves in order, as after `/quit`.
+    pub fn quit(&mut self, why: &str) {
+        if self.life == Life::Running {
+            self.command(Command::Quit {
+                why: why.to_owned(),
+            });
+        }
+    }
+
+    fn act(&mut self, now: Now, action: Action, hint: Option<&Hint>) -> Wish {
+        let page = usize::from(self.log_size.1.saturating_sub(2).max(1));
+        match action {
+            Action::Edit(edit) => self.edit(edit),
+            Action::Send => self.send(now, hint),
+            Action::Complete | Action::CompleteBack => {}
+            Action::PageUp => self.scroll_up(page),
+            Action::PageDown => self.scroll_down(page),
+            Action::LinesUp => self.scroll_up(WHEEL),
+            Action::LinesDown => self.scroll_down(WHEEL),
+            Action::Top => self.scroll_up(usize::MAX / 2),
+            Action::Bottom => self.bottom(),
+            Action::NextWindow => self.go((self.active + 1) % self.windows.len()),
+            Action::PreviousWindow => {
+                self.go((self.active + self.windows.len() - 1) % self.windows.len())
+            }
+            Action::Window(number) => self.go(number.saturating_sub(1)),
+            Action::NextActive => self.next_active(),
+            Action::LastWindow => {
+                if let Some(index) = self
+                    .windows
+                    .iter()
+                    .position(|window| window.number == self.last)
+                {
+                    self.go(index);
+                }
+            }
+            Action::Interrupt => self.interrupt(hint),
+            Action::Escape => self.bottom(),
+            Action::Help => self.help = Some(0),
+            Action::Groups => self.groups_column = turned(self.columns.0),
+            Action::Members => self.members_column = turned(self.columns.1),
+            Action::Redraw => return Wish::Redraw,
+            Action::Suspend => return Wish::Suspend,
+        }
+        Wish::Nothing
+    }
+
+    fn edit(&mut self, edit: Edit) {
+        let (editor, history) = self.editor_and_history();
+        editor.edit(edit, history);
+    }
+
+    /// Scrolls the help that lies over everything, or closes it. Whether the key did no more than that.
+    fn press_help(&mut self, action: Action) -> bool {
+        let at = self.help.unwrap_or(0);
+        let moved = [
+            (Action::PageUp, at.saturating_sub(10)),
+            (Action::PageDown, at.saturating_add(10)),
+            (Action::Edit(Edit::Older), at.saturating_sub(1)),
+            (Action::Edit(Edit::Newer), at.saturating_add(1)),
+        ];
+        self.help = moved
+            .iter()
+            .find_map(|(key, to)| (*key == action).then_some(*to));
+        !matches!(action, Action::Edit(Edit::Insert(_)))
+    }
+
+    fn interrupt(&mut self, hint: Option<&Hint>) {
+        const AGAIN: &str = "Ctrl-C again quits and hands over what you keep";
+        let again = Hint::Plain(AGAIN.to_owned());
+        if !self.editor.is_empty() {
+            let draft = self.editor.text().to_owned();
+            self.window_mut().history.push(&draft);
+            self.editor.take();
+        } else if hint == Some(&again) {
+            self.quit("");
+        } else if self.life == Life::Running {
+            self.hint = Some(again);
+        }
+    }
+
+    fn complete(&mut self, back: bool) {
+        match &mut self.cycle {
+            Some(cycle) => cycle.turn(back),
+            None => {
+                let known = self.known();
+                self.cycle = Cycle::begin(self.editor.text(), self.editor.cursor(), &known);
+            }
+        }
+        let Some(cycle) = &self.cycle else {
+            return;
+        };
+        self.editor.replace(cycle.from, &cycle.choice());
+        if cycle.choices.len() == 1 {
+            self.cycle = None;
+        }
+    }
+
+    fn send(&mut self, now: Now, hint: Option<&Hint>) {
+        const PASTED: &str =
+            "a pasted line is never run: Enter again says it, or type the / yourself";
+        let typed = self.editor.text().to_owned();
+        let here = self.window().group().cloned();
+        let pasted = self.editor.is_pasted() && typed.starts_with('/');
+        let warned = Hint::Plain(PASTED.to_owned());
+        if pasted && hint != Some(&warned) {
+            self.hint = Some(warned);
+            return;
+        }
+        let parsed = if pasted {
+            slash::say(&typed, here.as_ref())
+        } else {
+            slash::parse(&typed, here.as_ref())
+        };
+        match parsed {
+            Ok(Parsed::Nothing) => {
+                self.editor.take();
+            }
+            Ok(Parsed::Commands(commands)) => {
+                self.done_with(&typed);
+                for command in commands {
+                    self.run(command);
+                }
+            }
+            Ok(Parsed::Local(local)) => {
+                self.done_with(&typed);
+                self.do_local(now, local);
+            }
+            Err(refused) => self.hint = Some(Hint::Error(refused.to_string())),
+        }
+    }
+
+    fn done_with(&mut self, typed: &str) {
+        self.window_mut().history.push(typed);
+        self.editor.take();
+    }
+
+    /// Sends a command, unless the answer is here.
+    fn run(&mut self, command: Command) {
+        if self.life != Life::Running {
+            self.hint = Some(Hint::Plain(
+                "leaving: handing over what you keep".to_owned(),
+            ));
+            return;
+        }
+        if let Command::Join { group } = &command
+            && let Some(index) = self.index(group)
+        {
+            self.go(index);
+            return;
+        }
+        self.command(command);
+    }
+
+    fn do_local(&mut self, now: Now, local: Local) {
+        match local {
+            Local::Help(None) => self.help = Some(0),
+            Local::Help(Some(spec)) => self.answer(now, &tell(spec)),
+            Local::Theme(None) => {
+                let names = self.themes.names();
+                let told = format!(
+                    "themes: {} (this is {})",
+                    names.join(", "),
+                    self.look.theme.name
+                );
+                self.answer(now, &told);
+            }
+            Local::Theme(Some(name)) => self.change_theme(now, &name),
+            Local::Clear => {
+                let window = self.window_mut();
+                window.log.clear();
+                window.scroll = None;
+                window.below = 0;
+            }
+            Local::Close => match &self.window().subject {
+                Subject::Home => {
+                    self.hint = Some(Hint::Error("home stays: /quit ends it all".to_owned()))
+                }
+                Subject::Group(group) => {
+                    let group = group.clone();
+                    self.run(Command::Part {
+                        group,
+                        why: String::new(),
+                    });
+                }
+            },
+            Local::Window(wanted) => self.go_to(&wanted),
+        }
+    }
+
+    fn change_theme(&mut self, now: Now, name: &str) {
+        match self.themes.load(name) {
+            Ok((theme, warnings)) => {
+                self.look.change_theme(theme);
+                for warning in warnings {
+                    self.note(now.wall, None, Note::Notice(warning));
+                }
+            }
+            Err(why) => {
+                let names = self.themes.names().join(", ");
+                self.hint = Some(Hint::Error(format!("{why}: there are {names}")));
+            }
+        }
+    }
+
+    fn go_to(&mut self, wanted: &str) {
+        let lower = wanted.to_lowercase();
+        let by_number = lower.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+        let by_name = || {
+            let bare = lower.trim_start_matches('#');
+            let name =
+                |window: &super::window::Window| window.name().trim_start_matches('#').to_owned();
+            self.windows
+                .iter()
+                .position(|window| name(window) == bare)
+                .or_else(|| {
+                    self.windows
+                        .iter()
+                        .position(|window| name(window).starts_with(bare))
+                })
+                .or_else(|| {
+                    self.windows
+                        .iter()
+                        .position(|window| name(window).contains(bare))
+                })
+        };
+        match by_number
+            .filter(|n| *n < self.windows.len())
+            .or_else(by_name)
+        {
+            Some(index) => self.go(index),
+            None => {
+                let wanted = crate::sanitize::line(wanted);
+                let count = self.windows.len();
+                self.hint = Some(Hint::Error(format!(
+                    "no window {wanted}: there are {count}; Ctrl-N goes round"
+                )));
+            }
+        }
+    }
+
+    fn answer(&mut self, now: Now, text: &str) {
+        let group = self.window().group().cloned();
+        self.bottom();
+        self.note(now.wall, group.as_ref(), Note::Answer(text.to_owned()));
+    }
+
+    /// The window with the most urgent unread: mentions, then lines, then the rest.
+    fn next_active(&mut self) {
+        let count = self.windows.len();
+        let urgency = |index: usize| {
+            let unread = &self.windows[index].unread;
+            (unread.mentions > 0, unread.lines > 0, unread.other)
+        };
+        let next = (1..count)
+            .map(|step| (self.active + step) % count)
+            .filter(|&index| urgency(index) != (false, false, false))
+            .rev()
+            .max_by_key(|&index| urgency(index));
+        match next {
+            Some(index) => self.go(index),
+            None => self.hint = Some(Hint::Plain("nothing new anywhere".to_owned())),
+        }
+    }
+
+    fn scroll_up(&mut self, count: usize) {
+        let (width, height) = self.log_size;
+        let us = self.our_word();
+        let from = self.window().scroll;
+        let (scroll, at_top) = self
+            .page(width, &us)
+            .scroll_up(from, count, usize::from(height));
+        let window = self.window_mut();
+        window.scroll = scroll;
+        if at_top && let Some(command) = window.ask_older() {
+            self.command(command);
+        }
+    }
+
+    fn scroll_down(&mut self, count: usize) {
+        let (width, _) = self.log_size;
+        let us = self.our_word();
+        let Some(from) = self.window().scroll else {
+            return;
+        };
+        let scroll = self.page(width, &us).scroll_down(Some(from), count);
+        self.window_mut().scroll = scroll;
+        if scroll.is_none() {
+            self.bottom();
+        }
+    }
+
+    fn bottom(&mut self) {
+        let window = self.window_mut();
+        window.scroll = None;
+        window.below = 0;
+        window.trim();
+    }
+}
+
+fn turned(shown: bool) -> Column {
+    if shown { Column::Hidden } else { Column::Shown }
+}
+
+/// One command's help: how it is written, what it does, its other names.
+fn tell(spec: &Spec) -> String {
+    let mut told = format!("/{} {}", spec.name, spec.syntax)
+        .trim_end()
+        .to_owned();
+    told.push_str(": ");
+    told.push_str(spec.help);
+    if !spec.aliases.is_empty() {
+        let aliases: Vec<String> = spec
+            .aliases
+            .iter()
+            .map(|alias| format!("/{alias}"))
+            .collect();
+        told.push_str(&format!(" (also {})", aliases.join(", ")));
+    }
+    told
+}

@@ -1,0 +1,774 @@
+//! Items of a log laid out as rows: joins and leaves in a run are one, days and what is unread are told by rules.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+use ratatui::style::Style;
+
+use super::log::{Handover, Item, Key, Kind, Log, Note, Said, leaves};
+use super::look::Look;
+use super::theme::Role;
+use super::wrap::{fit, width, wrap};
+use crate::proto::event::What;
+use crate::proto::id::EntryId;
+use crate::sanitize;
+
+/// A log at least this wide has its nicks in a column of their own.
+const ALIGNED_WIDTH: u16 = 74;
+/// A log narrower than this does without times.
+const TIMED_WIDTH: u16 = 36;
+/// Columns at the right for how safe a line of ours is.
+pub(crate) const SAFETY_WIDTH: u16 = 4;
+/// A handover's line fits a narrow log.
+const HANDOVER_WIDTH: u16 = 58;
+/// Laid out blocks kept; some ten screens.
+const CACHED_MAX: usize = 512;
+/// Names told one by one in a run of joins or leaves.
+const NAMES_TOLD: usize = 6;
+
+/// A row of the log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Row {
+    pub(crate) pieces: Vec<Piece>,
+    /// The entry whose last row this is, if it is ours.
+    pub(crate) ends: Option<EntryId>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    pub(crate) x: u16,
+    pub(crate) text: String,
+    pub(crate) style: Style,
+}
+
+/// Items that are drawn as one: a single one, or a run of joins and leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) first: Key,
+    pub(crate) last: Key,
+}
+
+/// All that the rows of a block depend on.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Shape {
+    window: u64,
+    first: Key,
+    last: Key,
+    count: usize,
+    stamp: u64,
+    width: u16,
+    turn: u32,
+    day: bool,
+    mark: bool,
+    time: bool,
+}
+
+/// Laid out blocks, so that an unchanged one is not laid out again.
+#[derive(Debug, Default)]
+pub(crate) struct Cache(BTreeMap<Shape, Rc<[Row]>>);
+
+/// A log as it is seen through a window of some width.
+pub(crate) struct Page<'a> {
+    pub(crate) window: u64,
+    pub(crate) log: &'a Log,
+    pub(crate) look: &'a Look,
+    pub(crate) width: u16,
+    /// The last item that was read when the window was left.
+    pub(crate) mark: Option<Key>,
+    /// Our nick, folded, for mentions.
+    pub(crate) us: &'a str,
+    pub(crate) cache: &'a mut Cache,
+}
+
+impl Page<'_> {
+    /// The block that an item is in.
+    pub(crate) fn block(&self, key: Key) -> Option<Block> {
+        let item = self.log.item(&key)?;
+        let mut block = Block {
+            first: key,
+            last: key,
+        };
+        if !is_traffic(item) {
+            return Some(block);
+        }
+        while let Some((before, other)) = self.log.before(block.first)
+            && self.continues(other, item, before)
+        {
+            block.first = before;
+        }
+        let mut last = (key, item);
+        while let Some((after, other)) = self.log.after(block.last)
+            && self.continues(last.1, other, last.0)
+        {
+            block.last = after;
+            last = (after, other);
+        }
+        Some(block)
+    }
+
+    pub(crate) fn newest(&self) -> Option<Block> {
+        self.log.last().and_then(|key| self.block(key))
+    }
+
+    pub(crate) fn before(&self, block: Block) -> Option<Block> {
+        let (key, _) = self.log.before(block.first)?;
+        self.block(key)
+    }
+
+    pub(crate) fn after(&self, block: Block) -> Option<Block> {
+        let (key, _) = self.log.after(block.last)?;
+        self.block(key)
+    }
+
+    /// The rows of a block, with the rules that stand above it.
+    pub(crate) fn rows(&mut self, block: Block) -> Rc<[Row]> {
+        let Some(item) = self.log.item(&block.last) else {
+            return Rc::from([]);
+        };
+        let first = self.log.item(&block.first).unwrap_or(item);
+        let before = self.shown_before(block.first);
+        let day =
+            before.is_none_or(|(_, other)| self.look.date(other.at) != self.look.date(first.at));
+        let mark = match (self.mark, before) {
+            (Some(mark), Some((key, _))) => key <= mark && block.last > mark,
+            (Some(_) | None, _) => false,
+        };
+        let time = day || before.is_none_or(|(_, other)| minute(other) != minute(first));
+        let (count, stamp) = self.contents(block);
+        let shape = Shape {
+            window: self.window,
+            first: block.first,
+            last: block.last,
+            count,
+            stamp,
+            width: self.width,
+            turn: self.look.turn,
+            day,
+            mark,
+            time,
+        };
+        if let Some(rows) = self.cache.0.get(&shape) {
+            return Rc::clone(rows);
+        }
+        let mut rows = Vec::new();
+        let content = self.content(block, item, time);
+        if !content.is_empty() {
+            if day {
+                rows.push(self.rule(&self.look.day(first.at), Role::Day, false));
+            }
+            if mark {
+                rows.push(self.rule("new", Role::Accent, true));
+            }
+        }
+        rows.extend(content);
+        let rows: Rc<[Row]> = rows.into();
+        if self.cache.0.len() >= CACHED_MAX {
+            self.cache.0.clear();
+        }
+        self.cache.0.insert(shape, Rc::clone(&rows));
+        rows
+    }
+
+    /// Whether `later` is told together with `earlier`, the item right before it.
+    fn continues(&self, earlier: &Item, later: &Item, earlier_key: Key) -> bool {
+        is_traffic(earlier)
+            && is_traffic(later)
+            && self.mark != Some(earlier_key)
+            && self.look.date(earlier.at) == self.look.date(later.at)
+    }
+
+    /// The item before a key that has rows of its own.
+    fn shown_before(&self, key: Key) -> Option<(Key, &Item)> {
+        let mut before = self.log.before(key);
+        while let Some((key, item)) = before
+            && matches!(&item.kind, Kind::Said(said) if said.told)
+        {
+            before = self.log.before(key);
+        }
+        before
+    }
+
+    /// How many items a block has, and the newest content among them.
+    fn contents(&self, block: Block) -> (usize, u64) {
+        let mut contents = (0, 0);
+        let mut next = self.log.item(&block.first).map(|item| (block.first, item));
+        while let Some((key, item)) = next {
+            contents = (contents.0 + 1, contents.1.max(item.stamp));
+            next = if key == block.last {
+                None
+            } else {
+                self.log.after(key)
+            };
+        }
+        contents
+    }
+
+    fn content(&self, block: Block, item: &Item, time: bool) -> Vec<Row> {
+        match &item.kind {
+            Kind::Said(said) => match &said.what {
+                What::Text(text) => self.speech(item, said, text, time),
+                What::Action(text) => {
+                    let text = format!("{} {text}", said.from);
+                    self.told(
+                        item,
+                        Some(said),
+                        "*",
+                        Role::Action,
+                        Role::Action,
+                        &text,
+                        time,
+                    )
+                }
+                What::Topic(topic) => {
+                    let text = match topic.as_str() {
+                        "" => format!("{} removed the topic", said.from),
+                        topic => format!("{} set the topic: {topic}", said.from),
+                    };
+                    self.told(
+                        item,
+                        None,
+                        self.look.signs.dot,
+                        Role::Dim,
+                        Role::Dim,
+                        &text,
+                        time,
+                    )
+                }
+                What::Nick(nick) => {
+                    let text = format!("{} is now {}", said.from, sanitize::name(nick.as_str()));
+                    self.told(
+                        item,
+                        None,
+                        self.look.signs.dot,
+                        Role::Dim,
+                        Role::Dim,
+                        &text,
+                        time,
+                    )
+                }
+                What::Join | What::Part(_) | What::Quit(_) | What::Gone { .. } => {
+                    self.traffic(block, item, time)
+                }
+            },
+            Kind::Note(note) => self.note(item, note, time),
+        }
+    }
+
+    fn note(&self, item: &Item, note: &Note, time: bool) -> Vec<Row> {
+        let signs = &self.look.signs;
+        match note {
+            Note::Handover(handover) => {
+                let text = tell_handover(handover, signs.dots, signs.dot);
+                self.told(item, None, signs.host, Role::Host, Role::Dim, &text, time)
+            }
+            Note::Merge { from_us, from_them } => {
+                let text = format!(
+                    "we were two fires, and are one again: {} from here, {} from there",
+                    count(*from_us, "line"),
+                    count(*from_them, "line")
+                );
+                self.told(
+                    item,
+                    None,
+                    signs.merge,
+                    Role::Accent,
+                    Role::Dim,
+                    &text,
+                    time,
+                )
+            }
+            Note::Notice(text) => {
+                self.told(item, None, signs.dot, Role::Dim, Role::Dim, text, time)
+            }
+            Note::Error(text) => self.told(
+                item,
+                None,
+                signs.failed,
+                Role::Error,
+                Role::Error,
+                text,
+                time,
+            ),
+            Note::Answer(text) => {
+                self.told(item, None, signs.dot, Role::Accent, Role::Text, text, time)
+            }
+        }
+    }
+
+    fn speech(&self, item: &Item, said: &Said, text: &str, time: bool) -> Vec<Row> {
+        let theme = &self.look.theme;
+        let style = match (said.ours, self.is_mention(text)) {
+            (true, _) => theme.style(Role::Own),
+            (false, true) => theme.style(Role::Mention),
+            (false, false) => theme.nick(&said.id.author),
+        };
+        self.lay(
+            item,
+            Some(said),
+            &said.from,
+            style,
+            theme.style(Role::Text),
+            text,
+            time,
+        )
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one line, each named at the call"
+    )]
+    fn told(
+        &self,
+        item: &Item,
+        said: Option<&Said>,
+        sign: &str,
+        sign_role: Role,
+        role: Role,
+        text: &str,
+        time: bool,
+    ) -> Vec<Row> {
+        let theme = &self.look.theme;
+        self.lay(
+            item,
+            said,
+            sign,
+            theme.style(sign_role),
+            theme.style(role),
+            text,
+            time,
+        )
+    }
+
+    /// Lays out one item: time, who or a sign, and the text beside it.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one line, each named at the call"
+    )]
+    fn lay(
+        &self,
+        item: &Item,
+        said: Option<&Said>,
+        who: &str,
+        who_style: Style,
+        style: Style,
+        text: &str,
+        time: bool,
+    ) -> Vec<Row> {
+        let columns = Columns::of(self.look, self.width);
+        let failed = said.and_then(|said| match &said.own {
+            Some(super::log::State::Failed(why)) => Some(why.as_str()),
+            Some(_) | None => None,
+        });
+        let text = match failed {
+            Some(why) => format!("{text}\n({why})"),
+            None => text.to_owned(),
+        };
+        let (who, who_x, first_x) = columns.place(who, self.look.signs.dots);
+        let end = if said.is_some_and(|said| said.ours) {
+            columns.end
+        } else {
+            self.width
+        };
+        let cuts = wrap(
+            &text,
+            end.saturating_sub(first_x),
+            end.saturating_sub(columns.text),
+        );
+        let mut rows: Vec<Row> = Vec::with_capacity(cuts.len());
+        for (n, cut) in cuts.into_iter().enumerate() {
+            let mut row = Row::default();
+            if n == 0 {
+                if time && columns.time {
+                    row.push(0, self.look.time(item.at), self.look.theme.style(Role::Day));
+                }
+                row.push(who_x, who.clone(), who_style);
+            }
+            let x = if n == 0 { first_x } else { columns.text };
+            self.push_text(&mut row, x, &text, cut, style, said);
+            rows.push(row);
+        }
+        if let (Some(said), Some(row)) = (said, rows.last_mut()) {
+            row.ends = said.ours.then_some(said.id);
+        }
+        rows
+    }
+
+    /// A row of text, with our nick in it made visible.
+    fn push_text(
+        &self,
+        row: &mut Row,
+        x: u16,
+        text: &str,
+        cut: Range<usize>,
+        style: Style,
+        said: Option<&Said>,
+    ) {
+        let part = &text[cut];
+        let ours = said.is_none_or(|said| said.ours);
+        let found = if ours { None } else { find_word(part, self.us) };
+        let Some(found) = found else {
+            row.push(x, part.to_owned(), style);
+            return;
+        };
+        let (head, word, tail) = (
+            &part[..found.start],
+            &part[found.clone()],
+            &part[found.end..],
+        );
+        let word_x = x + width(head);
+        row.push(x, head.to_owned(), style);
+        row.push(
+            word_x,
+            word.to_owned(),
+            self.look.theme.style(Role::Mention),
+        );
+        row.push(word_x + width(word), tail.to_owned(), style);
+    }
+
+    fn is_mention(&self, text: &str) -> bool {
+        find_word(text, self.us).is_some()
+    }
+
+    /// A run of joins and leaves: who came, who went, who came and went.
+    fn traffic(&self, block: Block, item: &Item, time: bool) -> Vec<Row> {
+        let mut people: Vec<Passing> = Vec::new();
+        let mut next = self.log.item(&block.first).map(|item| (block.first, item));
+        while let Some((key, item)) = next {
+            if let Kind::Said(said) = &item.kind {
+                note_passing(&mut people, said);
+            }
+            next = if key == block.last {
+                None
+            } else {
+                self.log.after(key)
+            };
+        }
+        let Some(text) = tell_passing(&people) else {
+            return Vec::new();
+        };
+        let anybody_came = people.iter().any(|passing| passing.here_after);
+        let sign = if anybody_came {
+            self.look.signs.came
+        } else {
+            self.look.signs.went
+        };
+        self.told(item, None, sign, Role::Faint, Role::Dim, &text, time)
+    }
+
+    /// A rule across the log with a word in it.
+    fn rule(&self, word: &str, role: Role, at_end: bool) -> Row {
+        let rule = self.look.signs.rule;
+        let style = self.look.theme.style(role);
+        let word_width = width(word) + 2;
+        let room = self.width.saturating_sub(word_width);
+        let left = if at_end {
+            room.saturating_sub(3)
+        } else {
+            room.min(3)
+        };
+        let mut row = Row::default();
+        row.push(
+            0,
+            rule.repeat(usize::from(left)),
+            self.look.theme.style(Role::Border),
+        );
+        row.push(left, format!(" {word} "), style);
+        row.push(
+            left + word_width,
+            rule.repeat(usize::from(room - left.min(room))),
+            self.look.theme.style(Role::Border),
+        );
+        row
+    }
+}
+
+impl Row {
+    fn push(&mut self, x: u16, text: String, style: Style) {
+        if !text.is_empty() {
+            self.pieces.push(Piece { x, text, style });
+        }
+    }
+}
+
+/// Where the parts of a line stand in a log of some width.
+struct Columns {
+    time: bool,
+    /// Where the column of nicks begins, and how wide it is; nicks stand in the text if it is none.
+    nick: Option<(u16, u16)>,
+    /// Where nicks begin if they have no column.
+    inline: u16,
+    /// Where text begins, on the first row and below.
+    text: u16,
+    /// Where it ends in lines of ours, which tell at their end how safe they are.
+    end: u16,
+}
+
+impl Columns {
+    fn of(look: &Look, log_width: u16) -> Self {
+        let time = log_width >= TIMED_WIDTH;
+        let inline = if time { look.time_width() + 1 } else { 0 };
+        if log_width >= ALIGNED_WIDTH {
+            let nick = (log_width / 7).clamp(9, 16);
+            Self {
+                time,
+                nick: Some((inline, nick)),
+                inline,
+                text: inline + nick + 2,
+                end: log_width.saturating_sub(SAFETY_WIDTH),
+            }
+        } else {
+            Self {
+                time,
+                nick: None,
+                inline,
+                text: inline + 2,
+                end: log_width.saturating_sub(SAFETY_WIDTH),
+            }
+        }
+    }
+
+    /// The name as it fits, where it goes, and where the text of its row begins.
+    fn place(&self, who: &str, dots: &str) -> (String, u16, u16) {
+        match self.nick {
+            Some((x, columns)) => {
+                let who = fit(who, columns, dots);
+                let x = x + columns - width(&who).min(columns);
+                (who, x, self.text)
+            }
+            None => {
+                let who = fit(who, (self.end / 2).max(4), dots);
+                let text = self.inline + width(&who) + 1;
+                (who, self.inline, text.min(self.end.saturating_sub(4)))
+            }
+        }
+    }
+}
+
+/// What somebody did in a run of joins and leaves.
+struct Passing {
+    nick: String,
+    here_before: bool,
+    here_after: bool,
+    why: String,
+}
+
+fn note_passing(people: &mut Vec<Passing>, said: &Said) {
+    if said.told {
+        return;
+    }
+    let (nick, came, why) = match &said.what {
+        What::Join => (said.from.clone(), true, ""),
+        What::Part(why) | What::Quit(why) => (said.from.clone(), false, why.as_str()),
+        What::Gone { nick, .. } => (sanitize::name(nick.as_str()).into_owned(), false, ""),
+        What::Text(_) | What::Action(_) | What::Topic(_) | What::Nick(_) => return,
+    };
+    match people.iter_mut().find(|passing| passing.nick == nick) {
+        Some(passing) => {
+            passing.here_after = came;
+            why.clone_into(&mut passing.why);
+        }
+        None => people.push(Passing {
+            nick,
+            here_before: !came,
+            here_after: came,
+            why: why.to_owned(),
+        }),
+    }
+}
+
+/// One sentence for a run; nothing if it is told elsewhere.
+fn tell_passing(people: &[Passing]) -> Option<String> {
+    if let [only] = people
+        && !only.here_after
+        && !only.why.is_empty()
+    {
+        return Some(format!("{} left: {}", only.nick, only.why));
+    }
+    let told: Vec<String> = [
+        (false, true, "joined"),
+        (true, false, "left"),
+        (true, true, "came back"),
+        (false, false, "came and went"),
+    ]
+    .into_iter()
+    .filter_map(|(before, after, did)| {
+        let names: Vec<&str> = people
+            .iter()
+            .filter(|passing| passing.here_before == before && passing.here_after == after)
+            .map(|passing| passing.nick.as_str())
+            .collect();
+        Some(format!("{} {did}", enumerate(&names)?))
+    })
+    .collect();
+    (!told.is_empty()).then(|| told.join(" · "))
+}
+
+fn enumerate(names: &[&str]) -> Option<String> {
+    match names {
+        [] => None,
+        names if names.len() > NAMES_TOLD => {
+            let more = names.len() - (NAMES_TOLD - 1);
+            Some(format!(
+                "{} and {more} more",
+                names[..NAMES_TOLD - 1].join(", ")
+            ))
+        }
+        names => Some(names.join(", ")),
+    }
+}
+
+/// One calm line, at most [`HANDOVER_WIDTH`] columns with its sign: names give way.
+fn tell_handover(handover: &Handover, dots: &str, dot: &str) -> String {
+    let took = match handover.took_ms {
+        0..100 => "0.1 s".to_owned(),
+        ms @ 100..10_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        ms => format!("{} s", ms / 1000),
+    };
+    let proof = match (handover.failed, handover.waiting) {
+        (0, 0) => format!(" {dot} nothing lost"),
+        (0, waiting) => format!(" {dot} {waiting} on the way"),
+        (failed, _) => format!(" {dot} {failed} not sent"),
+    };
+    let tell = |columns: u16| {
+        let name = |nick: &str| fit(nick, columns, dots);
+        let before = match &handover.before {
+            Some(before) if handover.left => format!("{} left; ", name(before)),
+            Some(before) => format!("{} is gone; ", name(before)),
+            None => String::new(),
+        };
+        let keeps = match &handover.host {
+            Some(host) => format!("{} keeps it now", name(host)),
+            None => "you keep it now".to_owned(),
+        };
+        format!("{before}{keeps} {dot} {took}{proof}")
+    };
+    let mut columns = 32;
+    let mut told = tell(columns);
+    while width(&told) + 2 > HANDOVER_WIDTH && columns > 4 {
+        columns -= 1;
+        told = tell(columns);
+    }
+    told
+}
+
+pub(crate) fn count(n: u64, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    }
+}
+
+fn is_traffic(item: &Item) -> bool {
+    match &item.kind {
+        Kind::Said(said) => match &said.what {
+            What::Join | What::Gone { .. } => true,
+            what @ (What::Part(_) | What::Quit(_)) => leaves(what),
+            What::Text(_) | What::Action(_) | What::Topic(_) | What::Nick(_) => false,
+        },
+        Kind::Note(_) => false,
+    }
+}
+
+fn minute(item: &Item) -> u64 {
+    item.at.0 / 60_000
+}
+
+/// Where a word stands in a text, whatever its case. The word is lower case.
+pub(crate) fn find_word(text: &str, word: &str) -> Option<Range<usize>> {
+    if word.is_empty() {
+        return None;
+    }
+    let edge = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '-');
+    text.char_indices()
+        .filter(|&(at, _)| edge(text[..at].chars().next_back()))
+        .find_map(|(at, _)| {
+            let mut rest = text[at..].char_indices();
+            let mut wanted = word.chars();
+            let end = loop {
+                let Some(want) = wanted.next() else {
+                    break rest.next().map_or(text.len(), |(n, _)| at + n);
+                };
+                let (_, c) = rest.next()?;
+                let mut lower = c.to_lowercase();
+                if lower.next() != Some(want) || lower.any(|more| wanted.next() != Some(more)) {
+                    return None;
+                }
+            };
+            edge(text[end..].chars().next()).then_some(at..end)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handover(before: &str, left: bool, host: Option<&str>, took_ms: u64) -> Handover {
+        Handover {
+            before: Some(before.to_owned()),
+            left,
+            host: host.map(str::to_owned),
+            took_ms,
+            failed: 0,
+            waiting: 0,
+        }
+    }
+
+    #[test]
+    fn a_handover_is_one_calm_line_that_always_fits() {
+        assert_eq!(
+            tell_handover(&handover("anna", true, Some("bob"), 234), "…", "·"),
+            "anna left; bob keeps it now · 0.2 s · nothing lost"
+        );
+        assert_eq!(
+            tell_handover(&handover("anna", false, None, 12_345), "…", "·"),
+            "anna is gone; you keep it now · 12 s · nothing lost"
+        );
+        let long = handover(&"a".repeat(32), true, Some(&"b".repeat(32)), 2_500);
+        assert!(width(&tell_handover(&long, "…", "·")) + 2 <= HANDOVER_WIDTH);
+        let lossy = Handover {
+            failed: 2,
+            ..handover("anna", true, None, 1)
+        };
+        assert_eq!(
+            tell_handover(&lossy, "…", "·"),
+            "anna left; you keep it now · 0.1 s · 2 not sent"
+        );
+    }
+
+    #[test]
+    fn a_run_of_joins_and_leaves_is_one_sentence() {
+        let passing = |nick: &str, here_before, here_after| Passing {
+            nick: nick.to_owned(),
+            here_before,
+            here_after,
+            why: String::new(),
+        };
+        let people = [
+            passing("joe", false, true),
+            passing("ann", false, true),
+            passing("bob", true, false),
+            passing("eve", false, false),
+        ];
+        assert_eq!(
+            tell_passing(&people).unwrap(),
+            "joe, ann joined · bob left · eve came and went"
+        );
+        let many: Vec<Passing> = (0..20)
+            .map(|n| passing(&format!("p{n}"), false, true))
+            .collect();
+        assert_eq!(
+            tell_passing(&many).unwrap(),
+            "p0, p1, p2, p3, p4 and 15 more joined"
+        );
+        assert_eq!(tell_passing(&[]), None);
+    }
+
+    #[test]
+    fn our_nick_is_found_as_a_word_only() {
+        assert_eq!(find_word("hey Anna!", "anna"), Some(4..8));
+        assert_eq!(find_word("hanna, annabel", "anna"), None);
+        assert_eq!(find_word("ÉTÉ", "été"), Some(0..5));
+        assert_eq!(find_word("x", ""), None);
+    }
+}

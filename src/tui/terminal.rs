@@ -1,0 +1,267 @@
+//! The terminal we were started in: taken over at the start and given back as it was, however we end.
+//!
+//! There is one terminal per process, so whether it is ours is a process-wide flag: a panic in any thread gives it
+//! back first, and from then on nothing is drawn over the shell.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail};
+use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Position;
+use tokio::sync::Notify;
+
+use super::canvas::Canvas;
+use super::look::{ASCII, Signs, UNICODE};
+use super::theme::Depth;
+
+/// Alternate screen, pasted text in brackets, focus, wheel and clicks; the title is put on the terminal's stack.
+const ENTER: &str = "\x1b[?1049h\x1b[22;0t\x1b[?2004h\x1b[?1004h\x1b[?1000h\x1b[?1006h";
+/// The same undone in reverse, beginning with whatever a frame may have left open.
+const LEAVE: &str =
+    "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[23;0t\x1b[?1049l";
+/// Keys told apart by the kitty protocol (Shift-Enter from Enter), and the end of that.
+const KEYS_ENTER: &str = "\x1b[>1u";
+const KEYS_LEAVE: &str = "\x1b[<1u";
+
+/// Whether the terminal is ours.
+static OURS: AtomicBool = AtomicBool::new(false);
+/// Whether keys were asked to be told apart.
+static KEYS: AtomicBool = AtomicBool::new(false);
+static PANICKED: Notify = Notify::const_new();
+static HOOK: Once = Once::new();
+
+/// The terminal while it is ours.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    canvas: Canvas,
+}
+
+impl Terminal {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// If there is none, or it does not do what it is asked.
+    pub(crate) fn take() -> anyhow::Result<Self> {
+        if !io::stdout().is_terminal() {
+            bail!("cannot draw: standard output is not a terminal; try --plain");
+        }
+        if !io::stdin().is_terminal() {
+            bail!("cannot read keys: standard input is not a terminal; try --plain");
+        }
+        let (columns, rows) =
+            crossterm::terminal::size().context("asking the terminal for its size")?;
+        HOOK.call_once(give_back_before_panics);
+        KEYS.store(
+            tells_keys_apart(|name| std::env::var(name).ok()),
+            Ordering::SeqCst,
+        );
+        enter().context("setting up the terminal")?;
+        Ok(Self {
+            canvas: Canvas::new(columns, rows),
+        })
+    }
+
+    /// Draws a frame, if anything is different from the last.
+    pub(crate) fn draw(
+        &mut self,
+        title: impl FnOnce() -> String,
+        draw: impl FnOnce(&mut Buffer) -> Option<Position>,
+    ) -> io::Result<()> {
+        let cursor = draw(self.canvas.buffer());
+        write(&self.canvas.frame(cursor, &title()))
+    }
+
+    pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
+        self.canvas.resize(columns, rows);
+    }
+
+    /// Draws everything anew with the next frame.
+    pub(crate) fn forget(&mut self) {
+        self.canvas.forget();
+    }
+
+    /// Takes the terminal over again after it was given back for a while.
+    pub(crate) fn retake(&mut self) -> io::Result<()> {
+        give_back();
+        enter()?;
+        let (columns, rows) = crossterm::terminal::size()?;
+        self.canvas.resize(columns, rows);
+        self.canvas.forget();
+        Ok(())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Ends when a thread has panicked; its message is on the terminal by then.
+pub(crate) async fn panicked() {
+    PANICKED.notified().await;
+}
+
+/// Gives the terminal back as it was; does nothing the second time.
+pub(crate) fn give_back() {
+    if !OURS.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut out = io::stdout().lock();
+    let keys = if KEYS.load(Ordering::SeqCst) {
+        KEYS_LEAVE
+    } else {
+        ""
+    };
+    // Nobody is left to be told if the terminal is gone.
+    let _ = out.write_all(format!("{keys}{LEAVE}").as_bytes());
+    let _ = out.flush();
+    let _ = disable_raw_mode();
+}
+
+fn enter() -> io::Result<()> {
+    enable_raw_mode()?;
+    OURS.store(true, Ordering::SeqCst);
+    let keys = if KEYS.load(Ordering::SeqCst) {
+        KEYS_ENTER
+    } else {
+        ""
+    };
+    write(&format!("{ENTER}{keys}"))
+}
+
+fn write(bytes: &str) -> io::Result<()> {
+    if bytes.is_empty() || !OURS.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    let mut out = io::stdout().lock();
+    out.write_all(bytes.as_bytes())?;
+    out.flush()
+}
+
+fn give_back_before_panics() {
+    let then = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        give_back();
+        then(panic);
+        PANICKED.notify_one();
+    }));
+}
+
+/// Whether this terminal knows the kitty keyboard protocol. Decided by name: asking it takes up to two seconds
+/// where nobody answers.
+fn tells_keys_apart(env: impl Fn(&str) -> Option<String>) -> bool {
+    const TERMS: [&str; 5] = [
+        "xterm-kitty",
+        "foot",
+        "foot-extra",
+        "alacritty",
+        "xterm-ghostty",
+    ];
+    const PROGRAMS: [&str; 4] = ["WezTerm", "ghostty", "iTerm.app", "rio"];
+    let is =
+        |name: &str, known: &[&str]| env(name).is_some_and(|value| known.contains(&value.as_str()));
+    env("TMUX").is_none()
+        && (env("KITTY_WINDOW_ID").is_some() || is("TERM", &TERMS) || is("TERM_PROGRAM", &PROGRAMS))
+}
+
+/// What the terminal can show, as its environment tells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shows {
+    pub(crate) depth: Depth,
+    pub(crate) signs: Signs,
+    pub(crate) no_color: bool,
+}
+
+impl Shows {
+    pub(crate) fn from_env() -> Self {
+        Self::from(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+    }
+
+    fn from(env: impl Fn(&str) -> Option<String>) -> Self {
+        let term = env("TERM").unwrap_or_default();
+        let depth = match env("COLORTERM").as_deref() {
+            Some("truecolor" | "24bit") => Depth::True,
+            Some(_) | None if term.contains("256color") || term.contains("direct") => {
+                Depth::Indexed
+            }
+            Some(_) | None if tells_keys_apart(&env) || cfg!(windows) => Depth::True,
+            Some(_) | None => Depth::Sixteen,
+        };
+        let locale = env("LC_ALL")
+            .or_else(|| env("LC_CTYPE"))
+            .or_else(|| env("LANG"));
+        // A terminal without a locale is more often a container than one that cannot show signs.
+        let unicode = locale.is_none_or(|locale| {
+            let locale = locale.to_lowercase();
+            locale.contains("utf-8")
+                || locale.contains("utf8")
+                || locale == "c"
+                || locale == "posix"
+        });
+        Self {
+            depth,
+            signs: if unicode && term != "linux" {
+                UNICODE
+            } else {
+                ASCII
+            },
+            no_color: env("NO_COLOR").is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_shows_is_read_from_its_environment() {
+        for (env, depth, signs, no_color) in [
+            (
+                &[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")][..],
+                Depth::True,
+                UNICODE,
+                false,
+            ),
+            (
+                &[("TERM", "xterm-256color"), ("LANG", "de_DE.UTF-8")],
+                Depth::Indexed,
+                UNICODE,
+                false,
+            ),
+            (
+                &[("TERM", "linux"), ("LANG", "de_DE.UTF-8")],
+                Depth::Sixteen,
+                ASCII,
+                false,
+            ),
+            (
+                &[("TERM", "xterm"), ("LANG", "de_DE.ISO-8859-1")],
+                Depth::Sixteen,
+                ASCII,
+                false,
+            ),
+            (
+                &[("TERM", "xterm-kitty"), ("NO_COLOR", "1")],
+                Depth::True,
+                UNICODE,
+                true,
+            ),
+        ] {
+            let shows = Shows::from(|name| {
+                env.iter()
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, value)| (*value).to_owned())
+            });
+            assert_eq!(
+                (shows.depth, shows.signs, shows.no_color),
+                (depth, signs, no_color),
+                "{env:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The log: the rows in view, and beside our last lines how safe they are.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::proto::id::EntryId;
+use crate::tui::app::{App, Life};
+use crate::tui::log::{Kind, State};
+use crate::tui::paint::put;
+use crate::tui::rows::{SAFETY_WIDTH, count};
+use crate::tui::theme::Role;
+use crate::tui::window::{Phase, Subject, Window};
+use crate::tui::wrap::width;
+
+/// Own lines that show that all is well with them.
+const SAFE_SHOWN: usize = 3;
+/// How far back own lines are looked for.
+const LOOKED_AT: usize = 200;
+
+/// Draws the log. Whether its first line is in view.
+pub(super) fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> bool {
+    let us = app.our_word();
+    let scroll = app.window().scroll;
+    let height = usize::from(area.height);
+    let (rows, top) = app.page(area.width, &us).view(scroll, height);
+    if rows.len() < height {
+        draw_beginning(app, area, rows.len(), buf);
+    }
+    let safety = safety(app);
+    let blank = area.height - u16::try_from(rows.len()).unwrap_or(area.height);
+    for (row, y) in rows.iter().zip(area.y + blank..) {
+        for piece in &row.pieces {
+            put(buf, area, area.x + piece.x, y, &piece.text, piece.style);
+        }
+        let Some((_, text, role)) = row
+            .ends
+            .and_then(|id| safety.iter().find(|(known, ..)| *known == id))
+        else {
+            continue;
+        };
+        let x = area.right() - width(text).min(SAFETY_WIDTH);
+        put(buf, area, x, y, text, app.look.theme.style(*role));
+    }
+    let below = app.window().below;
+    if scroll.is_some() {
+        draw_chip(app, area, below, buf);
+    }
+    rows.len() < height || top == app.window().log.first()
+}
+
+/// Which of our lines tell how safe they are: all that wait or failed, and the last few.
+fn safety(app: &App) -> Vec<(EntryId, String, Role)> {
+    let signs = app.look.signs;
+    let mut safe_shown = 0;
+    let mut told = Vec::new();
+    for (_, item) in app.window().log.newest_first().take(LOOKED_AT) {
+        let Kind::Said(said) = &item.kind else {
+            continue;
+        };
+        let (text, role) = match &said.own {
+            None => continue,
+            Some(State::Waiting) => (signs.dots.to_owned(), Role::Dim),
+            Some(State::Failed(_)) => (signs.failed.to_owned(), Role::Error),
+            Some(State::Placed | State::Kept(_)) if safe_shown == SAFE_SHOWN => continue,
+            Some(State::Placed) => {
+                safe_shown += 1;
+                (signs.kept.to_owned(), Role::Dim)
+            }
+            Some(State::Kept(copies)) => {
+                safe_shown += 1;
+                (format!("{}{copies}", signs.kept), Role::Good)
+            }
+        };
+        told.push((said.id, text, role));
+    }
+    told
+}
+
+/// What stands above the first line, or where there is none yet.
+fn draw_beginning(app: &App, area: Rect, used: usize, buf: &mut Buffer) {
+    let lines = beginning(app, app.window());
+    let room = usize::from(area.height).saturating_sub(used + 1);
+    if lines.len() > room {
+        return;
+    }
+    let above = if used == 0 {
+        room.saturating_sub(lines.len()) / 3
+    } else {
+        room - lines.len()
+    };
+    for (line, y) in lines
+        .iter()
+        .zip(area.y + u16::try_from(above).unwrap_or(0)..)
+    {
+        let (text, role) = line;
+        let shown = crate::tui::wrap::fit(text, area.width, app.look.signs.dots);
+        put(buf, area, area.x, y, &shown, app.look.theme.style(*role));
+    }
+}
+
+fn beginning(app: &App, window: &Window) -> Vec<(String, Role)> {
+    let line = |text: &str, role| (text.to_owned(), role);
+    match (&window.subject, window.phase) {
+        (Subject::Home, _) if app.windows.len() == 1 => vec![
+            line("fireside", Role::Host),
+            line("", Role::Dim),
+            line("/join #hearth   come into a group, or found it", Role::Text),
+            line("/help           what can be typed", Role::Dim),
+            line("F1              the same, and the keys", Role::Dim),
+        ],
+        (Subject::Home, _) => Vec::new(),
+        (Subject::Group(_), Phase::Finding)
+            if window.log.is_empty() && app.life == Life::Running =>
+        {
+            vec![(format!("looking for {}", window.name()), Role::Dim)]
+        }
+        (Subject::Group(_), _) if window.has_all() => {
+            vec![(
+                format!("this is the beginning of {}", window.name()),
+                Role::Faint,
+            )]
+        }
+        (Subject::Group(_), _) => Vec::new(),
+    }
+}
+
+/// Says what is below a view that is scrolled up.
+fn draw_chip(app: &App, area: Rect, below: u32, buf: &mut Buffer) {
+    let text = match below {
+        0 => " Esc: to the end ".to_owned(),
+        n => format!(
+            " {} below, Esc ",
+            count(u64::from(n), "line").replacen(' ', " new ", 1)
+        ),
+    };
+    let x = area
+        .right()
+        .saturating_sub(width(&text) + SAFETY_WIDTH)
+        .max(area.x);
+    let y = area.bottom().saturating_sub(1);
+    put(
+        buf,
+        area,
+        x,
+        y,
+        &text,
+        app.look.theme.style(Role::Selection),
+    );
+}

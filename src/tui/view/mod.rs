@@ -1,0 +1,149 @@
+//! Drawing: groups, log, members, status and the line being written, each in its own file.
+//!
+//! *Invariant:* every text passes [`super::paint::put`]; drawing changes nothing but caches, and asks for older
+//! lines when the first one comes into view.
+
+mod groups;
+mod help;
+mod input;
+mod log;
+mod members;
+mod status;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use super::app::{App, Column};
+use super::paint;
+use super::theme::Role;
+
+/// Screens at least this wide have all three columns.
+const GROUPS_WIDTH: u16 = 92;
+/// Screens at least this wide have members beside the log.
+const MEMBERS_WIDTH: u16 = 64;
+/// Screens at least this wide have room for wide columns.
+const ROOMY_WIDTH: u16 = 112;
+/// A log is never narrower than this for the sake of another column.
+const LOG_WIDTH_MIN: u16 = 24;
+
+/// Where everything is.
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    groups: Option<Rect>,
+    title: Rect,
+    log: Rect,
+    members: Option<Rect>,
+    status: Rect,
+    input: Rect,
+}
+
+/// Draws the whole screen; where the cursor is to stand.
+pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
+    let area = buf.area;
+    paint::fill(buf, area, app.look.theme.style(Role::Background));
+    if area.width < 8 || area.height < 3 {
+        return None;
+    }
+    let places = places(app, area);
+    app.log_size = (places.log.width, places.log.height);
+    app.columns = (places.groups.is_some(), places.members.is_some());
+    if log::draw(app, places.log, buf) {
+        app.ask_older();
+    }
+    status::draw_title(app, places.title, buf);
+    if let Some(place) = places.groups {
+        groups::draw(app, place, buf);
+    }
+    if let Some(place) = places.members {
+        members::draw(app, place, buf);
+    }
+    status::draw(app, places.status, buf, places.groups.is_none());
+    let cursor = input::draw(app, places.input, buf);
+    if app.help.is_some() {
+        help::draw(app, area, buf);
+        return None;
+    }
+    Some(cursor)
+}
+
+fn places(app: &App, area: Rect) -> Places {
+    let input_height = input::height(app, area);
+    let above = area.height - input_height - 1;
+    let roomy = area.width >= ROOMY_WIDTH;
+    let in_group = app.window().group().is_some();
+    let groups_width = match app.groups_column {
+        Column::Usual if area.width < GROUPS_WIDTH => 0,
+        Column::Hidden => 0,
+        Column::Usual | Column::Shown => {
+            if roomy {
+                20
+            } else {
+                16
+            }
+        }
+    };
+    let members_width = match app.members_column {
+        _ if !in_group => 0,
+        Column::Usual if area.width < MEMBERS_WIDTH => 0,
+        Column::Hidden => 0,
+        Column::Usual | Column::Shown => {
+            if roomy {
+                24
+            } else {
+                18
+            }
+        }
+    };
+    let fits = |sides: u16| area.width >= sides + LOG_WIDTH_MIN;
+    let members_width = if fits(members_width) {
+        members_width
+    } else {
+        0
+    };
+    let groups_width = if fits(members_width + groups_width) {
+        groups_width
+    } else {
+        0
+    };
+    let middle = Rect {
+        x: area.x + groups_width,
+        y: area.y,
+        width: area.width - groups_width - members_width,
+        height: above,
+    };
+    // A blank column on either side of the log, where there is room for it.
+    let margin = u16::from(area.width >= MEMBERS_WIDTH);
+    let log = Rect {
+        x: middle.x + margin,
+        y: middle.y + 1,
+        width: middle.width - 2 * margin,
+        height: middle.height.saturating_sub(1),
+    };
+    let side = |x: u16, width: u16| {
+        (width > 0).then_some(Rect {
+            x,
+            y: area.y,
+            width,
+            height: above,
+        })
+    };
+    Places {
+        groups: side(area.x, groups_width),
+        title: Rect {
+            height: 1,
+            ..middle
+        },
+        log,
+        members: side(middle.right(), members_width),
+        status: Rect {
+            y: area.y + above,
+            height: 1,
+            ..area
+        },
+        input: Rect {
+            y: area.y + above + 1,
+            height: input_height,
+            ..area
+        },
+    }
+}

@@ -1,0 +1,254 @@
+//! The two bars: where we are and what it is about; who keeps the group, our place in line, and how we reach them.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::groups::label;
+use crate::proto::event::{Member, MeshState, Path};
+use crate::sanitize;
+use crate::tui::app::{App, Hint, Life};
+use crate::tui::paint::{fill, put};
+use crate::tui::theme::Role;
+use crate::tui::window::{Phase, Subject};
+use crate::tui::wrap::{fit, width};
+
+/// Bars narrower than this use fewer words.
+const SHORT_WIDTH: u16 = 72;
+
+/// Words of a bar, each in its role.
+type Words = Vec<(String, Role)>;
+
+pub(super) fn draw_title(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.look.theme;
+    let window = app.window();
+    let dots = app.look.signs.dots;
+    fill(buf, area, theme.style(Role::Title));
+    let name = fit(&window.name(), area.width.saturating_sub(2), dots);
+    let x = put(
+        buf,
+        area,
+        area.x + 1,
+        area.y,
+        &name,
+        theme.style(Role::Title),
+    );
+    let topic = match (&window.subject, window.topic.as_str()) {
+        (Subject::Home, _) => "what concerns the machine",
+        (Subject::Group(_), topic) => topic,
+    };
+    let room = area.right().saturating_sub(x + 3);
+    put(
+        buf,
+        area,
+        x + 2,
+        area.y,
+        &fit(topic, room, dots),
+        theme.style(Role::Topic),
+    );
+}
+
+/// Draws the status; `alone` when no column tells of the other windows.
+pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool) {
+    let theme = &app.look.theme;
+    let bar = theme.style(Role::Status);
+    fill(buf, area, bar);
+    let words = match (&app.hint, completion(app)) {
+        (Some(Hint::Error(text)), _) => vec![(text.clone(), Role::Error)],
+        (Some(Hint::Plain(text)), _) => vec![(text.clone(), Role::Accent)],
+        (None, Some(words)) => words,
+        (None, None) => standing(app, area.width < SHORT_WIDTH),
+    };
+    let others = others(app, alone);
+    let others_width: u16 = others.iter().map(|(text, _)| width(text) + 1).sum();
+    let room = Rect {
+        width: area.width.saturating_sub(others_width + 1),
+        ..area
+    };
+    let mut x = area.x + 1;
+    for (text, role) in words {
+        let left = room.right().saturating_sub(x);
+        let shown = fit(&text, left, app.look.signs.dots);
+        // The bar's ground stays under every word.
+        let style = bar.patch(foreground(theme.style(role)));
+        x = put(buf, room, x, area.y, &shown, style);
+    }
+    let mut x = area.right().saturating_sub(others_width);
+    for (text, role) in others {
+        let style = bar.patch(foreground(theme.style(role)));
+        x = put(buf, area, x, area.y, &text, style) + 1;
+    }
+}
+
+/// A style without its ground.
+fn foreground(style: ratatui::style::Style) -> ratatui::style::Style {
+    ratatui::style::Style { bg: None, ..style }
+}
+
+/// The choices of a completion under way.
+fn completion(app: &App) -> Option<Words> {
+    let cycle = app.cycle.as_ref()?;
+    let mut words = Words::new();
+    for (n, choice) in cycle
+        .choices
+        .iter()
+        .enumerate()
+        .skip(cycle.at.saturating_sub(2))
+    {
+        let role = if n == cycle.at {
+            Role::Accent
+        } else {
+            Role::Dim
+        };
+        words.push((choice.clone(), role));
+        words.push(("  ".to_owned(), Role::Dim));
+    }
+    Some(words)
+}
+
+/// Who keeps the group, our place, and the path to them.
+fn standing(app: &App, short: bool) -> Words {
+    let window = app.window();
+    let searching = app.mesh == Some(MeshState::Searching);
+    let dim = |text: &str| vec![(text.to_owned(), Role::Dim)];
+    if app.life != Life::Running {
+        return dim("leaving: handing over what you keep");
+    }
+    match (&window.subject, window.phase) {
+        (Subject::Home, _) => home(app),
+        (Subject::Group(_), Phase::Finding) if searching => dim("looking for the network"),
+        (Subject::Group(_), Phase::Finding) => {
+            vec![(format!("looking for {}", window.name()), Role::Dim)]
+        }
+        (Subject::Group(_), Phase::Joined) => group(app, short),
+    }
+}
+
+fn home(app: &App) -> Words {
+    let nick = app
+        .us
+        .as_ref()
+        .map(|(_, nick)| sanitize::name(nick.as_str()).into_owned());
+    let mesh = match &app.mesh {
+        None => "starting".to_owned(),
+        Some(MeshState::Searching) => "looking for the network".to_owned(),
+        Some(MeshState::Linked { name, .. }) => format!("linked to {}", sanitize::name(name)),
+    };
+    let who = nick.map_or(String::new(), |nick| {
+        format!("{nick} {} ", app.look.signs.dot)
+    });
+    vec![(who, Role::Status), (mesh, Role::Dim)]
+}
+
+fn group(app: &App, short: bool) -> Words {
+    let window = app.window();
+    let signs = app.look.signs;
+    let between = || (format!(" {} ", signs.dot), Role::Dim);
+    let mut words = Words::new();
+    let Some(host) = window.host() else {
+        return vec![("nobody keeps it at the moment".to_owned(), Role::Dim)];
+    };
+    words.push((format!("{} ", signs.host), Role::Host));
+    if app.is_us(&host.id) {
+        words.push(("you keep it".to_owned(), Role::Status));
+        words.push(between());
+        let next = window
+            .line()
+            .next()
+            .map(|next| sanitize::name(next.nick.as_str()).into_owned());
+        words.push(match next {
+            Some(next) => (format!("{next} is next"), Role::Status),
+            None => ("alone here".to_owned(), Role::Dim),
+        });
+    } else {
+        words.push((
+            sanitize::name(host.nick.as_str()).into_owned(),
+            Role::Status,
+        ));
+        if let Some(place) = app.us.as_ref().and_then(|(us, _)| window.place_in_line(us)) {
+            words.push(between());
+            words.push((tell_place(place, short), Role::Status));
+        }
+        if let Some(path) = path(app, host, short) {
+            words.push(between());
+            words.push(path);
+        }
+    }
+    let waiting = window.log.waiting();
+    if waiting > 0 {
+        words.push(between());
+        words.push((format!("{waiting} on the way"), Role::Warn));
+    }
+    if app.mesh == Some(MeshState::Searching) {
+        words.push(between());
+        words.push(("looking for the network".to_owned(), Role::Dim));
+    }
+    words
+}
+
+fn path(app: &App, host: &Member, short: bool) -> Option<(String, Role)> {
+    let reach = app.reach.get(&host.id)?;
+    let ms = reach.rtt_ms.map_or(String::new(), |ms| format!(" {ms} ms"));
+    Some(match (reach.path, &reach.via) {
+        (Path::Direct, _) if short && reach.rtt_ms.is_some() => {
+            (ms.trim().to_owned(), Role::Direct)
+        }
+        (Path::Relayed, _) if short && reach.rtt_ms.is_some() => {
+            (ms.trim().to_owned(), Role::Relayed)
+        }
+        (Path::Direct, _) => (format!("direct{ms}"), Role::Direct),
+        (Path::Relayed, Some(via)) => (format!("via {via}{ms}"), Role::Relayed),
+        (Path::Relayed, None) => (format!("relayed{ms}"), Role::Relayed),
+        (Path::Lost, _) => ("reaching".to_owned(), Role::Dim),
+    })
+}
+
+fn tell_place(place: usize, short: bool) -> String {
+    let ending = match (place % 10, place % 100) {
+        (1, tens) if tens != 11 => "st",
+        (2, tens) if tens != 12 => "nd",
+        (3, tens) if tens != 13 => "rd",
+        _ => "th",
+    };
+    match (place, short) {
+        (1, _) => "you are next".to_owned(),
+        (n, false) => format!("you are {n}{ending} in line"),
+        (n, true) => format!("you {n}{ending}"),
+    }
+}
+
+/// Windows with something new, when no column tells of them.
+fn others(app: &App, alone: bool) -> Words {
+    if !alone {
+        return Words::new();
+    }
+    app.windows
+        .iter()
+        .enumerate()
+        .filter_map(|(index, window)| {
+            let unread = &window.unread;
+            let (label, role) = label(unread).filter(|_| unread.lines + unread.mentions > 0)?;
+            Some((format!("{}:{label}", index + 1), role))
+        })
+        .take(5)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_told_as_people_say_them() {
+        for (place, told) in [
+            (1, "you are next"),
+            (2, "you are 2nd in line"),
+            (3, "you are 3rd in line"),
+            (11, "you are 11th in line"),
+            (21, "you are 21st in line"),
+            (113, "you are 113th in line"),
+        ] {
+            assert_eq!(tell_place(place, false), told);
+        }
+        assert_eq!(tell_place(3, true), "you 3rd");
+    }
+}

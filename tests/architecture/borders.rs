@@ -1,0 +1,215 @@
+//! The table: from the lowest layer up, what each module of ours may use of the others, and what it may never
+//! mention at all.
+
+/// The border of one top-level module.
+pub(crate) struct Border {
+    pub(crate) module: &'static str,
+    /// The modules of ours, or the parts of them, that it may use; all of them stand above in the table.
+    pub(crate) uses: &'static [&'static str],
+    /// What it may never mention, and why.
+    pub(crate) never: &'static [(&'static str, &'static str)],
+}
+
+/// A crate that is used behind one door only.
+pub(crate) struct Owned {
+    pub(crate) name: &'static str,
+    pub(crate) by: &'static [&'static str],
+    pub(crate) why: &'static str,
+}
+
+const IO: &str = "the core does no I/O: the driver does it";
+const TASK: &str = "the core waits for nothing: it is given inputs";
+const CLOCK: &str = "time is an input (proto::time), so that a seed replays";
+const ORDER: &str =
+    "its order differs from run to run, and a seed would not replay: use a BTreeMap or BTreeSet";
+const CHANCE: &str = "chance comes from the seed, so that it replays";
+
+const PURE: &[(&str, &str)] = &[
+    ("tokio", TASK),
+    ("tokio_util", TASK),
+    ("std::thread", TASK),
+    ("std::fs", IO),
+    ("std::io", IO),
+    ("std::env", IO),
+    ("std::process", IO),
+    ("std::net::TcpListener", IO),
+    ("std::net::TcpStream", IO),
+    ("std::net::ToSocketAddrs", IO),
+    ("std::net::UdpSocket", IO),
+    ("tracing", IO),
+    ("std::time::Instant", CLOCK),
+    ("std::time::SystemTime", CLOCK),
+    ("std::collections::HashMap", ORDER),
+    ("std::collections::HashSet", ORDER),
+    ("std::hash::RandomState", CHANCE),
+    ("rand", CHANCE),
+    ("getrandom", CHANCE),
+    ("ring", CHANCE),
+];
+
+const ASYNC: &[(&str, &str)] = &[(
+    "std::thread::sleep",
+    "a sleeping thread serves nobody: wait for the event",
+)];
+
+/// What the faces see of the core: what to ask, what is told, and the names in both.
+const FACE: &[&str] = &[
+    "sanitize",
+    "slash",
+    "config",
+    "report",
+    "proto::command",
+    "proto::event",
+    "proto::id",
+    "proto::limits",
+    "proto::time",
+    // The seq of a place, the nicks: what events are made of.
+    "proto::wire::Refusal",
+];
+
+pub(crate) const BORDERS: &[Border] = &[
+    Border {
+        module: "proto",
+        uses: &[],
+        never: PURE,
+    },
+    Border {
+        module: "sanitize",
+        uses: &[],
+        never: PURE,
+    },
+    Border {
+        module: "address",
+        uses: &["proto::limits"],
+        never: &[],
+    },
+    Border {
+        module: "report",
+        uses: &["sanitize"],
+        never: &[],
+    },
+    Border {
+        module: "slash",
+        uses: &["proto::command", "proto::id", "proto::limits", "sanitize"],
+        never: PURE,
+    },
+    Border {
+        module: "config",
+        uses: &["address", "report", "proto::id", "proto::limits"],
+        never: &[],
+    },
+    Border {
+        module: "log",
+        uses: &["config", "report"],
+        never: &[],
+    },
+    Border {
+        module: "signals",
+        uses: &[],
+        never: &[],
+    },
+    Border {
+        module: "identity",
+        uses: &["proto::id", "proto::seal"],
+        never: ASYNC,
+    },
+    Border {
+        module: "net",
+        uses: &["proto", "identity"],
+        never: ASYNC,
+    },
+    Border {
+        module: "store",
+        uses: &["proto"],
+        never: ASYNC,
+    },
+    Border {
+        module: "node",
+        uses: &[
+            "proto", "identity", "net", "store", "config", "address", "report", "sanitize", "log",
+            "signals",
+        ],
+        never: ASYNC,
+    },
+    Border {
+        module: "face",
+        uses: FACE,
+        never: ASYNC,
+    },
+    Border {
+        module: "tui",
+        uses: FACE,
+        never: ASYNC,
+    },
+    Border {
+        module: "cli",
+        uses: &[
+            "node", "face", "tui", "config", "address", "report", "log", "signals", "sanitize",
+            "slash", "store", "identity", "proto",
+        ],
+        never: ASYNC,
+    },
+    Border {
+        module: "main",
+        uses: &["cli", "log", "report"],
+        never: &[],
+    },
+];
+
+pub(crate) const OWNED: &[Owned] = &[
+    Owned {
+        name: "rusqlite",
+        by: &["store"],
+        why: "the file's shape is the store's alone",
+    },
+    Owned {
+        name: "quinn",
+        by: &["net"],
+        why: "links are the network layer's",
+    },
+    Owned {
+        name: "quinn_proto",
+        by: &["net"],
+        why: "links are the network layer's",
+    },
+    Owned {
+        name: "socket2",
+        by: &["net"],
+        why: "there is one socket",
+    },
+    Owned {
+        name: "webpki",
+        by: &["net"],
+        why: "certificates are checked in one place",
+    },
+    Owned {
+        name: "rustls",
+        by: &["net", "identity"],
+        why: "certificates are checked in one place",
+    },
+    Owned {
+        name: "rcgen",
+        by: &["identity", "net"],
+        why: "one key makes one certificate",
+    },
+    Owned {
+        name: "ratatui",
+        by: &["tui"],
+        why: "only the screen draws",
+    },
+    Owned {
+        name: "crossterm",
+        by: &["tui"],
+        why: "only the screen talks to the terminal",
+    },
+    Owned {
+        name: "clap",
+        by: &["cli"],
+        why: "the command line is read in one place",
+    },
+    Owned {
+        name: "mdns_sd",
+        by: &["node"],
+        why: "discovery is the node's",
+    },
+];

@@ -1,0 +1,95 @@
+//! The pictures in `assets/` are drawn by the screen itself, so that they are never out of date.
+//!
+//! `PICTURES=write cargo test --test screens pictures` draws them anew.
+
+use fireside::proto::event::{Path, Standing, What};
+use fireside::tui::svg::svg;
+
+use crate::story::Story;
+
+/// An evening in #hearth: three people talk, the host leaves, nobody has to do anything.
+fn evening(theme: &str) -> Story {
+    let mut story = Story::with_theme("mats", theme);
+    story.in_group("#erlang").joined(
+        "let it crash",
+        &[("joe", Standing::Host), ("mats", Standing::Heir)],
+    );
+    story.in_group("#hearth").joined(
+        "bring wood, stay late",
+        &[
+            ("anna", Standing::Host),
+            ("bob", Standing::Heir),
+            ("joe", Standing::Heir),
+            ("mats", Standing::Member),
+            ("thomas", Standing::Member),
+        ],
+    );
+    story.path("anna", Path::Relayed, Some("fra"), 61);
+    story
+        .path("bob", Path::Direct, None, 14)
+        .path("joe", Path::Direct, None, 9);
+    story
+        .minutes(1)
+        .entry("joe", What::Join)
+        .entry("thomas", What::Join);
+    story.minutes(1).say(
+        "anna",
+        "evening, all. the kettle is on and the ring is closed",
+    );
+    story.say(
+        "joe",
+        "so where does this group live? there is no server in the list",
+    );
+    story.minutes(1).say(
+        "anna",
+        "here, on my laptop. you and bob hold a copy each; when I go, one of you keeps it",
+    );
+    story.kept("mats", "and if you just close the lid?", 3);
+    story.minutes(1).say(
+        "anna",
+        "then you would notice about as much as you notice now, mats. watch:",
+    );
+    story.people(&[
+        ("bob", Standing::Host),
+        ("joe", Standing::Heir),
+        ("mats", Standing::Heir),
+        ("thomas", Standing::Member),
+    ]);
+    story.path("bob", Path::Direct, None, 14);
+    story.minutes(1).entry("anna", What::Quit(String::new()));
+    story.hosts("bob", "anna", 234);
+    story.minutes(1).say("bob", "still warm in here 🔥");
+    story.entry("thomas", What::Action("puts another log on".to_owned()));
+    story.kept("mats", "that was all?", 3);
+    story.sent("mats", "what a quiet way to lose a server");
+    story
+        .in_group("#erlang")
+        .say("joe", "mats: who carries this one?")
+        .say("joe", "ah, you are next");
+    story.in_group("#hearth").type_text("good night, ");
+    story
+}
+
+fn picture(story: &mut Story, name: &str, columns: u16, rows: u16) {
+    let (buf, cursor) = story.draw(columns, rows);
+    let drawn = svg(&buf, cursor);
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("assets")
+        .join(name);
+    if std::env::var_os("PICTURES").is_some() {
+        std::fs::write(&path, drawn).unwrap();
+        return;
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == drawn,
+        "assets/{name} is not what the screen draws: PICTURES=write cargo test --test screens pictures"
+    );
+}
+
+#[test]
+fn the_pictures_show_the_screen_as_it_is() {
+    picture(&mut evening("ember"), "screen.svg", 120, 28);
+    picture(&mut evening("ash"), "screen-ash.svg", 120, 28);
+    picture(&mut evening("ember"), "screen-small.svg", 60, 20);
+}

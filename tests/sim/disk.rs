@@ -1,0 +1,274 @@
+//! What a node's disk holds: the plainest thing that does what the contract of `Output::Write`, `Fetch` and
+//! the start says. It shares no code with the real store, so that each can show the other's mistakes.
+
+use std::collections::BTreeMap;
+
+use fireside::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
+use fireside::proto::limits::CATCH_UP_SIZE;
+use fireside::proto::role::Moved;
+use fireside::proto::saved::{Saved, SavedGroup, Write};
+use fireside::proto::seal::Hash;
+use fireside::proto::time::Hlc;
+use fireside::proto::wire::{Body, Entry, Lease, Listed, Run, Sequenced, Vector};
+
+/// Bytes an entry takes in a frame besides its text; about right is good enough to split by.
+const ENTRY_SIZE: usize = 160;
+
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    nick: Option<Nick>,
+    groups: BTreeMap<GroupName, Group>,
+    table: Vec<Listed>,
+    clock: u64,
+    records: BTreeMap<GroupName, (Lease, Vec<NodeId>)>,
+}
+
+/// What a disk has of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    Placed,
+    /// In the outbox of its author.
+    Waiting,
+    Lost,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Group {
+    joined: bool,
+    lease: Option<Lease>,
+    lines: BTreeMap<Epoch, Line>,
+    /// Every entry at the place that counts: its earliest.
+    places: BTreeMap<EntryId, Place>,
+    outbox: BTreeMap<Number, Entry>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Line {
+    entries: Vec<Sequenced>,
+    head: Hash,
+}
+
+impl Disk {
+    /// Applies one ticket's writes.
+    ///
+    /// # Errors
+    /// In words, when a role breaks the contract of a write.
+    pub fn write(&mut self, writes: Vec<Write>) -> Result<Vec<Moved>, String> {
+        let mut moved = Vec::new();
+        for write in writes {
+            match write {
+                Write::Run { group, run, head } => {
+                    self.groups
+                        .entry(group)
+                        .or_default()
+                        .append(run, head, &mut moved)?;
+                }
+                Write::Outbox { group, entry } => {
+                    let outbox = &mut self.groups.entry(group).or_default().outbox;
+                    outbox.insert(entry.number, entry);
+                }
+                Write::OutboxDone { group, number } => {
+                    let outbox = &mut self.groups.entry(group).or_default().outbox;
+                    outbox.remove(&number);
+                }
+                Write::Group {
+                    group,
+                    joined,
+                    lease,
+                } => {
+                    let group = self.groups.entry(group).or_default();
+                    group.joined = joined;
+                    group.lease = lease;
+                }
+                Write::Nick(nick) => self.nick = Some(nick),
+                Write::Table(table) => self.table = table,
+                Write::Clock(clock) if clock < self.clock => {
+                    return Err(format!("the clock went back to {clock}"));
+                }
+                Write::Clock(clock) => self.clock = clock,
+                Write::Record { lease, roster } => {
+                    self.records.insert(lease.group.clone(), (lease, roster));
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    /// The entries of a group in `upto` and not in `after`, in order, as many as fit; and whether there are more.
+    pub fn fetch(&self, group: &GroupName, after: &Vector, upto: &Vector) -> (Vec<Run>, bool) {
+        let mut runs = Vec::new();
+        let mut size = 0;
+        let Some(group) = self.groups.get(group) else {
+            return (runs, false);
+        };
+        for (epoch, Seq(last)) in upto {
+            let Some(line) = group.lines.get(epoch) else {
+                continue;
+            };
+            let from = after.get(epoch).map_or(0, |seq| seq.0) as usize;
+            let to = (*last as usize).min(line.entries.len());
+            let mut entries = Vec::new();
+            for entry in line.entries.get(from..to).unwrap_or_default() {
+                size += ENTRY_SIZE + text_size(&entry.entry.body);
+                if size > CATCH_UP_SIZE && (!entries.is_empty() || !runs.is_empty()) {
+                    push_run(&mut runs, *epoch, from, entries);
+                    return (runs, true);
+                }
+                entries.push(entry.clone());
+            }
+            push_run(&mut runs, *epoch, from, entries);
+        }
+        (runs, false)
+    }
+
+    /// What the node is given at its next start.
+    pub fn saved(&self) -> Saved {
+        Saved {
+            nick: self.nick.clone(),
+            groups: self
+                .groups
+                .iter()
+                .map(|(name, group)| (name.clone(), group.saved()))
+                .collect(),
+            table: self.table.clone(),
+            clock: self.clock,
+            records: self.records.values().cloned().collect(),
+        }
+    }
+
+    /// A group's log as it would be shown.
+    pub fn log(&self, group: &GroupName) -> impl Iterator<Item = (Place, EntryId)> {
+        let group = self.groups.get(group).into_iter();
+        group.flat_map(|group| {
+            let shown = |place: &Place| group.at(*place).entry.body != Body::Void;
+            let places = group.places.iter().map(|(id, place)| (*place, *id));
+            places.filter(move |(place, _)| shown(place))
+        })
+    }
+
+    /// Whether an entry is here, in its place or waiting for one.
+    pub fn keeps(&self, group: &GroupName, id: EntryId) -> Kept {
+        match self.groups.get(group) {
+            Some(group) if group.places.contains_key(&id) => Kept::Placed,
+            Some(group) if group.outbox.contains_key(&id.number) => Kept::Waiting,
+            Some(_) | None => Kept::Lost,
+        }
+    }
+
+    /// The groups the node would be in at its next start.
+    pub fn joined(&self) -> impl Iterator<Item = &GroupName> {
+        self.groups
+            .iter()
+            .filter(|(_, group)| group.joined)
+            .map(|(name, _)| name)
+    }
+}
+
+impl Group {
+    fn append(&mut self, run: Run, head: Hash, moved: &mut Vec<Moved>) -> Result<(), String> {
+        let line = self.lines.entry(run.epoch).or_default();
+        let stored = line.entries.len() as u64;
+        if run.first.0 != stored + 1 {
+            let (epoch, first) = (run.epoch, run.first.0);
+            return Err(format!(
+                "a run of {epoch} begins at {first} after {stored} stored"
+            ));
+        }
+        let chained = run
+            .entries
+            .iter()
+            .fold(line.head, |head, entry| entry.chain(head));
+        if chained != head {
+            return Err(format!(
+                "the head of {} is not that of its chain",
+                run.epoch
+            ));
+        }
+        line.head = head;
+        for (place, sequenced) in run.places() {
+            let id = sequenced.entry.id();
+            match self.places.get(&id) {
+                Some(known) => {
+                    let is_new = place < *known;
+                    let place = place.min(*known);
+                    moved.push(Moved { id, place, is_new });
+                    self.places.insert(id, place);
+                }
+                None => {
+                    self.places.insert(id, place);
+                }
+            }
+        }
+        line.entries.extend(run.entries);
+        Ok(())
+    }
+
+    fn at(&self, place: Place) -> &Sequenced {
+        &self.lines[&place.epoch].entries[place.seq.0 as usize - 1]
+    }
+
+    fn saved(&self) -> SavedGroup {
+        let mut authors = BTreeMap::<NodeId, Number>::new();
+        let mut hlc = Hlc::default();
+        let mut lines = BTreeMap::new();
+        for (epoch, line) in &self.lines {
+            lines.insert(*epoch, (Seq(line.entries.len() as u64), line.head));
+            for Sequenced { hlc: at, entry } in &line.entries {
+                hlc = hlc.max(*at);
+                let number = authors.entry(entry.author).or_default();
+                *number = entry.number.max(*number);
+            }
+        }
+        SavedGroup {
+            joined: self.joined,
+            lease: self.lease.clone(),
+            lines,
+            hlc,
+            authors,
+            shaping: self.shaping(),
+            outbox: self.outbox.clone(),
+        }
+    }
+
+    /// No more than is promised: of each member, and of the topic, the last entry of each kind.
+    fn shaping(&self) -> Vec<(Place, Entry)> {
+        let mut last = BTreeMap::new();
+        let mut places: Vec<_> = self.places.values().copied().collect();
+        places.sort_unstable();
+        for place in places {
+            let entry = &self.at(place).entry;
+            let about = match &entry.body {
+                Body::Join { .. } => (0, entry.author),
+                Body::Part { .. } => (1, entry.author),
+                Body::Quit { .. } => (2, entry.author),
+                Body::Nick { .. } => (3, entry.author),
+                Body::Gone { member } => (4, *member),
+                Body::Topic { .. } => (5, NodeId::default()),
+                Body::Text { .. } | Body::Action { .. } | Body::Void => continue,
+            };
+            last.insert(about, (place, entry.clone()));
+        }
+        let mut shaping: Vec<_> = last.into_values().collect();
+        shaping.sort_by_key(|(place, _)| *place);
+        shaping
+    }
+}
+
+fn push_run(runs: &mut Vec<Run>, epoch: Epoch, after: usize, entries: Vec<Sequenced>) {
+    if !entries.is_empty() {
+        let first = Seq(after as u64 + 1);
+        runs.push(Run {
+            epoch,
+            first,
+            entries,
+        });
+    }
+}
+
+fn text_size(body: &Body) -> usize {
+    match body {
+        Body::Text { text } | Body::Action { text } | Body::Topic { text } => text.len(),
+        Body::Part { why } | Body::Quit { why } => why.len(),
+        Body::Join { .. } | Body::Nick { .. } | Body::Gone { .. } | Body::Void => 0,
+    }
+}

@@ -1,0 +1,21 @@
+//! The protocol in simulated worlds: the roles of the product, driven by their contract under a virtual clock.
+//!
+//! `FIRESIDE_WORLDS=20000 cargo test --release --test sim worlds -- --nocapture` runs many;
+//! `SEED=n cargo test --test sim worlds -- --nocapture` replays one and prints what happened in it.
+
+#![allow(
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
+mod checker;
+mod disk;
+mod link;
+mod rng;
+mod scenarios;
+mod seal;
+mod town;
+mod world;
+mod worlds;

@@ -1,0 +1,1015 @@
+//! A world of nodes under one virtual clock: it drives roles by their contract, and time, distance, loss,
+//! partitions, crashes, restarts and wrong clocks are its inputs. The same seed gives the same world.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use fireside::proto::codec;
+use fireside::proto::command::Command;
+use fireside::proto::event::{Event, Path};
+use fireside::proto::id::{EntryId, GroupName, NodeId};
+use fireside::proto::role::{DialId, Input, Kind, LinkId, Moved, Output, Role, Target, Ticket};
+use fireside::proto::saved::{Saved, Write};
+use fireside::proto::seal::Seal;
+use fireside::proto::time::{Mono, Now, Wall};
+use fireside::proto::wire::{Message, Reason, Vector};
+
+use crate::checker::Checker;
+use crate::disk::{Disk, Kept};
+use crate::link::{Link, LinkNo, NodeIx, Side, State};
+use crate::rng::Rng;
+use crate::seal::CheapSeal;
+
+/// Wall clock of a node whose clock is right, when the world begins: 2026-01-01.
+const EPOCH_MS: u64 = 1_767_225_600_000;
+/// How long a dial without an answer is waited for.
+const DIAL_TIMEOUT_MS: u64 = 5_000;
+/// How long an end-to-end link lives without a path.
+const PEER_STALL_MS: u64 = 8_000;
+/// Timeouts in a row without time passing that are taken for an endless loop.
+const SPINS_MAX: u32 = 1_000;
+
+/// How the network and the disks behave.
+#[derive(Clone, Debug)]
+pub struct Weather {
+    /// One-way delay between two nodes; each direction of each pair draws its own, for good.
+    pub distance_ms: (u64, u64),
+    /// More delay, drawn for each frame.
+    pub jitter_ms: u64,
+    /// Frames in a thousand that are lost and sent again, which shows as delay.
+    pub loss_permille: u64,
+    /// Frames in a million at which the link breaks.
+    pub breaks_per_million: u64,
+    /// From the end of one disk job to the end of the next.
+    pub flush_ms: (u64, u64),
+    /// After how long without a sign of life a link between addresses is given up.
+    pub idle_ms: (u64, u64),
+}
+
+impl Default for Weather {
+    fn default() -> Self {
+        Self {
+            distance_ms: (1, 120),
+            jitter_ms: 10,
+            loss_permille: 5,
+            breaks_per_million: 0,
+            flush_ms: (1, 20),
+            idle_ms: (2_000, 3_000),
+        }
+    }
+}
+
+/// Makes a node's role, at its first start and after each crash.
+pub type Maker = Box<dyn Fn(Arc<dyn Seal>, Saved, u64) -> Box<dyn Role>>;
+
+pub struct World {
+    pub seed: u64,
+    pub weather: Weather,
+    pub checker: Checker,
+    /// Whether everything that happens is printed.
+    pub trace: bool,
+    pub happened: Happened,
+    now: u64,
+    order: u64,
+    queue: BinaryHeap<Reverse<Happening>>,
+    nodes: Vec<Node>,
+    links: BTreeMap<LinkNo, Link>,
+    links_made: u64,
+    rng: Rng,
+    /// The side of a partition each node is on.
+    sides: BTreeMap<NodeIx, u8>,
+}
+
+/// What a world has done, for totals and to compare two runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Happened {
+    pub events: u64,
+    pub frames: u64,
+    pub bytes: u64,
+    /// A checksum of everything that happened, in order.
+    pub hash: u64,
+}
+
+pub struct Node {
+    pub id: NodeId,
+    pub name: String,
+    pub disk: Disk,
+    seal: Arc<dyn Seal>,
+    /// Where it can be dialled, if it can; seen by others all the same.
+    address: SocketAddr,
+    listens: bool,
+    /// What `Discover` finds.
+    bootstrap: Vec<SocketAddr>,
+    maker: Maker,
+    role: Option<Box<dyn Role>>,
+    /// Counts starts, so that what was meant for an earlier run is not given to a later one.
+    run: u32,
+    links: BTreeSet<LinkNo>,
+    disk_busy_until: u64,
+    jobs: BTreeMap<u64, Job>,
+    /// When the timer that is set goes off.
+    timer: Option<u64>,
+    /// The monotonic clock at the world's beginning, and how far the wall clock is off.
+    mono_start: u64,
+    wall_off: i64,
+    spins: (u64, u32),
+}
+
+enum Job {
+    Write(Ticket, Vec<Write>),
+    Fetch(Ticket, GroupName, Vector, Vector),
+}
+
+struct Happening {
+    at: u64,
+    order: u64,
+    what: What,
+}
+
+enum What {
+    /// The node is given an input, if it is still in this run.
+    Give(NodeIx, u32, Input),
+    Timer(NodeIx, u32),
+    /// The node's disk is done with this job.
+    Disk(NodeIx, u32, u64),
+    /// A dial arrives at its target.
+    Dialled(NodeIx, u32, DialId, Reach),
+    /// An end learns that it is up.
+    Up(LinkNo, Side),
+    Arrive(LinkNo, Side, Bytes),
+    /// An end learns that its link is gone.
+    Lost(LinkNo, Side, Option<Reason>),
+    /// A stalled link, if it still is in this stall, is given up.
+    GiveUp(LinkNo, u32),
+}
+
+/// Whom a dial reaches, and over what.
+#[derive(Clone, Copy)]
+enum Reach {
+    Node(NodeIx),
+    Peer { to: NodeIx, via: NodeIx },
+}
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            weather: Weather::default(),
+            checker: Checker::new(),
+            trace: false,
+            happened: Happened::default(),
+            now: 0,
+            order: 0,
+            queue: BinaryHeap::new(),
+            nodes: Vec::new(),
+            links: BTreeMap::new(),
+            links_made: 0,
+            rng: Rng::of(seed, 1),
+            sides: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a node that is not running yet.
+    pub fn add(
+        &mut self,
+        name: &str,
+        address: SocketAddr,
+        listens: bool,
+        bootstrap: Vec<SocketAddr>,
+        maker: Maker,
+    ) -> NodeIx {
+        let ix = self.nodes.len();
+        let mut draw = Rng::of(self.seed, 1_000 + ix as u64);
+        let mut key = [0; 32];
+        for part in key.chunks_mut(8) {
+            part.copy_from_slice(&draw.next().to_le_bytes());
+        }
+        let id = NodeId(key);
+        self.checker.name(id, name);
+        self.nodes.push(Node {
+            id,
+            name: name.to_owned(),
+            disk: Disk::default(),
+            seal: Arc::new(CheapSeal(id)),
+            address,
+            listens,
+            bootstrap,
+            maker,
+            role: None,
+            run: 0,
+            links: BTreeSet::new(),
+            disk_busy_until: 0,
+            jobs: BTreeMap::new(),
+            timer: None,
+            mono_start: draw.range(0, 1_000_000),
+            wall_off: 0,
+            spins: (0, 0),
+        });
+        ix
+    }
+
+    pub fn node(&self, ix: NodeIx) -> &Node {
+        &self.nodes[ix]
+    }
+
+    pub fn seal(&self, ix: NodeIx) -> Arc<dyn Seal> {
+        self.nodes[ix].seal.clone()
+    }
+
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeIx, &Node)> {
+        self.nodes.iter().enumerate()
+    }
+
+    /// Milliseconds since the world began.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    // -- inputs ------------------------------------------------------------------------------------------
+
+    /// Starts a node, or starts it again with what its disk holds.
+    pub fn start(&mut self, ix: NodeIx) {
+        let seed = self.rng.next();
+        let node = &mut self.nodes[ix];
+        assert!(node.role.is_none(), "{} runs already", node.name);
+        node.run += 1;
+        node.timer = None;
+        // A monotonic clock means nothing across a restart.
+        node.mono_start = seed % 1_000_000;
+        node.role = Some((node.maker)(node.seal.clone(), node.disk.saved(), seed));
+        self.say(ix, "starts");
+        self.give_later(ix, 0, Input::Start);
+        if self.nodes[ix].listens {
+            let addresses = vec![self.nodes[ix].address];
+            self.give_later(ix, 0, Input::Addresses { addresses });
+            let addresses = self.nodes[ix].bootstrap.clone();
+            self.give_later(ix, 1, Input::Found { addresses });
+        }
+    }
+
+    /// The process dies: what was not flushed is lost, and others learn of it when they miss it.
+    pub fn crash(&mut self, ix: NodeIx) {
+        self.say(ix, "crashes");
+        self.end(ix);
+        for no in std::mem::take(&mut self.nodes[ix].links) {
+            let wait = self.silence(no);
+            let Some(link) = self.links.get_mut(&no) else {
+                continue;
+            };
+            let side = link.side_of(ix);
+            link.end_mut(side).state = State::Gone;
+            self.lose(no, side.other(), self.now + wait, None);
+        }
+        self.look_at_paths();
+        let Node { id, disk, .. } = &self.nodes[ix];
+        self.checker
+            .crashed(*id, |group, entry| disk.keeps(group, entry));
+    }
+
+    /// Asks a running client for something.
+    pub fn command(&mut self, ix: NodeIx, command: Command) {
+        if self.is_running(ix) {
+            self.checker.asked(self.nodes[ix].id, &command);
+            self.give_later(ix, 0, Input::Command(command));
+        }
+    }
+
+    /// Cuts the network: nodes on different sides do not reach each other. Nodes not named are on side 0.
+    pub fn partition(&mut self, sides: BTreeMap<NodeIx, u8>) {
+        self.say_all("the network parts");
+        self.sides = sides;
+        self.look_at_paths();
+    }
+
+    pub fn heal(&mut self) {
+        self.say_all("the network is whole");
+        self.sides.clear();
+        self.look_at_paths();
+    }
+
+    /// Sets how far a node's wall clock is off, from here on.
+    pub fn set_clock(&mut self, ix: NodeIx, off_ms: i64) {
+        self.nodes[ix].wall_off = off_ms;
+    }
+
+    /// Breaks every link of a node at once, as a change of network does; both ends notice.
+    pub fn cut(&mut self, ix: NodeIx) {
+        self.say(ix, "is cut off for a moment");
+        for no in self.nodes[ix].links.clone() {
+            self.break_link(no);
+        }
+    }
+
+    pub fn is_running(&self, ix: NodeIx) -> bool {
+        self.nodes[ix].role.is_some()
+    }
+
+    // -- time --------------------------------------------------------------------------------------------
+
+    pub fn run_for(&mut self, ms: u64) {
+        self.run_until(self.now + ms);
+    }
+
+    pub fn run_until(&mut self, end: u64) {
+        while self.queue.peek().is_some_and(|next| next.0.at <= end) {
+            let Some(Reverse(Happening { at, what, .. })) = self.queue.pop() else {
+                return;
+            };
+            self.now = at;
+            self.happen(what);
+        }
+        self.now = end;
+    }
+
+    fn happen(&mut self, what: What) {
+        match what {
+            What::Give(ix, run, input) => {
+                if self.nodes[ix].run == run {
+                    self.give(ix, input);
+                }
+            }
+            What::Timer(ix, run) => {
+                if self.nodes[ix].run == run && self.nodes[ix].timer == Some(self.now) {
+                    self.nodes[ix].timer = None;
+                    self.count_spin(ix);
+                    self.give(ix, Input::Timeout);
+                }
+            }
+            What::Disk(ix, run, job) => {
+                if self.nodes[ix].run == run {
+                    self.disk_done(ix, job);
+                }
+            }
+            What::Dialled(ix, run, dial, reach) => {
+                if self.nodes[ix].run == run {
+                    self.dialled(ix, dial, reach);
+                }
+            }
+            What::Up(no, side) => self.up(no, side),
+            What::Arrive(no, side, frame) => self.arrive(no, side, &frame),
+            What::Lost(no, side, why) => self.lost(no, side, why),
+            What::GiveUp(no, stall) => {
+                let is_this = |link: &Link| link.stalled && link.stalls == stall;
+                if self.links.get(&no).is_some_and(is_this) {
+                    self.break_link(no);
+                }
+            }
+        }
+    }
+
+    fn schedule(&mut self, at: u64, what: What) {
+        self.order += 1;
+        let order = self.order;
+        self.queue.push(Reverse(Happening { at, order, what }));
+    }
+
+    fn give_later(&mut self, ix: NodeIx, after: u64, input: Input) {
+        let run = self.nodes[ix].run;
+        self.schedule(self.now + after, What::Give(ix, run, input));
+    }
+
+    /// Gives a role an input, and does what it wants done.
+    fn give(&mut self, ix: NodeIx, input: Input) {
+        let now = self.clocks(ix);
+        if self.trace && !matches!(input, Input::Timeout) {
+            self.say(ix, &format!("<- {}", brief(&input)));
+        }
+        let Some(mut role) = self.nodes[ix].role.take() else {
+            return;
+        };
+        self.happened.note(self.now, ix as u64);
+        role.handle(now, input);
+        let mut finished = false;
+        while let Some(output) = role.poll() {
+            if self.trace {
+                self.say(ix, &format!("-> {}", brief(&output)));
+            }
+            finished |= matches!(output, Output::Finish);
+            self.carry_out(ix, output);
+        }
+        let wanted = role.poll_timeout();
+        self.nodes[ix].role = Some(role);
+        if finished {
+            self.finish(ix);
+        } else {
+            self.set_timer(ix, wanted);
+        }
+    }
+
+    fn set_timer(&mut self, ix: NodeIx, wanted: Option<Mono>) {
+        let node = &mut self.nodes[ix];
+        let at = wanted.map(|mono| mono.0.saturating_sub(node.mono_start).max(self.now));
+        if node.timer != at {
+            node.timer = at;
+            let run = node.run;
+            if let Some(at) = at {
+                self.schedule(at, What::Timer(ix, run));
+            }
+        }
+    }
+
+    /// A role that always wants to be called at once would stop time.
+    fn count_spin(&mut self, ix: NodeIx) {
+        let spins = &mut self.nodes[ix].spins;
+        *spins = if spins.0 == self.now {
+            (self.now, spins.1 + 1)
+        } else {
+            (self.now, 0)
+        };
+        if spins.1 > SPINS_MAX {
+            panic!("{} spins at {} ms", self.nodes[ix].name, self.now);
+        }
+    }
+
+    fn clocks(&self, ix: NodeIx) -> Now {
+        let node = &self.nodes[ix];
+        let wall = (EPOCH_MS + self.now).saturating_add_signed(node.wall_off);
+        Now {
+            mono: Mono(self.now + node.mono_start),
+            wall: Wall(wall),
+        }
+    }
+
+    // -- outputs -----------------------------------------------------------------------------------------
+
+    fn carry_out(&mut self, ix: NodeIx, output: Output) {
+        match output {
+            Output::Dial { dial, to } => self.dial(ix, dial, &to),
+            Output::Route { peer, via } => self.route(ix, peer, via),
+            Output::Send { to, message } => self.send(ix, &to, &message),
+            Output::Close { link, reason } => self.close(link, reason),
+            Output::Write { ticket, writes } => self.disk_job(ix, Job::Write(ticket, writes)),
+            Output::Fetch {
+                ticket,
+                group,
+                after,
+                upto,
+            } => self.disk_job(ix, Job::Fetch(ticket, group, after, upto)),
+            Output::Discover => {
+                let addresses = self.nodes[ix].bootstrap.clone();
+                let after = self.rng.range(1, 50);
+                self.give_later(ix, after, Input::Found { addresses });
+            }
+            Output::Tell(event) => self.tell(ix, &event),
+            Output::Finish => {}
+        }
+    }
+
+    fn tell(&mut self, ix: NodeIx, event: &Event) {
+        if let Event::Confirmed {
+            group, id, copies, ..
+        } = event
+        {
+            let found = self.copies(group, *id);
+            if found < *copies as usize {
+                let (name, now) = (&self.nodes[ix].name, self.now);
+                let what =
+                    format!("{name} in {group} at {now} ms: {copies} copies of {id} are {found}");
+                self.checker.blame(what);
+            }
+        }
+        self.checker.told(self.nodes[ix].id, event);
+    }
+
+    /// On how many disks an entry has a place.
+    pub fn copies(&self, group: &GroupName, id: EntryId) -> usize {
+        let keeps = |node: &&Node| node.disk.keeps(group, id) == Kept::Placed;
+        self.nodes.iter().filter(keeps).count()
+    }
+
+    /// A role is done: what it wrote is flushed, what it said goes out, and its links are closed.
+    fn finish(&mut self, ix: NodeIx) {
+        self.say(ix, "ends");
+        for job in std::mem::take(&mut self.nodes[ix].jobs).into_values() {
+            if let Job::Write(_, writes) = job {
+                self.write(ix, writes);
+            }
+        }
+        self.end(ix);
+        for no in std::mem::take(&mut self.nodes[ix].links) {
+            let side = self.links[&no].side_of(ix);
+            self.close(no.id(side), Reason::Shutdown);
+        }
+        self.look_at_paths();
+    }
+
+    /// The end of a node's run, however it came.
+    fn end(&mut self, ix: NodeIx) {
+        let node = &mut self.nodes[ix];
+        node.role = None;
+        node.run += 1;
+        node.jobs.clear();
+        node.disk_busy_until = 0;
+        node.timer = None;
+        self.checker.stopped(node.id);
+    }
+
+    // -- the disk ----------------------------------------------------------------------------------------
+
+    fn disk_job(&mut self, ix: NodeIx, job: Job) {
+        let (from, to) = self.weather.flush_ms;
+        let took = self.rng.range(from, to);
+        self.order += 1;
+        let number = self.order;
+        let node = &mut self.nodes[ix];
+        let done = node.disk_busy_until.max(self.now) + took;
+        node.disk_busy_until = done;
+        node.jobs.insert(number, job);
+        let run = node.run;
+        self.schedule(done, What::Disk(ix, run, number));
+    }
+
+    fn disk_done(&mut self, ix: NodeIx, number: u64) {
+        let input = match self.nodes[ix].jobs.remove(&number) {
+            None => return,
+            Some(Job::Write(ticket, writes)) => {
+                let moved = self.write(ix, writes);
+                Input::Written { ticket, moved }
+            }
+            Some(Job::Fetch(ticket, group, after, upto)) => {
+                let (runs, more) = self.nodes[ix].disk.fetch(&group, &after, &upto);
+                Input::Fetched { ticket, runs, more }
+            }
+        };
+        self.give(ix, input);
+    }
+
+    fn write(&mut self, ix: NodeIx, writes: Vec<Write>) -> Vec<Moved> {
+        let node = &mut self.nodes[ix];
+        node.disk.write(writes).unwrap_or_else(|wrong| {
+            let what = format!("{} at {} ms: {wrong}", node.name, self.now);
+            self.checker.blame(what);
+            Vec::new()
+        })
+    }
+
+    // -- links -------------------------------------------------------------------------------------------
+
+    fn dial(&mut self, ix: NodeIx, dial: DialId, to: &Target) {
+        let reach = match to {
+            Target::Node { address, id } => {
+                let target = self
+                    .nodes
+                    .iter()
+                    .position(|n| n.listens && n.address == *address);
+                match target.filter(|to| *to != ix) {
+                    Some(to) if id.is_none_or(|id| id == self.nodes[to].id) => Reach::Node(to),
+                    Some(_) | None => return self.undial(ix, dial, 1, "nobody is there"),
+                }
+            }
+            Target::Peer { id, via } => {
+                let (no, side) = LinkNo::of(*via);
+                let up = |link: &&Link| link.end(side).state == State::Up;
+                let Some(link) = self.links.get(&no).filter(up) else {
+                    return self.undial(ix, dial, 0, "no link to that supernode");
+                };
+                let via = link.end(side.other()).node;
+                match self.nodes.iter().position(|n| n.id == *id) {
+                    Some(to) if to != ix => Reach::Peer { to, via },
+                    Some(_) | None => return self.undial(ix, dial, 1, "nobody of that name"),
+                }
+            }
+        };
+        let after = match reach {
+            Reach::Node(to) => self.delay(ix, to),
+            Reach::Peer { to, via } => self.delay(ix, via) + self.delay(via, to),
+        };
+        let run = self.nodes[ix].run;
+        self.schedule(self.now + after, What::Dialled(ix, run, dial, reach));
+    }
+
+    fn undial(&mut self, ix: NodeIx, dial: DialId, after: u64, why: &str) {
+        let why = why.to_owned();
+        self.give_later(ix, after, Input::Undialled { dial, why });
+    }
+
+    fn dialled(&mut self, ix: NodeIx, dial: DialId, reach: Reach) {
+        let (kind, to, via) = match reach {
+            Reach::Node(to) => (Kind::Mesh, to, None),
+            Reach::Peer { to, via } => (Kind::Peer, to, Some(via)),
+        };
+        let (there, back) = match via {
+            None => (self.delay(ix, to), self.delay(to, ix)),
+            Some(via) => (
+                self.delay(ix, via) + self.delay(via, to),
+                self.delay(to, via) + self.delay(via, ix),
+            ),
+        };
+        let reached = match via {
+            None => self.is_reachable(ix, to),
+            Some(via) => self.is_relayed(ix, via, to),
+        };
+        if !reached {
+            let known_at_once = via.is_some_and(|via| !self.is_linked(to, via));
+            let after = if known_at_once { back } else { DIAL_TIMEOUT_MS };
+            return self.undial(ix, dial, after, "no answer");
+        }
+        if !self.is_running(to) {
+            // The machine is there and the process is not: sometimes one is told so.
+            let after = if self.rng.chance(1, 2) {
+                back
+            } else {
+                DIAL_TIMEOUT_MS
+            };
+            return self.undial(ix, dial, after, "refused");
+        }
+        self.links_made += 1;
+        let no = LinkNo(self.links_made);
+        let mut link = Link::new(kind, dial, ix, to);
+        for (side, at) in [(Side::Dialler, back), (Side::Dialled, back + there)] {
+            let end = link.end_mut(side);
+            end.via = via;
+            end.floor = self.now + at;
+            self.nodes[link.end(side).node].links.insert(no);
+        }
+        self.links.insert(no, link);
+        self.schedule(self.now + back, What::Up(no, Side::Dialler));
+        self.schedule(self.now + back + there, What::Up(no, Side::Dialled));
+    }
+
+    fn up(&mut self, no: LinkNo, side: Side) {
+        let Some(link) = self.links.get_mut(&no) else {
+            return;
+        };
+        if link.end(side).state != State::Pending {
+            return;
+        }
+        link.end_mut(side).state = State::Up;
+        let (ix, other) = (link.end(side).node, link.end(side.other()).node);
+        let (kind, dial, via) = (link.kind, link.dial, link.end(side).via);
+        let rtt_ms = self.rtt(ix, other, via);
+        self.give(
+            ix,
+            Input::Linked {
+                link: no.id(side),
+                dial: (side == Side::Dialler).then_some(dial),
+                kind,
+                peer: self.nodes[other].id,
+                address: (kind == Kind::Mesh).then_some(self.nodes[other].address),
+                rtt_ms,
+            },
+        );
+        match kind {
+            Kind::Peer => self.tell_path(no, side),
+            // What was waiting for a supernode both are linked to may go on.
+            Kind::Mesh => self.look_at_paths(),
+        }
+    }
+
+    fn send(&mut self, ix: NodeIx, to: &[LinkId], message: &Message) {
+        let frame = codec::encode(message);
+        for id in to {
+            let (no, side) = LinkNo::of(*id);
+            let Some(link) = self.links.get_mut(&no) else {
+                continue;
+            };
+            if link.end(side).state != State::Up || link.end(side).node != ix {
+                continue;
+            }
+            self.happened.frames += 1;
+            self.happened.bytes += frame.len() as u64;
+            if link.broken {
+                continue;
+            }
+            let far = side.other();
+            if link.stalled {
+                link.end_mut(far).waiting.push_back(frame.clone());
+            } else {
+                self.carry(no, far, frame.clone());
+            }
+        }
+    }
+
+    /// Puts a frame on its way to one end of a link that has a path.
+    fn carry(&mut self, no: LinkNo, to: Side, frame: Bytes) {
+        let broken = self.rng.chance(self.weather.breaks_per_million, 1_000_000);
+        let at = self.arrival(no, to);
+        self.schedule(at, What::Arrive(no, to, frame));
+        if broken {
+            self.break_link(no);
+        }
+    }
+
+    /// When what is sent to this end arrives there: after all that was sent before.
+    fn arrival(&mut self, no: LinkNo, to: Side) -> u64 {
+        let link = &self.links[&no];
+        let (from, here) = (link.end(to.other()), link.end(to));
+        let (a, b) = (from.node, here.node);
+        let way = match self.open_via(link) {
+            None => self.delay(a, b),
+            Some(via) => self.delay(a, via) + self.delay(via, b),
+        };
+        let mut late = self.rng.range(0, self.weather.jitter_ms);
+        while self.rng.chance(self.weather.loss_permille, 1_000) {
+            late += way + 200;
+        }
+        let at = self.now + way + late;
+        let Some(link) = self.links.get_mut(&no) else {
+            return at;
+        };
+        let end = link.end_mut(to);
+        end.floor = end.floor.max(at);
+        end.floor
+    }
+
+    fn arrive(&mut self, no: LinkNo, side: Side, frame: &Bytes) {
+        let alive = |l: &&Link| l.end(side).state == State::Up && !l.broken;
+        let Some(link) = self.links.get(&no).filter(alive) else {
+            return;
+        };
+        let ix = link.end(side).node;
+        let link = no.id(side);
+        match codec::decode(&frame[codec::LENGTH_SIZE..]) {
+            Ok(message) => self.give(ix, Input::Received { link, message }),
+            Err(error) => {
+                let what = format!(
+                    "{} was sent what it cannot read: {error}",
+                    self.nodes[ix].name
+                );
+                self.checker.blame(what);
+                self.close(link, error.reason());
+            }
+        }
+    }
+
+    /// One end closes its link; the other learns of it after all that was sent.
+    fn close(&mut self, id: LinkId, reason: Reason) {
+        let (no, side) = LinkNo::of(id);
+        let Some(link) = self.links.get_mut(&no) else {
+            return;
+        };
+        if link.end(side).state == State::Gone {
+            return;
+        }
+        link.end_mut(side).state = State::Gone;
+        let (ix, stalled) = (link.end(side).node, link.stalled || link.broken);
+        self.nodes[ix].links.remove(&no);
+        let far = side.other();
+        if stalled {
+            let at = self.now + self.silence(no);
+            self.lose(no, far, at, None);
+        } else {
+            let at = self.arrival(no, far);
+            self.lose(no, far, at, Some(reason));
+        }
+        self.look_at_paths();
+    }
+
+    /// An end will learn at this time that its link is gone.
+    fn lose(&mut self, no: LinkNo, side: Side, at: u64, why: Option<Reason>) {
+        self.schedule(at, What::Lost(no, side, why));
+    }
+
+    fn lost(&mut self, no: LinkNo, side: Side, why: Option<Reason>) {
+        let Some(link) = self.links.get_mut(&no) else {
+            return;
+        };
+        let (before, ix, dial) = (link.end(side).state, link.end(side).node, link.dial);
+        link.end_mut(side).state = State::Gone;
+        let all_gone = link.is_gone();
+        if all_gone {
+            self.links.remove(&no);
+        }
+        self.nodes[ix].links.remove(&no);
+        match before {
+            State::Up => {
+                let link = no.id(side);
+                self.give(ix, Input::Lost { link, why });
+                self.look_at_paths();
+            }
+            State::Pending if side == Side::Dialler => self.undial(ix, dial, 0, "lost"),
+            State::Pending | State::Gone => {}
+        }
+    }
+
+    /// Both ends lose a link, each when it misses the other, and nothing more passes.
+    fn break_link(&mut self, no: LinkNo) {
+        for side in [Side::Dialler, Side::Dialled] {
+            let after = self.rng.range(0, 500);
+            self.lose(no, side, self.now + after, None);
+        }
+        if let Some(link) = self.links.get_mut(&no) {
+            link.broken = true;
+        }
+    }
+
+    /// How long the other end of a link takes to notice that nobody answers.
+    fn silence(&mut self, no: LinkNo) -> u64 {
+        let (from, to) = self.weather.idle_ms;
+        match self.links.get(&no).map(|link| link.kind) {
+            Some(Kind::Peer) => self.rng.range(from, PEER_STALL_MS),
+            Some(Kind::Mesh) | None => self.rng.range(from, to),
+        }
+    }
+
+    // -- paths -------------------------------------------------------------------------------------------
+
+    fn route(&mut self, ix: NodeIx, peer: NodeId, via: LinkId) {
+        let (no, side) = LinkNo::of(via);
+        let Some(via) = self.links.get(&no).map(|link| link.end(side.other()).node) else {
+            return;
+        };
+        for no in self.nodes[ix].links.clone() {
+            let Some(link) = self.links.get_mut(&no) else {
+                continue;
+            };
+            let side = link.side_of(ix);
+            let other = link.end(side.other()).node;
+            if link.kind == Kind::Peer && self.nodes[other].id == peer {
+                link.end_mut(side).via = Some(via);
+            }
+        }
+        self.look_at_paths();
+    }
+
+    /// Stalls links whose path is gone and lets those go on that have one again.
+    fn look_at_paths(&mut self) {
+        let all: Vec<LinkNo> = self.links.keys().copied().collect();
+        for no in all {
+            let Some(link) = self.links.get(&no) else {
+                continue;
+            };
+            let both_there = [Side::Dialler, Side::Dialled]
+                .iter()
+                .all(|side| link.end(*side).state != State::Gone);
+            if !both_there || link.broken {
+                continue;
+            }
+            let (a, b) = (link.end(Side::Dialler).node, link.end(Side::Dialled).node);
+            let open = match link.kind {
+                Kind::Mesh => self.is_reachable(a, b),
+                Kind::Peer => self.open_via(link).is_some(),
+            };
+            match (open, link.stalled) {
+                (true, true) => self.flow(no),
+                (false, false) => self.stall(no),
+                (true, false) | (false, true) => {}
+            }
+        }
+    }
+
+    fn stall(&mut self, no: LinkNo) {
+        let (from, to) = self.weather.idle_ms;
+        let idle = self.rng.range(from, to);
+        let Some(link) = self.links.get_mut(&no) else {
+            return;
+        };
+        link.stalled = true;
+        link.stalls += 1;
+        let (kind, stall) = (link.kind, link.stalls);
+        let after = match kind {
+            Kind::Mesh => idle,
+            Kind::Peer => PEER_STALL_MS,
+        };
+        self.schedule(self.now + after, What::GiveUp(no, stall));
+        if kind == Kind::Peer {
+            self.tell_path(no, Side::Dialler);
+            self.tell_path(no, Side::Dialled);
+        }
+    }
+
+    fn flow(&mut self, no: LinkNo) {
+        for side in [Side::Dialler, Side::Dialled] {
+            let Some(link) = self.links.get_mut(&no) else {
+                return;
+            };
+            link.stalled = false;
+            for frame in std::mem::take(&mut link.end_mut(side).waiting) {
+                self.carry(no, side, frame);
+            }
+        }
+        if self
+            .links
+            .get(&no)
+            .is_some_and(|link| link.kind == Kind::Peer)
+        {
+            self.tell_path(no, Side::Dialler);
+            self.tell_path(no, Side::Dialled);
+        }
+    }
+
+    fn tell_path(&mut self, no: LinkNo, side: Side) {
+        let Some(link) = self
+            .links
+            .get(&no)
+            .filter(|l| l.end(side).state == State::Up)
+        else {
+            return;
+        };
+        let (ix, other) = (link.end(side).node, link.end(side.other()).node);
+        let via = self.open_via(link).filter(|_| !link.stalled);
+        let input = Input::PathIs {
+            peer: self.nodes[other].id,
+            path: if via.is_some() {
+                Path::Relayed
+            } else {
+                Path::Lost
+            },
+            via: via.map(|via| self.nodes[via].id),
+            rtt_ms: via.map(|via| self.rtt(ix, other, Some(via))),
+        };
+        self.give_later(ix, 0, input);
+    }
+
+    /// The supernode over which a peer link has a path.
+    fn open_via(&self, link: &Link) -> Option<NodeIx> {
+        let (one, two) = (link.end(Side::Dialler), link.end(Side::Dialled));
+        [one.via, two.via]
+            .into_iter()
+            .flatten()
+            .find(|via| self.is_relayed(one.node, *via, two.node))
+    }
+
+    fn is_relayed(&self, a: NodeIx, via: NodeIx, b: NodeIx) -> bool {
+        let linked = self.is_linked(a, via) && self.is_linked(b, via);
+        linked && self.is_running(via) && self.is_reachable(a, via) && self.is_reachable(b, via)
+    }
+
+    /// Whether a node has a link to a mesh node that is up at its own end.
+    fn is_linked(&self, ix: NodeIx, to: NodeIx) -> bool {
+        self.nodes[ix].links.iter().any(|no| {
+            self.links.get(no).is_some_and(|link| {
+                let side = link.side_of(ix);
+                link.kind == Kind::Mesh
+                    && link.end(side.other()).node == to
+                    && link.end(side).state == State::Up
+                    && link.end(side.other()).state == State::Up
+            })
+        })
+    }
+
+    fn is_reachable(&self, a: NodeIx, b: NodeIx) -> bool {
+        let side = |ix| self.sides.get(&ix).copied().unwrap_or_default();
+        side(a) == side(b)
+    }
+
+    fn rtt(&self, a: NodeIx, b: NodeIx, via: Option<NodeIx>) -> u64 {
+        match via {
+            None => self.delay(a, b) + self.delay(b, a),
+            Some(v) => self.delay(a, v) + self.delay(v, b) + self.delay(b, v) + self.delay(v, a),
+        }
+    }
+
+    /// One-way delay, drawn for each direction of each pair.
+    fn delay(&self, from: NodeIx, to: NodeIx) -> u64 {
+        let (least, most) = self.weather.distance_ms;
+        Rng::of(self.seed, 1 << 40 | (from as u64) << 20 | to as u64).range(least, most)
+    }
+
+    // -- the trace ---------------------------------------------------------------------------------------
+
+    fn say(&self, ix: NodeIx, what: &str) {
+        if self.trace {
+            let (at, name) = (self.now as f64 / 1000.0, &self.nodes[ix].name);
+            println!("{at:10.3} {name:<12} {what}");
+        }
+    }
+
+    fn say_all(&self, what: &str) {
+        if self.trace {
+            let at = self.now as f64 / 1000.0;
+            println!("{at:10.3} {what}");
+        }
+    }
+}
+
+impl Happened {
+    fn note(&mut self, now: u64, node: u64) {
+        self.events += 1;
+        let mixed = self.hash ^ now.rotate_left(20) ^ node ^ self.bytes.rotate_left(40);
+        self.hash = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31);
+    }
+}
+
+/// A line of trace: the beginning says it.
+fn brief(what: &impl fmt::Debug) -> String {
+    let mut text = format!("{what:?}");
+    if let Some((cut, _)) = text.char_indices().nth(400) {
+        text.truncate(cut);
+    }
+    text
+}
+
+impl PartialEq for Happening {
+    fn eq(&self, other: &Self) -> bool {
+        self.order == other.order
+    }
+}
+
+impl Eq for Happening {}
+
+impl PartialOrd for Happening {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Happening {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.order).cmp(&(other.at, other.order))
+    }
+}

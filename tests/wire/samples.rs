@@ -1,0 +1,240 @@
+//! One of each thing that can be said, with values that are easy to find among bytes.
+
+use std::collections::BTreeMap;
+
+use fireside::proto::id::{Epoch, GroupName, Nick, NodeId, NodeName, Number, Seq};
+use fireside::proto::seal::{Hash, Signature};
+use fireside::proto::time::{Hlc, Wall};
+use fireside::proto::wire::{
+    Body, Entry, Lease, Listed, Message, Record, Refusal, Roles, Run, Sequenced, Vector,
+};
+
+pub(crate) fn group() -> GroupName {
+    GroupName::parse("#g").unwrap()
+}
+
+fn id(byte: u8) -> NodeId {
+    NodeId([byte; 32])
+}
+
+fn epoch() -> Epoch {
+    Epoch {
+        number: 3,
+        host: id(0xaa),
+    }
+}
+
+pub(crate) fn vector() -> Vector {
+    BTreeMap::from([(epoch(), Seq(300))])
+}
+
+fn lease() -> Lease {
+    Lease {
+        group: group(),
+        epoch: epoch(),
+        by: id(0xbb),
+        signature: Signature([0x55; 64]),
+    }
+}
+
+fn record() -> Record {
+    Record {
+        name: NodeName::parse("n").unwrap(),
+        key: id(0xcc),
+        clock: 9,
+        addresses: vec![
+            "127.0.0.1:7700".parse().unwrap(),
+            "[::1]:7701".parse().unwrap(),
+        ],
+        roles: Roles {
+            directory: true,
+            supernode: false,
+        },
+        tombstone: false,
+        signature: Signature([0x66; 64]),
+    }
+}
+
+pub(crate) fn entry(body: Body) -> Entry {
+    Entry {
+        author: id(0xdd),
+        number: Number(1),
+        time: Wall(1_000),
+        body,
+        signature: Signature([0x77; 64]),
+    }
+}
+
+pub(crate) fn run(entries: Vec<Sequenced>) -> Run {
+    Run {
+        epoch: epoch(),
+        first: Seq(1),
+        entries,
+    }
+}
+
+fn text(text: &str) -> Body {
+    Body::Text {
+        text: text.to_owned(),
+    }
+}
+
+pub(crate) fn bodies() -> Vec<Body> {
+    let (nick, why) = (Nick::parse("anna").unwrap(), "so".to_owned());
+    vec![
+        Body::Join { nick: nick.clone() },
+        Body::Part { why: why.clone() },
+        Body::Quit { why },
+        Body::Nick { nick },
+        text("hi"),
+        Body::Action {
+            text: "waves".to_owned(),
+        },
+        Body::Topic {
+            text: String::new(),
+        },
+        Body::Gone { member: id(0xee) },
+        Body::Void,
+    ]
+}
+
+pub(crate) fn refusals() -> Vec<Refusal> {
+    vec![
+        Refusal::NickTaken,
+        Refusal::Full,
+        Refusal::Malformed,
+        Refusal::NotAMember,
+        Refusal::NotAllowed,
+    ]
+}
+
+/// Every message once, in the order of the specification.
+pub(crate) fn messages() -> Vec<Message> {
+    let (group, roster) = (group(), vec![id(1), id(2)]);
+    let sequenced = Sequenced {
+        hlc: Hlc(0x1_0000),
+        entry: entry(text("hi")),
+    };
+    let runs = vec![run(vec![sequenced])];
+    let messages = vec![
+        Message::Open {
+            version: 1,
+            record: Some(record()),
+        },
+        Message::Observed {
+            address: "192.0.2.7:7700".parse().unwrap(),
+        },
+        Message::TableWanted {
+            digest: Hash([0x11; 32]),
+        },
+        Message::Table {
+            listed: vec![Listed {
+                record: record(),
+                alive: true,
+            }],
+            more: false,
+        },
+        Message::Register {
+            group: group.clone(),
+            lease: Some(lease()),
+            hosting: true,
+            roster: roster.clone(),
+        },
+        Message::Leave {
+            group: group.clone(),
+        },
+        Message::HostIs { lease: lease() },
+        Message::Moved {
+            group: group.clone(),
+            to: id(4),
+        },
+        Message::Query {
+            group: group.clone(),
+        },
+        Message::Known {
+            group: group.clone(),
+            lease: None,
+            roster: roster.clone(),
+        },
+        Message::Transfer {
+            lease: lease(),
+            roster: roster.clone(),
+        },
+        Message::Hello {
+            group: group.clone(),
+            epoch: epoch(),
+            vector: vector(),
+        },
+        Message::Welcome {
+            group: group.clone(),
+            epoch: epoch(),
+            vector: vector(),
+        },
+        Message::Deliver {
+            group: group.clone(),
+            runs: runs.clone(),
+        },
+        Message::Push {
+            group: group.clone(),
+            runs,
+        },
+        Message::Put {
+            group: group.clone(),
+            entries: bodies().into_iter().map(entry).collect(),
+        },
+        Message::Stored {
+            group: group.clone(),
+            vector: vector(),
+            head: Hash([0x22; 32]),
+        },
+        Message::Confirmed {
+            group: group.clone(),
+            number: Number(5),
+            copies: 3,
+        },
+        Message::Refused {
+            group: group.clone(),
+            number: Number(5),
+            why: Refusal::NickTaken,
+        },
+        Message::Present {
+            group: group.clone(),
+            members: roster,
+        },
+        Message::Not { lease: lease() },
+        Message::Unfollow { group },
+    ];
+    for (at, message) in messages.iter().enumerate() {
+        assert_eq!(at, place(message), "the samples are not complete");
+    }
+    messages
+}
+
+/// Where a message stands in the specification. A message that is added there does not compile here until it
+/// has its place, and its sample.
+fn place(message: &Message) -> usize {
+    match message {
+        Message::Open { .. } => 0,
+        Message::Observed { .. } => 1,
+        Message::TableWanted { .. } => 2,
+        Message::Table { .. } => 3,
+        Message::Register { .. } => 4,
+        Message::Leave { .. } => 5,
+        Message::HostIs { .. } => 6,
+        Message::Moved { .. } => 7,
+        Message::Query { .. } => 8,
+        Message::Known { .. } => 9,
+        Message::Transfer { .. } => 10,
+        Message::Hello { .. } => 11,
+        Message::Welcome { .. } => 12,
+        Message::Deliver { .. } => 13,
+        Message::Push { .. } => 14,
+        Message::Put { .. } => 15,
+        Message::Stored { .. } => 16,
+        Message::Confirmed { .. } => 17,
+        Message::Refused { .. } => 18,
+        Message::Present { .. } => 19,
+        Message::Not { .. } => 20,
+        Message::Unfollow { .. } => 21,
+    }
+}
