@@ -55,6 +55,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool) {
     let words = match (&app.hint, completion(app)) {
         (Some(Hint::Error(text)), _) => vec![(text.clone(), Role::Error)],
         (Some(Hint::Plain(text)), _) => vec![(text.clone(), Role::Accent)],
+        (None, _) if app.search.is_some() => searching(app),
         (None, Some(words)) => words,
         (None, None) => standing(app, area.width < SHORT_WIDTH),
     };
@@ -82,6 +83,22 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool) {
 /// A style without its ground.
 fn foreground(style: ratatui::style::Style) -> ratatui::style::Style {
     ratatui::style::Style { bg: None, ..style }
+}
+
+/// What is being looked for among the lines sent before.
+fn searching(app: &App) -> Words {
+    let Some(search) = &app.search else {
+        return Words::new();
+    };
+    let pattern = sanitize::line(&search.pattern).into_owned();
+    let mut words = vec![
+        ("sent before: ".to_owned(), Role::Dim),
+        (pattern, Role::Accent),
+    ];
+    if !search.found {
+        words.push((" is in none".to_owned(), Role::Dim));
+    }
+    words
 }
 
 /// The choices of a completion under way.
