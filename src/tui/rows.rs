@@ -364,7 +364,7 @@ impl Page<'_> {
             Some(why) => format!("{text}\n({why})"),
             None => text.to_owned(),
         };
-        let (who, who_x, first_x) = columns.place(who, self.look.signs.dots);
+        let (who, who_x, first_x) = columns.place(who, is_speech(said), self.look.signs.dots);
         let end = if said.is_some_and(|said| said.ours) {
             columns.end
         } else {
@@ -529,7 +529,7 @@ impl Columns {
     }
 
     /// The name as it fits, where it goes, and where the text of its row begins.
-    fn place(&self, who: &str, dots: &str) -> (String, u16, u16) {
+    fn place(&self, who: &str, speech: bool, dots: &str) -> (String, u16, u16) {
         match self.nick {
             Some((x, columns)) => {
                 let who = fit(who, columns, dots);
@@ -537,7 +537,8 @@ impl Columns {
                 (who, x, self.text)
             }
             None => {
-                let who = fit(who, (self.end / 2).max(4), dots);
+                let colon = if speech { ":" } else { "" };
+                let who = fit(who, (self.end / 2).max(4), dots) + colon;
                 let text = self.inline + width(&who) + 1;
                 (who, self.inline, text.min(self.end.saturating_sub(4)))
             }
@@ -657,6 +658,10 @@ pub(crate) fn count(n: u64, what: &str) -> String {
         1 => format!("1 {what}"),
         n => format!("{n} {what}s"),
     }
+}
+
+fn is_speech(said: Option<&Said>) -> bool {
+    said.is_some_and(|said| matches!(said.what, What::Text(_)))
 }
 
 fn is_traffic(item: &Item) -> bool {

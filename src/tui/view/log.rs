@@ -83,7 +83,8 @@ fn draw_beginning(app: &App, area: Rect, used: usize, buf: &mut Buffer) {
     if lines.len() > room {
         return;
     }
-    let above = if used == 0 {
+    let home = app.window().group().is_none();
+    let above = if used == 0 || home {
         room.saturating_sub(lines.len()) / 3
     } else {
         room - lines.len()
