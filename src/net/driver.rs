@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -95,7 +96,7 @@ struct Driver {
 /// What a task came to.
 enum Done {
     Dialled(DialId, Result<Up, dial::Error>),
-    Answered(Result<Up, dial::Error>),
+    Answered(SocketAddr, Result<Up, dial::Error>),
     /// A link or a tunnel; what it had to say came as events.
     Carried,
 }
@@ -176,6 +177,9 @@ impl Driver {
                 if let Some(gone) = self.forget(link) {
                     gone.close_after_all(reason);
                 }
+                self.pending.retain(
+                    |input| !matches!(input, Input::Lost { link: lost, .. } if *lost == link),
+                );
             }
             Output::Finish => {
                 self.is_finished = true;
@@ -283,7 +287,7 @@ impl Driver {
             Ok(connecting) => {
                 self.handshakes += 1;
                 self.tasks.spawn(async move {
-                    Done::Answered(dial::answer(connecting, kind, path).await)
+                    Done::Answered(address, dial::answer(connecting, kind, path).await)
                 });
             }
             Err(error) => tracing::debug!(%address, %error, "refusing a packet that opens no link"),
@@ -298,11 +302,11 @@ impl Driver {
                 let why = error.to_string();
                 self.handle(Input::Undialled { dial, why });
             }
-            Done::Answered(answered) => {
+            Done::Answered(address, answered) => {
                 self.handshakes -= 1;
                 match answered {
                     Ok(up) => self.up(up, None),
-                    Err(error) => tracing::info!(%error, "a handshake came to nothing"),
+                    Err(error) => tracing::info!(%address, %error, "a handshake came to nothing"),
                 }
             }
         }
@@ -408,18 +412,25 @@ impl Driver {
         }
     }
 
-    /// Gives the node its last outputs, then closes all links: those to peers first, since their last words go
-    /// over the others.
+    /// Gives the node its last outputs, and closes all links meanwhile.
     async fn end(&mut self, outputs: &mpsc::Sender<Output>) {
-        for output in self.backlog.drain(..) {
-            if outputs.send(output).await.is_err() {
-                break;
+        let backlog = std::mem::take(&mut self.backlog);
+        let told = async {
+            for output in backlog {
+                if outputs.send(output).await.is_err() {
+                    break;
+                }
             }
-        }
+        };
+        tokio::join!(told, self.close_all());
+    }
+
+    /// Links to peers first, since their last words go over the others.
+    async fn close_all(&mut self) {
         let (peers, nodes) = self.links.take();
-        close_all(&peers).await;
+        close_each(&peers).await;
         self.last_words(&peers).await;
-        close_all(&nodes).await;
+        close_each(&nodes).await;
         let reason = Reason::Shutdown;
         self.endpoint.quinn.close(
             VarInt::from_u32(reason as u32),
@@ -439,7 +450,7 @@ impl Driver {
     }
 }
 
-async fn close_all(links: &[Link]) {
+async fn close_each(links: &[Link]) {
     for link in links {
         link.close_after_all(Reason::Shutdown);
     }
@@ -457,7 +468,11 @@ impl Clock {
         }
     }
 
+    /// A time beyond what the system can count is one that does not come.
     fn instant(&self, at: Mono) -> Instant {
-        self.0 + Duration::from_millis(at.0)
+        let far = self.0 + Duration::from_secs(365 * 24 * 3600);
+        self.0
+            .checked_add(Duration::from_millis(at.0))
+            .map_or(far, |instant| instant.min(far))
     }
 }
