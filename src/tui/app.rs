@@ -5,11 +5,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use ratatui::layout::Rect;
+
 use super::complete::{Cycle, Known};
 use super::editor::{Editor, History};
 use super::log::Note;
 use super::look::Look;
-use super::rows::{Cache, Page, find_word};
+use super::rows::{Cache, Page, count, find_word};
+use super::search::Search;
 use super::theme::Themes;
 use super::window::{Phase, Subject, Window};
 use crate::proto::command::Command;
@@ -64,6 +67,7 @@ pub struct App {
     pub(crate) last: u64,
     pub(crate) editor: Editor,
     pub(crate) cycle: Option<Cycle>,
+    pub(crate) search: Option<Search>,
     pub(crate) hint: Option<Hint>,
     /// Help over everything, scrolled by this many rows.
     pub(crate) help: Option<u16>,
@@ -77,6 +81,8 @@ pub struct App {
     pub(crate) log_size: (u16, u16),
     /// Whether groups and members had their columns then.
     pub(crate) columns: (bool, bool),
+    /// Where the names of windows stood then, for clicks.
+    pub(crate) listed: Vec<(Rect, usize)>,
     /// Groups asked for by `/join`, whose window comes into view when it opens.
     wanted: Vec<GroupName>,
     commands: VecDeque<Command>,
@@ -96,6 +102,7 @@ impl App {
             last: 0,
             editor: Editor::default(),
             cycle: None,
+            search: None,
             hint: None,
             help: None,
             mesh: None,
@@ -106,6 +113,7 @@ impl App {
             cache: Cache::default(),
             log_size: (80, 20),
             columns: (true, true),
+            listed: Vec::new(),
             wanted: Vec::new(),
             commands: VecDeque::new(),
             numbers: 0,
@@ -216,6 +224,7 @@ impl App {
         }
         let draft = self.editor.take();
         self.cycle = None;
+        self.search = None;
         let left = self.window_mut();
         left.draft = draft;
         left.leave();
@@ -233,6 +242,7 @@ impl App {
         let active = index == self.active;
         let window = &mut self.windows[index];
         window.log.note(at, note);
+        window.trim();
         if !active {
             window.unread.other = true;
         } else if window.scroll.is_some() {
@@ -311,6 +321,10 @@ impl App {
                 try_,
             } => {
                 let text = sanitize::line(&format!("{what}: {why}; {try_}")).into_owned();
+                // Said at home only, it would not be seen from a group.
+                if group.is_none() && self.active != 0 {
+                    self.hint = Some(Hint::Error(text.clone()));
+                }
                 self.note(now.wall, group.as_ref(), Note::Error(text));
             }
             Event::Bye => self.life = Life::Over,
@@ -445,7 +459,11 @@ impl App {
                 format!("{sign}{}{away}", sanitize::name(member.nick.as_str()))
             })
             .collect();
-        format!("{} here: {}", names.len(), names.join(", "))
+        format!(
+            "{}: {}",
+            count(names.len() as u64, "member"),
+            names.join(", ")
+        )
     }
 
     fn host(

@@ -18,6 +18,7 @@ pub mod press;
 mod rows;
 mod run;
 mod scroll;
+mod search;
 mod signals;
 pub mod svg;
 mod terminal;

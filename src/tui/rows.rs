@@ -15,7 +15,7 @@ use crate::proto::id::EntryId;
 use crate::sanitize;
 
 /// A log at least this wide has its nicks in a column of their own.
-const ALIGNED_WIDTH: u16 = 60;
+const ALIGNED_WIDTH: u16 = 74;
 /// A log narrower than this does without times.
 const TIMED_WIDTH: u16 = 36;
 /// Columns at the right for how safe a line of ours is.
