@@ -138,7 +138,13 @@ impl Story {
         self.away(&[])
     }
 
-    pub(crate) fn path(&mut self, name: &str, path: Path, via: Option<&str>, rtt_ms: u64) -> &mut Self {
+    pub(crate) fn path(
+        &mut self,
+        name: &str,
+        path: Path,
+        via: Option<&str>,
+        rtt_ms: u64,
+    ) -> &mut Self {
         self.tell(Event::Path {
             peer: id(name),
             path,
