@@ -23,7 +23,7 @@ use super::endpoint::Endpoint;
 use super::link::{Event, Full, Link, millis};
 use super::links::Links;
 use super::relay::{self, Exchange};
-use super::socket::{Peer, is_virtual, unmapped};
+use super::socket::{Peer, Socket, is_virtual, unmapped};
 use super::tunnel::{self, Uplink};
 use crate::proto::codec;
 use crate::proto::id::NodeId;
@@ -429,7 +429,7 @@ impl Driver {
     async fn close_all(&mut self) {
         let (peers, nodes) = self.links.take();
         close_each(&peers).await;
-        self.last_words(&peers).await;
+        last_words(&self.endpoint.socket, &peers).await;
         close_each(&nodes).await;
         let reason = Reason::Shutdown;
         self.endpoint.quinn.close(
@@ -438,15 +438,15 @@ impl Driver {
         );
         self.endpoint.quinn.wait_idle().await;
     }
+}
 
-    /// Waits until the closes of links to peers are through their tunnels.
-    async fn last_words(&self, peers: &[Link]) {
-        while peers.iter().any(Link::is_silently_closed) {
-            self.endpoint.socket.sent.notified().await;
-        }
-        for path in peers.iter().filter_map(|link| link.path.as_ref()) {
-            path.flush().await;
-        }
+/// Waits until the closes of links to peers are through their tunnels.
+async fn last_words(socket: &Socket, peers: &[Link]) {
+    while peers.iter().any(Link::is_silently_closed) {
+        socket.sent.notified().await;
+    }
+    for path in peers.iter().filter_map(|link| link.path.as_ref()) {
+        path.flush().await;
     }
 }
 
