@@ -149,7 +149,11 @@ impl Checker {
                 group, host, epoch, ..
             } => self.host(who, group, *host, *epoch),
             Event::Members { group, members } => self.members(who, group, members),
-            Event::Left { group } => self.out(who, group),
+            Event::Left { group } => {
+                self.out(who, group);
+                let view = self.of(who, group);
+                view.sent.retain(|id, _| !view.log.contains_key(id));
+            }
             Event::Ready { .. }
             | Event::Opened { .. }
             | Event::Role { .. }
