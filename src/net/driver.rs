@@ -177,6 +177,9 @@ impl Driver {
                 if let Some(gone) = self.forget(link) {
                     gone.close_after_all(reason);
                 }
+                self.pending.retain(
+                    |input| !matches!(input, Input::Lost { link: lost, .. } if *lost == link),
+                );
             }
             Output::Finish => {
                 self.is_finished = true;
@@ -465,7 +468,11 @@ impl Clock {
         }
     }
 
+    /// A time beyond what the system can count is one that does not come.
     fn instant(&self, at: Mono) -> Instant {
-        self.0 + Duration::from_millis(at.0)
+        let far = self.0 + Duration::from_secs(365 * 24 * 3600);
+        self.0
+            .checked_add(Duration::from_millis(at.0))
+            .map_or(far, |instant| instant.min(far))
     }
 }

@@ -81,13 +81,12 @@ fn is_test(name: &str) -> bool {
 fn broken(border: &Border, path: &Path) -> Option<String> {
     let module = border.module;
     if path.is_ours {
-        return misuse(border, path).then(|| {
-            let uses = if border.uses.is_empty() {
-                "nothing of ours".to_owned()
-            } else {
-                border.uses.join(", ")
-            };
-            format!("{module} may not use {path}: it may use {uses} only")
+        return misuse(border, path).then(|| match border.uses {
+            [] => format!("{module} may not use {path}: it uses nothing else of ours"),
+            uses => format!(
+                "{module} may not use {path}: it may use {} only",
+                uses.join(", ")
+            ),
         });
     }
     if let Some((never, why)) = border.never.iter().find(|(never, _)| path.brings(never)) {

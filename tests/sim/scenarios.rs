@@ -163,6 +163,19 @@ fn everyone_leaves_and_one_returns_to_all_that_was_said() {
 }
 
 #[test]
+fn who_starts_with_a_table_that_is_still_right_joins_later() {
+    let mut town = town(28);
+    let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
+    town.quit(bob);
+    town.run(5_000);
+    town.start(bob);
+    town.run(3_000);
+    town.join(bob, HEARTH);
+    town.settle();
+    assert_eq!(town.host(bob, HEARTH), anna);
+}
+
+#[test]
 fn a_hundred_join_at_once() {
     let mut town = town(9);
     town.start_mesh();

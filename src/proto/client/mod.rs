@@ -182,8 +182,8 @@ impl Client {
             .get(&name)
             .is_some_and(|group| !group.has_left())
         {
-            return self.in_group(now, &name, |group, _| {
-                group.stay();
+            return self.in_group(now, &name, |group, cx| {
+                group.stay(cx);
                 group.show_again();
             });
         }
@@ -386,7 +386,19 @@ impl Client {
         name: &GroupName,
         with: impl FnOnce(&mut Group, &mut Context<'_>),
     ) {
-        let Some(group) = self.groups.get_mut(name).filter(|group| !group.has_left()) else {
+        if self.groups.get(name).is_some_and(|group| !group.has_left()) {
+            self.in_any_group(now, name, with);
+        }
+    }
+
+    /// As [`Client::in_group`], and also in a group we have left: its disk goes on answering.
+    fn in_any_group(
+        &mut self,
+        now: Now,
+        name: &GroupName,
+        with: impl FnOnce(&mut Group, &mut Context<'_>),
+    ) {
+        let Some(group) = self.groups.get_mut(name) else {
             return;
         };
         if let Touched::These(names) = &mut self.touched
@@ -450,12 +462,12 @@ impl Role for Client {
             Input::Written { ticket, moved } => {
                 let waiting = self.groups.values().find(|group| group.is_writing(ticket));
                 if let Some(name) = waiting.map(|group| group.name.clone()) {
-                    self.in_group(now, &name, |group, cx| group.written(cx, ticket, &moved));
+                    self.in_any_group(now, &name, |group, cx| group.written(cx, ticket, &moved));
                 }
             }
             Input::Unwritten { ticket, why } => {
                 for name in self.names() {
-                    self.in_group(now, &name, |group, _| group.unwritten(ticket));
+                    self.in_any_group(now, &name, |group, cx| group.unwritten(cx, ticket));
                 }
                 self.act.tell(Event::Error {
                     group: None,

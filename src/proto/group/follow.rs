@@ -305,19 +305,21 @@ impl Group {
             // A farewell that did not get through before the process ended is none any more.
             for number in self.outbox.farewells() {
                 let void = Entry::signed(cx.seal, &self.name, number, cx.now.wall, Body::Void);
-                let write = Write::Outbox {
-                    group: self.name.clone(),
-                    entry: void.clone(),
-                };
+                self.write_own(cx, &void);
                 self.outbox.replace(void);
-                cx.act.write(vec![write]);
             }
         }
+        self.join(cx);
+        self.arrive(cx);
+    }
+
+    /// Joins if we mean to be in and the log says that we are not. It may come to say so at any time: a host that
+    /// missed us wrote it in a line which we did not have.
+    pub(super) fn join(&mut self, cx: &mut Context<'_>) {
         if self.intent == Intent::Stay && !self.roster.contains(&cx.me) && !self.outbox.has_join() {
             let nick = cx.nick.clone();
             self.author(cx, Body::Join { nick });
         }
-        self.arrive(cx);
     }
 
     /// Sends the host what it lacks of our log, and then our lines.
@@ -429,14 +431,10 @@ impl Group {
     /// Puts an empty entry in the stead of one that was refused, and tells our person.
     pub(super) fn give_up(&mut self, cx: &mut Context<'_>, number: Number, why: Refusal) {
         let void = Entry::signed(cx.seal, &self.name, number, cx.now.wall, Body::Void);
-        let write = Write::Outbox {
-            group: self.name.clone(),
-            entry: void.clone(),
-        };
-        let Some(refused) = self.outbox.replace(void) else {
+        let Some(refused) = self.outbox.replace(void.clone()) else {
             return;
         };
-        cx.act.write(vec![write]);
+        self.write_own(cx, &void);
         let group = self.name.clone();
         match refused.body {
             Body::Join { nick } if why == Refusal::NickTaken => {

@@ -178,11 +178,15 @@ impl Group {
 
     /// Whether this is a write of ours.
     pub(crate) fn is_writing(&self, ticket: Ticket) -> bool {
-        self.writing.contains_key(&ticket)
+        self.writing.contains_key(&ticket) || self.outbox.is_writing(ticket)
     }
 
     /// A write of ours is on disk.
     pub(crate) fn written(&mut self, cx: &mut Context<'_>, ticket: Ticket, moved: &[Moved]) {
+        if self.outbox.written(ticket) && !self.has_left() {
+            self.put(cx);
+            return self.go(cx);
+        }
         let Some(writing) = self.writing.remove(&ticket) else {
             return;
         };
@@ -195,6 +199,9 @@ impl Group {
                 let nick = self.roster.nick(&entry.author);
                 self.tell(cx, place, &entry, nick, history);
             }
+        }
+        if self.has_left() {
+            return;
         }
         let stored: Vector = writing.lines.into_iter().collect();
         match &mut self.phase {
@@ -221,9 +228,13 @@ impl Group {
         self.go(cx);
     }
 
-    /// A write failed: its lines live in memory only, and nobody is told that they are stored.
-    pub(crate) fn unwritten(&mut self, ticket: Ticket) {
+    /// A write failed: its lines live in memory only, and nobody is told that they are stored. An entry of ours
+    /// goes out all the same: better to be heard with a full disk.
+    pub(crate) fn unwritten(&mut self, cx: &mut Context<'_>, ticket: Ticket) {
         self.writing.remove(&ticket);
+        if self.outbox.written(ticket) && !self.has_left() {
+            self.put(cx);
+        }
     }
 
     /// Confirms those of our entries that `kept` covers.

@@ -27,6 +27,7 @@ use self::roster::Roster;
 use super::actions::Actions;
 use super::event::{Standing, What};
 use super::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
+use super::limits;
 use super::limits::HANDOVER_WAIT;
 use super::links::Links;
 use super::role::{LinkId, Ticket};
@@ -35,7 +36,6 @@ use super::seal::Seal;
 use super::table::Table;
 use super::time::{Mono, Now};
 use super::wire::{Body, Entry, Lease, Message};
-use super::limits;
 
 /// Members named in a registration: as many as could come to host before the next one is sent.
 const SUCCESSION_MAX: usize = 16;
@@ -278,8 +278,12 @@ impl Group {
 
     /// Does what has become due.
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
-        match self.phase {
-            Phase::Hosting(_) => self.tend(cx),
+        match &self.phase {
+            Phase::Hosting(_) => {
+                self.join(cx);
+                self.tend(cx);
+            }
+            Phase::Following(follow) if follow.is_live() => self.join(cx),
             Phase::Following(_) => self.pursue(cx),
             Phase::Finding => {}
         }

@@ -1,8 +1,12 @@
 //! Our own entries that have no place yet, in the order of their numbers.
+//!
+//! *Invariant:* nobody sees an entry before it is on our disk: a number that others have seen and we forgot in
+//! a crash would be given to a second entry.
 
 use std::collections::BTreeMap;
 
 use crate::proto::id::Number;
+use crate::proto::role::Ticket;
 use crate::proto::wire::{Body, Entry};
 
 /// Entries sent to a host and not yet seen in the log; a host refuses to hold more of one member.
@@ -14,6 +18,8 @@ pub(crate) struct Outbox {
     entries: BTreeMap<Number, Entry>,
     /// The highest number sent to the host we follow.
     sent: Number,
+    /// Entries on their way to disk.
+    unflushed: BTreeMap<Ticket, Number>,
 }
 
 impl Outbox {
@@ -21,6 +27,7 @@ impl Outbox {
         Self {
             entries,
             sent: Number(0),
+            unflushed: BTreeMap::new(),
         }
     }
 
@@ -48,6 +55,33 @@ impl Outbox {
     /// All of it, in order.
     pub(crate) fn all(&self) -> Vec<Entry> {
         self.entries.values().cloned().collect()
+    }
+
+    /// What others may see of it, in order: up to the first that is not on disk yet.
+    pub(crate) fn ready(&self) -> Vec<Entry> {
+        self.entries
+            .range(..self.ready_below())
+            .map(|(_, e)| e.clone())
+            .collect()
+    }
+
+    /// Notes that an entry is on its way to disk.
+    pub(crate) fn writing(&mut self, ticket: Ticket, number: Number) {
+        self.unflushed.insert(ticket, number);
+    }
+
+    pub(crate) fn is_writing(&self, ticket: Ticket) -> bool {
+        self.unflushed.contains_key(&ticket)
+    }
+
+    /// An entry is on disk, or will never be; says whether the ticket was one of ours.
+    pub(crate) fn written(&mut self, ticket: Ticket) -> bool {
+        self.unflushed.remove(&ticket).is_some()
+    }
+
+    fn ready_below(&self) -> Number {
+        let first = self.unflushed.values().min().copied();
+        first.unwrap_or(Number(u64::MAX))
     }
 
     /// The number after all of ours, if the log's highest is `placed`.
@@ -104,7 +138,7 @@ impl Outbox {
         let next = Number(self.sent.0 + 1);
         let entries: Vec<_> = self
             .entries
-            .range(next..)
+            .range(next..self.ready_below().max(next))
             .take(room)
             .map(|(_, e)| e.clone())
             .collect();

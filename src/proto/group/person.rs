@@ -8,7 +8,7 @@ use crate::proto::saved::Write;
 use crate::proto::wire::{Body, Entry, Message};
 
 impl Group {
-    /// Writes an entry of ours: places it if we host, else sends it on its way.
+    /// Writes an entry of ours. Once it is on disk it is placed if we host, else sent on its way.
     pub(crate) fn author(&mut self, cx: &mut Context<'_>, body: Body) -> Option<Number> {
         if self.outbox.len() >= OUTBOX_MAX {
             cx.act.tell(Event::Error {
@@ -35,13 +35,18 @@ impl Group {
                 what,
             });
         }
-        cx.act.write(vec![Write::Outbox {
+        self.write_own(cx, &entry);
+        self.outbox.push(entry);
+        Some(number)
+    }
+
+    /// Puts an entry of ours on disk; once it is there others may see it.
+    pub(super) fn write_own(&mut self, cx: &mut Context<'_>, entry: &Entry) {
+        let ticket = cx.act.write(vec![Write::Outbox {
             group: self.name.clone(),
             entry: entry.clone(),
         }]);
-        self.outbox.push(entry);
-        self.put(cx);
-        Some(number)
+        self.outbox.writing(ticket, entry.number);
     }
 
     /// Sets out to leave, with these last words.
@@ -63,9 +68,16 @@ impl Group {
         self.go(cx);
     }
 
-    /// Takes back a leave that is not done yet.
-    pub(crate) fn stay(&mut self) {
-        self.intent = Intent::Stay;
+    /// Takes back a leave that is not done yet, and joins again if the farewell is on its way already.
+    pub(crate) fn stay(&mut self, cx: &mut Context<'_>) {
+        if let Intent::Leave { farewell, .. } = std::mem::replace(&mut self.intent, Intent::Stay) {
+            self.is_joined = true;
+            self.registration.again = cx.now.mono;
+            if farewell.is_some() {
+                let nick = cx.nick.clone();
+                self.author(cx, Body::Join { nick });
+            }
+        }
     }
 
     /// Goes by another nick.

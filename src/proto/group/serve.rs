@@ -230,7 +230,7 @@ impl Group {
 
     /// Places our own entries.
     pub(super) fn place_own(&mut self, cx: &mut Context<'_>) {
-        for entry in self.outbox.all() {
+        for entry in self.outbox.ready() {
             let Phase::Hosting(host) = &self.phase else {
                 return;
             };

@@ -55,6 +55,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool) {
     let words = match (&app.hint, completion(app)) {
         (Some(Hint::Error(text)), _) => vec![(text.clone(), Role::Error)],
         (Some(Hint::Plain(text)), _) => vec![(text.clone(), Role::Accent)],
+        (None, _) if app.search.is_some() => searching(app),
         (None, Some(words)) => words,
         (None, None) => standing(app, area.width < SHORT_WIDTH),
     };
@@ -82,6 +83,22 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool) {
 /// A style without its ground.
 fn foreground(style: ratatui::style::Style) -> ratatui::style::Style {
     ratatui::style::Style { bg: None, ..style }
+}
+
+/// What is being looked for among the lines sent before.
+fn searching(app: &App) -> Words {
+    let Some(search) = &app.search else {
+        return Words::new();
+    };
+    let pattern = sanitize::line(&search.pattern).into_owned();
+    let mut words = vec![
+        ("sent before: ".to_owned(), Role::Dim),
+        (pattern, Role::Accent),
+    ];
+    if !search.found {
+        words.push((" is in none".to_owned(), Role::Dim));
+    }
+    words
 }
 
 /// The choices of a completion under way.
@@ -176,7 +193,8 @@ fn group(app: &App, short: bool) -> Words {
     let waiting = window.log.waiting();
     if waiting > 0 {
         words.push(between());
-        words.push((format!("{waiting} on the way"), Role::Warn));
+        let word = if short { "waiting" } else { "on the way" };
+        words.push((format!("{waiting} {word}"), Role::Warn));
     }
     if app.mesh == Some(MeshState::Searching) {
         words.push(between());
