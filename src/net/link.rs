@@ -68,6 +68,9 @@ struct Shared {
     changed: Notify,
     /// The reason we closed the link for, if it was us.
     closed: OnceLock<Reason>,
+    /// Packets sent before that; the next one says why. (quinn-proto 0.11 counts the closes that come, not those
+    /// that go.)
+    sent_before: OnceLock<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -153,9 +156,9 @@ impl Link {
 
     /// Whether we have closed it, and the other end has not been sent a word of that.
     pub(super) fn is_silently_closed(&self) -> bool {
-        let reason = self.connection.close_reason();
-        matches!(reason, Some(ConnectionError::LocallyClosed))
-            && self.connection.stats().frame_tx.connection_close == 0
+        let sent = self.connection.stats().udp_tx.datagrams;
+        let before = self.shared.sent_before.get();
+        before.is_some_and(|before| sent <= *before)
     }
 
     /// Closes the link and drops what waits. Where the path itself is jammed quinn holds even the reason back
@@ -168,6 +171,7 @@ impl Link {
 impl Shared {
     fn close(&self, connection: &Connection, reason: Reason) {
         let _ = self.closed.set(reason);
+        let _ = self.sent_before.set(connection.stats().udp_tx.datagrams);
         connection.close(
             VarInt::from_u32(reason as u32),
             reason.to_string().as_bytes(),
