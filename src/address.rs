@@ -167,8 +167,18 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused_with_a_word_on_what_to_write() {
         for text in [
-            "", ":7700", "a b", "host:port", "host:70000", "host:0", "300.1.1.1", "[::1", "[::1]x",
-            "-x", "a..b", "a/b",
+            "",
+            ":7700",
+            "a b",
+            "host:port",
+            "host:70000",
+            "host:0",
+            "300.1.1.1",
+            "[::1",
+            "[::1]x",
+            "-x",
+            "a..b",
+            "a/b",
         ] {
             let why = text.parse::<HostPort>().expect_err(text).to_string();
             assert!(why.contains("; "), "{text}: {why}");

@@ -20,7 +20,12 @@ use crate::report::Failure;
 /// Started plainly it is a full-screen chat. It looks for others on this machine and on the local network; if
 /// nobody is there it keeps a small network of its own, which others then find.
 #[derive(Debug, Parser)]
-#[command(name = "fireside", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "fireside",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 #[command(after_help = EXAMPLES)]
 struct Cli {
     /// Groups to join, like '#hearth' (a bare name gets its #)
@@ -346,8 +351,10 @@ fn reshape(error: &clap::Error) -> Failure {
             help,
         ),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let cause = std::error::Error::source(error)
-                .map_or_else(|| "it is not one of its values".to_owned(), ToString::to_string);
+            let cause = std::error::Error::source(error).map_or_else(
+                || "it is not one of its values".to_owned(),
+                ToString::to_string,
+            );
             let (why, try_) = cause
                 .split_once("; ")
                 .map_or((cause.as_str(), help), |parts| parts);
@@ -384,7 +391,9 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> Result<Task, Refusal> {
-        let args = ["fireside", "--config", "/dev/null"].into_iter().chain(line.split_whitespace());
+        let args = ["fireside", "--config", "/dev/null"]
+            .into_iter()
+            .chain(line.split_whitespace());
         plan(args.map(OsString::from)).map(|plan| plan.task)
     }
 
@@ -411,7 +420,11 @@ mod tests {
         };
         assert!(settings.roles.directory && settings.roles.supernode);
         assert_eq!(settings.listen.to_string(), "127.0.0.2:7700");
-        for line in ["--json ring #hearth", "ring #hearth --json", "ring --json hearth"] {
+        for line in [
+            "--json ring #hearth",
+            "ring #hearth --json",
+            "ring --json hearth",
+        ] {
             let Ok(Task::Ring { group, json, .. }) = read(line) else {
                 panic!("no ring: {line}");
             };
@@ -423,11 +436,23 @@ mod tests {
     #[test]
     fn what_has_no_meaning_is_said_in_three_parts() {
         for (line, words) in [
-            ("--nonsense", "cannot understand --nonsense: there is no such option; fireside --help"),
-            ("--bootstap x", "there is no such option; did you mean --bootstrap?"),
+            (
+                "--nonsense",
+                "cannot understand --nonsense: there is no such option; fireside --help",
+            ),
+            (
+                "--bootstap x",
+                "there is no such option; did you mean --bootstrap?",
+            ),
             ("--bootstrap", "its value is missing"),
-            ("--bootstrap a:b", "cannot use \"a:b\" as --bootstrap <HOST[:PORT]>: \"b\" is no port; a port is"),
-            ("--listen nowhere", "cannot use \"nowhere\" as --listen <ADDR[:PORT]>: \"nowhere\" is no IP address"),
+            (
+                "--bootstrap a:b",
+                "cannot use \"a:b\" as --bootstrap <HOST[:PORT]>: \"b\" is no port; a port is",
+            ),
+            (
+                "--listen nowhere",
+                "cannot use \"nowhere\" as --listen <ADDR[:PORT]>: \"nowhere\" is no IP address",
+            ),
             ("--nick a,b", "it may not contain ','"),
             ("--log loud", "it is no log level; choose"),
             ("--plain --json", "cannot do --plain and --json at once"),
@@ -435,7 +460,10 @@ mod tests {
             ("--directory #hearth", "at once"),
             ("--local-port 0", "0 is not in 1..=65535"),
             ("--nick a --nick b", "it is given more than once"),
-            ("fireside://x", "invite links are not read by this version; write '#hearth'"),
+            (
+                "fireside://x",
+                "invite links are not read by this version; write '#hearth'",
+            ),
             ("#", "it is empty; a group is written '#hearth'"),
         ] {
             match read(line) {

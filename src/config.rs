@@ -183,8 +183,20 @@ pub fn level(text: &str) -> Result<LevelFilter, String> {
 }
 
 const KEYS: [&str; 14] = [
-    "advertise", "bootstrap", "data", "directory", "face", "join", "lan", "listen", "local-port",
-    "log", "name", "nick", "supernode", "theme",
+    "advertise",
+    "bootstrap",
+    "data",
+    "directory",
+    "face",
+    "join",
+    "lan",
+    "listen",
+    "local-port",
+    "log",
+    "name",
+    "nick",
+    "supernode",
+    "theme",
 ];
 const HOSTS: &str = "bootstrap = [\"chat.example.org\"]";
 const ADDRESS: &str = "listen = \"[::]:7700\"";
@@ -198,7 +210,10 @@ enum Wrong {
 }
 
 fn place(path: &Path, line: usize) -> String {
-    format!("cannot use the configuration {}, line {line}", path.display())
+    format!(
+        "cannot use the configuration {}, line {line}",
+        path.display()
+    )
 }
 
 fn line(text: &str, span: &Range<usize>) -> usize {
@@ -332,12 +347,36 @@ mod tests {
     #[test]
     fn what_has_no_meaning_is_named_with_its_line_and_key() {
         for (text, line, words) in [
-            ("nick = \"anna\"\nnik = \"x\"", 2, "there is no key `nik`; the keys are advertise,"),
-            ("\n\nnick = \"a b\"", 3, "the key `nick`: cannot use \"a b\": it may not contain ' '"),
-            ("nick = 7", 1, "the key `nick`: it is integer, not a string; write it like nick"),
-            ("lan = \"no\"", 1, "not true or false; write it like lan = false"),
-            ("local-port = 70000", 1, "70000 is no port; a port is a number from 1 to 65535"),
-            ("bootstrap = [\"a\", \"b c\"]", 1, "the key `bootstrap`: cannot use \"b c\""),
+            (
+                "nick = \"anna\"\nnik = \"x\"",
+                2,
+                "there is no key `nik`; the keys are advertise,",
+            ),
+            (
+                "\n\nnick = \"a b\"",
+                3,
+                "the key `nick`: cannot use \"a b\": it may not contain ' '",
+            ),
+            (
+                "nick = 7",
+                1,
+                "the key `nick`: it is integer, not a string; write it like nick",
+            ),
+            (
+                "lan = \"no\"",
+                1,
+                "not true or false; write it like lan = false",
+            ),
+            (
+                "local-port = 70000",
+                1,
+                "70000 is no port; a port is a number from 1 to 65535",
+            ),
+            (
+                "bootstrap = [\"a\", \"b c\"]",
+                1,
+                "the key `bootstrap`: cannot use \"b c\"",
+            ),
             ("log = \"loud\"", 1, "it is no log level; choose off, error"),
             ("nick = \"anna", 1, "; see https://toml.io"),
             ("lan = true\nlan = true", 2, "duplicate key"),
@@ -345,7 +384,10 @@ mod tests {
         ] {
             let why = read(text).unwrap_err();
             let begin = format!("cannot use the configuration config.toml, line {line}: ");
-            assert!(why.starts_with(&begin) && why.contains(words), "{text:?}: {why}");
+            assert!(
+                why.starts_with(&begin) && why.contains(words),
+                "{text:?}: {why}"
+            );
             assert!(!why.contains('\n'), "{why:?}");
         }
     }

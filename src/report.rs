@@ -61,7 +61,11 @@ mod tests {
 
     #[test]
     fn a_failure_is_one_clean_line_of_three_parts() {
-        let failure = Failure::new("cannot read a\u{1b}[31mb\nc", "it is gone", "look elsewhere");
+        let failure = Failure::new(
+            "cannot read a\u{1b}[31mb\nc",
+            "it is gone",
+            "look elsewhere",
+        );
         let line = line(&failure);
         assert!(line.starts_with("fireside: cannot read a"), "{line}");
         assert!(line.ends_with(": it is gone; look elsewhere"), "{line}");

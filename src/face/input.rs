@@ -28,7 +28,10 @@ fn read(mut input: impl BufRead, lines: &mpsc::Sender<String>) {
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
-        match (&mut input).take(LINE_SIZE_MAX).read_until(b'\n', &mut bytes) {
+        match (&mut input)
+            .take(LINE_SIZE_MAX)
+            .read_until(b'\n', &mut bytes)
+        {
             Ok(0) => return,
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

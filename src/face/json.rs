@@ -235,9 +235,7 @@ fn entry(line: &Line) -> Object {
         What::Gone { .. } => object
             .with("reason", "was away for too long")
             .with("by", id.author.to_string()),
-        What::Nick(nick) => object
-            .with("old", from.as_str())
-            .with("new", nick.as_str()),
+        What::Nick(nick) => object.with("old", from.as_str()).with("new", nick.as_str()),
         What::Join => object,
     };
     object
@@ -396,19 +394,45 @@ mod tests {
         let member = NodeId([2; 32]);
         for (what, event, more) in [
             (What::Join, "join", json!({})),
-            (What::Part("tea".to_owned()), "part", json!({"reason": "tea"})),
-            (What::Quit("bed".to_owned()), "quit", json!({"reason": "bed"})),
-            (What::Nick(bo.clone()), "nick", json!({"old": "anna", "new": "bo"})),
-            (What::Topic("fire".to_owned()), "topic", json!({"text": "fire"})),
-            (What::Action("waves".to_owned()), "message", json!({"text": "waves", "action": true})),
-            (What::Gone { member, nick: bo }, "quit", json!({"from": "bo", "from_id": member.to_string()})),
+            (
+                What::Part("tea".to_owned()),
+                "part",
+                json!({"reason": "tea"}),
+            ),
+            (
+                What::Quit("bed".to_owned()),
+                "quit",
+                json!({"reason": "bed"}),
+            ),
+            (
+                What::Nick(bo.clone()),
+                "nick",
+                json!({"old": "anna", "new": "bo"}),
+            ),
+            (
+                What::Topic("fire".to_owned()),
+                "topic",
+                json!({"text": "fire"}),
+            ),
+            (
+                What::Action("waves".to_owned()),
+                "message",
+                json!({"text": "waves", "action": true}),
+            ),
+            (
+                What::Gone { member, nick: bo },
+                "quit",
+                json!({"from": "bo", "from_id": member.to_string()}),
+            ),
         ] {
             let told: Value = serde_json::from_str(&told(&Event::Entry(line(what)))).unwrap();
             assert_eq!(told["event"], event);
             for (name, value) in more.as_object().unwrap() {
                 assert_eq!(&told[name], value, "{told}");
             }
-            for name in ["group", "at", "from", "from_id", "id", "epoch", "seq", "order", "own", "history"] {
+            for name in [
+                "group", "at", "from", "from_id", "id", "epoch", "seq", "order", "own", "history",
+            ] {
                 assert!(!told[name].is_null(), "{name} in {told}");
             }
         }

@@ -113,7 +113,10 @@ impl Plain {
             lines.push(at.strftime("%A, %-d %B %Y").to_string());
         }
         let time = at.strftime("%H:%M");
-        lines.extend(text.split('\n').map(|text| format!("[{time}] {head}{text}")));
+        lines.extend(
+            text.split('\n')
+                .map(|text| format!("[{time}] {head}{text}")),
+        );
         lines
     }
 }
@@ -123,7 +126,11 @@ fn news(event: &Event) -> Option<String> {
     Some(match event {
         Event::Ready { nick, .. } => format!("you are {}", sanitize::name(nick.as_str())),
         Event::Joined { group, members, .. } => {
-            format!("you are in {}: {}", sanitize::name(group.as_str()), list(members))
+            format!(
+                "you are in {}: {}",
+                sanitize::name(group.as_str()),
+                list(members)
+            )
         }
         Event::Left { group } => format!("you left {}", sanitize::name(group.as_str())),
         Event::Opened { group, topic, .. } if !topic.is_empty() => {
@@ -132,7 +139,10 @@ fn news(event: &Event) -> Option<String> {
         }
         Event::Failed { group, why, .. } => {
             let group = sanitize::name(group.as_str());
-            format!("! a line of yours was not taken in {group}: {}", sanitize::line(why))
+            format!(
+                "! a line of yours was not taken in {group}: {}",
+                sanitize::line(why)
+            )
         }
         Event::Host {
             group,
@@ -141,7 +151,9 @@ fn news(event: &Event) -> Option<String> {
             took_ms,
             ..
         } => {
-            let nick = nick.as_ref().map_or_else(|| host.short(), ToString::to_string);
+            let nick = nick
+                .as_ref()
+                .map_or_else(|| host.short(), ToString::to_string);
             let (nick, group) = (sanitize::name(&nick), sanitize::name(group.as_str()));
             format!("{nick} keeps {group} now, after {took_ms} ms")
         }
@@ -250,7 +262,10 @@ mod tests {
         let here = GroupName::parse("#hearth").unwrap();
         let lines = plain.event(&Event::Entry(line(what)), Some(&here));
         // Without the time, which depends on where the test runs.
-        let cut = |line: &String| line.split_once("] ").map_or(line.clone(), |l| l.1.to_owned());
+        let cut = |line: &String| {
+            line.split_once("] ")
+                .map_or(line.clone(), |l| l.1.to_owned())
+        };
         lines.iter().map(cut).collect()
     }
 
@@ -268,7 +283,10 @@ mod tests {
         let mut plain = Plain::default();
         let evil = "x\n[09:15] <bo> I agree\u{1b}]0;gone\u{7}";
         let told = told(&mut plain, What::Text(evil.to_owned()));
-        assert!(told[1..].iter().all(|line| line.starts_with("<anna> ")), "{told:?}");
+        assert!(
+            told[1..].iter().all(|line| line.starts_with("<anna> ")),
+            "{told:?}"
+        );
         assert!(!told.concat().chars().any(char::is_control), "{told:?}");
     }
 }

@@ -95,10 +95,23 @@ pub fn ring(table: &Table, group: Option<&GroupName>, as_json: bool) -> Option<S
         let percent = percent(*distance);
         rows.push([hex(*at), percent, name, address, parts.join(", ")]);
     }
-    let here = rows.iter().skip(1).filter(|row| row[0] < hex(point)).count();
+    let here = rows
+        .iter()
+        .skip(1)
+        .filter(|row| row[0] < hex(point))
+        .count();
     let group = sanitize::name(group.as_str()).into_owned();
     let empty = String::new;
-    rows.insert(1 + here, [hex(point), empty(), group, empty(), "<- the group".to_owned()]);
+    rows.insert(
+        1 + here,
+        [
+            hex(point),
+            empty(),
+            group,
+            empty(),
+            "<- the group".to_owned(),
+        ],
+    );
     Some(columns(&rows))
 }
 
@@ -171,7 +184,10 @@ fn hex(point: Point) -> String {
 
 /// Of half the circle, which is as far as anything can be.
 fn percent(distance: u32) -> String {
-    format!("{:.1} %", f64::from(distance) / f64::from(1_u32 << 31) * 100.0)
+    format!(
+        "{:.1} %",
+        f64::from(distance) / f64::from(1_u32 << 31) * 100.0
+    )
 }
 
 /// Rows of equal columns, two blanks apart.
@@ -229,7 +245,11 @@ mod tests {
 
     #[test]
     fn the_group_stands_on_the_circle_between_its_neighbours() {
-        let table = of(&[("oak", "127.0.0.12:7700"), ("elm", "127.0.0.13:7700"), ("ash", "127.0.0.14:7700")]);
+        let table = of(&[
+            ("oak", "127.0.0.12:7700"),
+            ("elm", "127.0.0.13:7700"),
+            ("ash", "127.0.0.14:7700"),
+        ]);
         let group = GroupName::parse("#hearth").unwrap();
         let told = ring(&table, Some(&group), false).unwrap();
         let points: Vec<&str> = told.lines().skip(1).map(|line| &line[..8]).collect();

@@ -230,7 +230,10 @@ impl Ears {
             return;
         }
         if let Ok((lines, more)) = page.await {
-            _ = self.events.send(Event::History { group, lines, more }).await;
+            _ = self
+                .events
+                .send(Event::History { group, lines, more })
+                .await;
         }
     }
 }

@@ -250,7 +250,10 @@ impl Local {
     async fn answer(&mut self) {
         if self.spell.asked() {
             self.discovery.say(Failure::new(
-                format!("cannot reach the node at port {} of this machine", self.port),
+                format!(
+                    "cannot reach the node at port {} of this machine",
+                    self.port
+                ),
                 "whoever has that port does not answer",
                 "end it, or choose another port with --local-port; it is tried again and again",
             ));

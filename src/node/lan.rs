@@ -122,7 +122,8 @@ impl Lan {
                 let (key, addresses) = read(&service)?;
                 if self.announced.as_deref() == Some(service.get_fullname())
                     || addresses.is_empty()
-                    || (self.seen.len() >= SEEN_MAX && !self.seen.contains_key(service.get_fullname()))
+                    || (self.seen.len() >= SEEN_MAX
+                        && !self.seen.contains_key(service.get_fullname()))
                 {
                     return None;
                 }

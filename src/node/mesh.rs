@@ -69,7 +69,13 @@ impl Mesh {
             .local_addr()
             .context("cannot learn where we listen")?;
         let saved = std::mem::take(&mut disk.saved);
-        let role = MeshNode::new(Arc::new(identity), name.clone(), roles, saved, super::seed());
+        let role = MeshNode::new(
+            Arc::new(identity),
+            name.clone(),
+            roles,
+            saved,
+            super::seed(),
+        );
         let inputs = wiring::inputs();
         let feed = inputs.sender.clone();
         let (discover, asks) = mpsc::channel(1);

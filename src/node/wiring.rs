@@ -67,7 +67,9 @@ pub(crate) async fn run(
     let ended = driver.await;
     store.close().await;
     drop(store);
-    answered.await.context("the way back from the store broke")?;
+    answered
+        .await
+        .context("the way back from the store broke")?;
     ended.context("the network's task broke")?
 }
 
