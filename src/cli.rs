@@ -68,6 +68,7 @@ enum Verb {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Settings, each also a key of config.toml")]
 struct Options {
     /// A directory (or any mesh node) to start from; repeatable; a DNS name means all its addresses
     #[arg(long, value_name = "HOST[:PORT]", global = true)]
@@ -113,11 +114,11 @@ struct Options {
 
 const EXAMPLES: &str = "\
 Examples:
-  fireside '#hearth'                       chat; a second terminal: add --data DIR to be another person
-  fireside --directory                     a directory on this machine
-  fireside --supernode --bootstrap HOST    a supernode that registers with it
-  fireside --bootstrap HOST '#hearth'      chat over them
-  fireside ring '#hearth'                  where that group lives";
+  fireside '#hearth'                     chat; with --data DIR you are somebody else
+  fireside --directory                   keep a directory on this machine
+  fireside --supernode --bootstrap HOST  keep a supernode that registers there
+  fireside --bootstrap HOST '#hearth'    chat over them
+  fireside ring '#hearth'                where that group lives";
 
 /// What is to be done.
 #[derive(Debug)]

@@ -21,10 +21,12 @@ mod scroll;
 mod search;
 mod signals;
 pub mod svg;
+mod tell;
 mod terminal;
 pub mod theme;
 pub mod view;
 mod window;
+mod words;
 mod wrap;
 
 pub use ask::{Answer, Question, ask_nick};

@@ -33,12 +33,12 @@ fn an_empty_screen_says_how_to_begin() {
         &story.screen(60, 12),
         "
         | home  what concerns the machine                            |
-        |                                                            |
         |fireside                                                    |
         |                                                            |
         |/join #hearth   come into a group, or found it              |
         |/help           what can be typed                           |
         |F1              the same, and the keys                      |
+        |                                                            |
         |                                                            |
         |─── Friday, 20 November 2026 ───────────────────────────────|
         |19:04 · linked to fra at 192.0.2.7:7700                     |
@@ -69,9 +69,9 @@ fn a_wide_screen_has_groups_log_and_members() {
         |                   │ this is the beginning of #hearth                                   │   eve            away |
         |                   │                                                                    │                       |
         |                   │ ─── Friday, 20 November 2026 ───────────────────────────────────── │                       |
-        |                   │ 19:04 anna the kettle is on                                        │                       |
-        |                   │       mats coming                                               ✓2 │                       |
-        |                   │ 19:05 bob mats: bring your cup                                     │                       |
+        |                   │ 19:04 anna: the kettle is on                                       │                       |
+        |                   │       mats: coming                                              ✓2 │                       |
+        |                   │ 19:05 bob: mats: bring your cup                                    │                       |
         | ◆ anna · you are 2nd in line · via fra 61 ms                                                                   |
         | mats ›                                                                                                         |
         ");
@@ -109,8 +109,8 @@ fn a_screen_of_80_columns_keeps_the_members_and_tells_of_other_groups_below() {
         | this is the beginning of #hearth                             │                 |
         |                                                              │                 |
         | ─── Friday, 20 November 2026 ─────────────────────────────── │                 |
-        | 19:04 anna one                                               │                 |
-        |       eve two                                                │                 |
+        | 19:04 anna: one                                              │                 |
+        |       eve: two                                               │                 |
         | ◆ anna · you are 2nd in line · via fra 61 ms                              3:@1 |
         | mats ›                                                                         |
         ",
@@ -130,10 +130,10 @@ fn forty_by_ten_is_enough_to_talk() {
         |this is the beginning of #hearth        |
         |                                        |
         |─── Friday, 20 November 2026 ───────────|
-        |19:04 anna the kettle is on and         |
+        |19:04 anna: the kettle is on and        |
         |        everybody is here               |
-        |      mats on my way                   …|
-        | ◆ anna · you 2nd · 61 ms · 1 on the w… |
+        |      mats: on my way                  …|
+        | ◆ anna · you 2nd · 61 ms · 1 waiting   |
         | › one more thing before I go out of the|
         |    door                                |
         ",
@@ -161,9 +161,9 @@ fn a_handover_is_one_calm_line_and_the_leave_is_not_told_twice() {
         | this is the beginning of #hearth                             │ ◆ bob           |
         |                                                              │ ◇ mats          |
         | ─── Friday, 20 November 2026 ─────────────────────────────── │ ◇ eve           |
-        | 19:04 mats still here?                                    ✓3 │                 |
+        | 19:04 mats: still here?                                   ✓3 │                 |
         | 19:05 ◆ anna left; bob keeps it now · 0.2 s · nothing lost   │                 |
-        |       bob of course                                          │                 |
+        |       bob: of course                                         │                 |
         | ◆ bob · you are next                                                           |
         | mats ›                                                                         |
         ",
@@ -179,10 +179,10 @@ fn a_handover_is_one_calm_line_and_the_leave_is_not_told_twice() {
         | this is the beginning of #hearth                             │ ◆ mats          |
         |                                                              │ ◇ eve           |
         | ─── Friday, 20 November 2026 ─────────────────────────────── │                 |
-        | 19:04 mats still here?                                    ✓3 │                 |
+        | 19:04 mats: still here?                                   ✓3 │                 |
         | 19:05 ◆ anna left; bob keeps it now · 0.2 s · nothing lost   │                 |
-        |       bob of course                                          │                 |
-        |       mats hello?                                            │                 |
+        |       bob: of course                                         │                 |
+        |       mats: hello?                                           │                 |
         |         (the group was gone)                               ✗ │                 |
         | 19:06 ◆ bob is gone; you keep it now · 2.4 s · 1 not sent    │                 |
         | ◆ you keep it · eve is next                                                    |
@@ -216,7 +216,7 @@ fn joins_and_leaves_in_a_run_are_one_dim_line() {
         | #hearth  wood, and cups                                       4 here           |
         | ─── Friday, 20 November 2026 ─────────────────────────────── │ ◆ anna          |
         | 19:04 → thomas, kim joined · eve left · joe came and went    │ ◇ bob           |
-        |       anna busy door                                         │   mats          |
+        |       anna: busy door                                        │   mats          |
         |       ← bob left: supper                                     │   eve           |
         |       · anna is now annie                                    │                 |
         |       · kim set the topic: wood, and cups                    │                 |
@@ -247,11 +247,11 @@ fn wide_characters_wrap_by_the_columns_they_take() {
         |this is the beginning of #hearth                  |
         |                                                  |
         |─── Friday, 20 November 2026 ─────────────────────|
-        |19:04 anna 今晚大家都在这里，火还很旺，水也开了， |
+        |19:04 anna: 今晚大家都在这里，火还很旺，水也开了，|
         |        带上你的杯子过来吧                        |
-        |      bob 👨‍👩‍👧‍👦❤️👍🏽 🇩🇪🇫🇷 café 👨‍👩‍👧‍👦👨‍👩‍👧‍👦👨‍👩‍👧‍👦 end             |
-        |      eve a_word_that_is_much_too_long_for_any_row|
-        |        _of_this_log_is_cut_where_it_must_be      |
+        |      bob: 👨‍👩‍👧‍👦❤️👍🏽 🇩🇪🇫🇷 café 👨‍👩‍👧‍👦👨‍👩‍👧‍👦👨‍👩‍👧‍👦 end            |
+        |      eve: a_word_that_is_much_too_long_for_any_ro|
+        |        w_of_this_log_is_cut_where_it_must_be     |
         | ◆ anna · you 2nd · 61 ms                         |
         | mats ›                                           |
         ",
@@ -271,13 +271,13 @@ fn scrolled_up_the_view_stands_still_and_counts_what_comes_below() {
         &before,
         "
         | #hearth  bring wood                              |
-        |      anna line 19                                |
-        |      anna line 20                                |
-        |      anna line 21                                |
-        |      anna line 22                                |
-        |      anna line 23                                |
-        |      anna line 24                                |
-        |      anna line 25            Esc: to the end     |
+        |      anna: line 19                               |
+        |      anna: line 20                               |
+        |      anna: line 21                               |
+        |      anna: line 22                               |
+        |      anna: line 23                               |
+        |      anna: line 24                               |
+        |      anna: line 25           Esc: to the end     |
         | ◆ anna · you 2nd · 61 ms                         |
         | mats ›                                           |
         ",
@@ -289,13 +289,13 @@ fn scrolled_up_the_view_stands_still_and_counts_what_comes_below() {
         &story.screen(50, 10),
         "
         | #hearth  bring wood                              |
-        |      anna line 19                                |
-        |      anna line 20                                |
-        |      anna line 21                                |
-        |      anna line 22                                |
-        |      anna line 23                                |
-        |      anna line 24                                |
-        |      anna line 25    12 new lines below, Esc     |
+        |      anna: line 19                               |
+        |      anna: line 20                               |
+        |      anna: line 21                               |
+        |      anna: line 22                               |
+        |      anna: line 23                               |
+        |      anna: line 24                               |
+        |      anna: line 25   12 new lines below, Esc     |
         | ◆ anna · you 2nd · 61 ms                         |
         | mats ›                                           |
         ",
@@ -308,12 +308,12 @@ fn scrolled_up_the_view_stands_still_and_counts_what_comes_below() {
         "
         | #hearth  bring wood                              |
         |─── Friday, 20 November 2026 ─────────────────────|
-        |19:04 anna line 1                                 |
-        |      anna line 2                                 |
-        |      anna line 3                                 |
-        |      anna line 4                                 |
-        |      anna line 5                                 |
-        |      anna line 6     12 new lines below, Esc     |
+        |19:04 anna: line 1                                |
+        |      anna: line 2                                |
+        |      anna: line 3                                |
+        |      anna: line 4                                |
+        |      anna: line 5                                |
+        |      anna: line 6    12 new lines below, Esc     |
         | ◆ anna · you 2nd · 61 ms                         |
         | mats ›                                           |
         ",
@@ -323,13 +323,13 @@ fn scrolled_up_the_view_stands_still_and_counts_what_comes_below() {
         &story.screen(50, 10),
         "
         | #hearth  bring wood                              |
-        |      bob line 36                                 |
-        |      bob line 37                                 |
-        |      bob line 38                                 |
-        |      bob line 39                                 |
-        |      bob line 40                                 |
-        |      bob line 41                                 |
-        |      bob line 42                                 |
+        |      bob: line 36                                |
+        |      bob: line 37                                |
+        |      bob: line 38                                |
+        |      bob: line 39                                |
+        |      bob: line 40                                |
+        |      bob: line 41                                |
+        |      bob: line 42                                |
         | ◆ anna · you 2nd · 61 ms                         |
         | mats ›                                           |
         ",
@@ -373,9 +373,9 @@ fn what_is_unread_begins_at_a_line() {
         | #hearth  bring wood                                        |
         |                                                            |
         |─── Friday, 20 November 2026 ───────────────────────────────|
-        |19:04 anna seen                                             |
+        |19:04 anna: seen                                            |
         |──────────────────────────────────────────────────── new ───|
-        |19:06 bob not seen                                          |
+        |19:06 bob: not seen                                         |
         | ◆ anna · you 2nd · 61 ms                                   |
         | mats ›                                                     |
         ",

@@ -44,6 +44,18 @@ fn child() {
     std::process::exit(0);
 }
 
+/// Not a test: the question for a nick, answered on standard output.
+#[test]
+#[ignore = "started by the other tests"]
+fn asking_child() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let nick = runtime
+        .block_on(tui::ask_nick("mats", &tui::Settings::default()))
+        .unwrap();
+    println!("called {nick:?}");
+    std::process::exit(0);
+}
+
 /// A client that takes every line at once, alone in #hearth; it panics when it is told to.
 async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Event>) {
     let here = || group("#hearth");
@@ -145,6 +157,12 @@ struct Terminal {
 
 impl Terminal {
     fn start() -> Self {
+        let mut terminal = Self::start_as("terminal::child");
+        terminal.wait_for("you keep it");
+        terminal
+    }
+
+    fn start_as(child: &str) -> Self {
         let size = PtySize {
             rows: 12,
             cols: 60,
@@ -153,7 +171,7 @@ impl Terminal {
         };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "terminal::child", "--ignored", "--nocapture"]);
+        command.args(["--exact", child, "--ignored", "--nocapture"]);
         command.env("TERM", "xterm-256color");
         command.env("LANG", "C.UTF-8");
         command.env("TZ", "UTC");
@@ -181,16 +199,14 @@ impl Terminal {
         });
         let keys = pair.master.take_writer().unwrap();
         let screen = vt100::Parser::new(size_of(12), size_of(60), 0);
-        let mut terminal = Self {
+        Self {
             child,
             master: pair.master,
             keys,
             bytes,
             seen: Vec::new(),
             screen,
-        };
-        terminal.wait_for("you keep it");
-        terminal
+        }
     }
 
     fn press(&mut self, keys: &str) -> &mut Self {
@@ -272,7 +288,9 @@ fn size_of(cells: u16) -> NonZeroU16 {
 #[test]
 fn a_typed_line_is_shown_and_then_nothing_is_written_any_more() {
     let mut terminal = Terminal::start();
-    terminal.press("hello there\r").wait_for("mats hello there");
+    terminal
+        .press("hello there\r")
+        .wait_for("mats: hello there");
     terminal.wait_until("a quiet terminal", |_| true);
     while terminal
         .bytes
@@ -331,7 +349,7 @@ fn a_panic_in_any_thread_gives_the_terminal_back_before_its_message() {
 #[test]
 fn stopped_it_gives_the_terminal_back_and_going_on_it_draws_anew() {
     let mut terminal = Terminal::start();
-    terminal.press("before\r").wait_for("mats before");
+    terminal.press("before\r").wait_for("mats: before");
     terminal.signal(Signal::TSTP);
     terminal.wait_until("the terminal given back", |terminal| terminal.left() == 1);
     assert!(!terminal.screen.screen().alternate_screen());
@@ -340,9 +358,9 @@ fn stopped_it_gives_the_terminal_back_and_going_on_it_draws_anew() {
         terminal.screen.screen().alternate_screen()
     });
     terminal
-        .wait_for("mats before")
+        .wait_for("mats: before")
         .press("after\r")
-        .wait_for("mats after");
+        .wait_for("mats: after");
     terminal.press("/quit\r");
     assert_eq!(terminal.end(), 0);
     assert_eq!(terminal.left(), 2);
@@ -355,7 +373,7 @@ fn pasted_text_is_written_and_never_run() {
         .press("\x1b[200~/quit\r\n/part\x1b[201~")
         .wait_for("/part");
     terminal.press("\r").wait_for("a pasted line is never run");
-    terminal.press("\r").wait_for("mats /quit");
+    terminal.press("\r").wait_for("mats: /quit");
     terminal.press("\x03").wait_for("Ctrl-C again");
     terminal.press("\x03");
     assert_eq!(terminal.end(), 0);
@@ -381,7 +399,7 @@ fn a_smaller_window_is_drawn_anew_to_its_last_column() {
     terminal.wait_until("the line in two rows", |terminal| {
         let rows: Vec<String> = terminal.screen.screen().rows(0, 34).collect();
         rows.iter()
-            .any(|row| row.starts_with("mats a line of some length to"))
+            .any(|row| row.starts_with("mats: a line of some length to"))
             && rows.iter().any(|row| row.starts_with("  see it wrap"))
     });
     terminal.press("/quit\r");
@@ -401,4 +419,39 @@ fn without_a_terminal_it_says_so_in_one_line() {
         "{said:?}"
     );
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn the_question_for_a_nick_takes_enter_for_the_suggestion_and_escape_for_no() {
+    let mut terminal = Terminal::start_as("terminal::asking_child");
+    terminal.wait_for("mats").press("\r");
+    assert_eq!(terminal.end(), 0);
+    assert_eq!(terminal.left(), 1);
+    assert!(
+        terminal
+            .screen
+            .screen()
+            .contents()
+            .contains("called Some(mats)")
+    );
+
+    let mut terminal = Terminal::start_as("terminal::asking_child");
+    terminal
+        .wait_for("mats")
+        .press("\x15an na\r")
+        .wait_for("that is no nick");
+    terminal.press("\x15\u{e9}va\r");
+    terminal.end();
+    assert!(
+        terminal
+            .screen
+            .screen()
+            .contents()
+            .contains("called Some(éva)")
+    );
+
+    let mut terminal = Terminal::start_as("terminal::asking_child");
+    terminal.wait_for("mats").press("\x03");
+    terminal.end();
+    assert!(terminal.screen.screen().contents().contains("called None"));
 }

@@ -8,8 +8,6 @@ use fireside::proto::command::Command;
 use fireside::proto::event::{Event, Line, Member, Standing, What};
 use fireside::proto::id::{EntryId, Epoch, GroupName, NodeId, Place, Seq};
 
-use crate::disk::Kept;
-
 /// What everybody was told, and what was wrong with it.
 #[derive(Debug, Default)]
 pub struct Checker {
@@ -17,8 +15,8 @@ pub struct Checker {
     views: BTreeMap<(NodeId, GroupName), View>,
     /// The entry that each place belongs to.
     places: BTreeMap<(GroupName, Epoch, Seq), EntryId>,
-    /// What each entry says.
-    said: BTreeMap<(GroupName, EntryId), What>,
+    /// Each entry as it was first told to anybody.
+    said: BTreeMap<(GroupName, EntryId), Line>,
     /// Every text somebody typed, and the entry it became.
     typed: BTreeMap<(GroupName, NodeId, String), Option<EntryId>>,
     confirmed: BTreeSet<(GroupName, EntryId)>,
@@ -79,13 +77,15 @@ impl Checker {
                 self.typed.insert((group.clone(), who, text.clone()), None);
             }
             Command::Join { .. } => self.counts.joins += 1,
-            Command::Part { group, .. } => self.out(who, group),
             Command::Quit { .. } => self.stopped(who),
-            Command::Nick { .. } | Command::Names { .. } | Command::History { .. } => {}
+            Command::Part { .. }
+            | Command::Nick { .. }
+            | Command::Names { .. }
+            | Command::History { .. } => {}
         }
     }
 
-    /// A client ends, one way or another.
+    /// A client is about to end, or has ended: it tells nothing more.
     pub fn stopped(&mut self, who: NodeId) {
         for ((person, _), view) in &mut self.views {
             if *person == who {
@@ -96,16 +96,28 @@ impl Checker {
         }
     }
 
-    /// A client died; `kept` says what its disk has. Of what it had not flushed it may be told again, and its
-    /// own lines that nobody had taken yet are excused.
-    pub fn crashed(&mut self, who: NodeId, kept: impl Fn(&GroupName, EntryId) -> Kept) {
+    /// A client has ended, and starts from its disk the next time: `log` is what that has of a group, and
+    /// `waits` says which entries are in the outbox. What was told and not flushed may be told again, and own
+    /// lines that nobody took are excused.
+    pub fn ended(
+        &mut self,
+        who: NodeId,
+        log: impl Fn(&GroupName) -> BTreeMap<EntryId, Place>,
+        waits: impl Fn(&GroupName, EntryId) -> bool,
+    ) {
+        self.stopped(who);
         for ((person, group), view) in &mut self.views {
-            if *person == who {
-                view.log.retain(|id, _| kept(group, *id) == Kept::Placed);
-                view.sent.retain(|id, _| kept(group, *id) != Kept::Lost);
-                view.confirmed
-                    .retain(|id, _| kept(group, *id) == Kept::Placed);
+            if *person != who {
+                continue;
             }
+            let stored = log(group).into_iter();
+            let lines = stored.filter_map(|(id, place)| {
+                let line = self.said.get(&(group.clone(), id))?.clone();
+                Some((id, Line { place, ..line }))
+            });
+            view.log = lines.collect();
+            view.sent.retain(|id, _| waits(group, *id));
+            view.confirmed.clear();
         }
     }
 
@@ -182,7 +194,7 @@ impl Checker {
             );
         }
         let said = (group.clone(), id);
-        if *self.said.entry(said).or_insert_with(|| line.what.clone()) != line.what {
+        if self.said.entry(said).or_insert_with(|| line.clone()).what != line.what {
             self.complain(
                 who,
                 group,
@@ -362,7 +374,7 @@ impl Checker {
 
     /// What an entry says and whose it is, for people.
     pub fn describe(&self, group: &GroupName, id: EntryId) -> String {
-        let said = self.said.get(&(group.clone(), id));
+        let said = self.said.get(&(group.clone(), id)).map(|line| &line.what);
         format!("{}'s {} ({said:?})", self.called(id.author), id.number.0)
     }
 

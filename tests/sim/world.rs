@@ -265,9 +265,6 @@ impl World {
             self.lose(no, side.other(), self.now + wait, None);
         }
         self.look_at_paths();
-        let Node { id, disk, .. } = &self.nodes[ix];
-        self.checker
-            .crashed(*id, |group, entry| disk.keeps(group, entry));
     }
 
     /// Asks a running client for something.
@@ -505,7 +502,9 @@ impl World {
         node.jobs.clear();
         node.disk_busy_until = 0;
         node.timer = None;
-        self.checker.stopped(node.id);
+        let log = |group: &GroupName| node.disk.log(group).map(|(p, id)| (id, p)).collect();
+        let waits = |group: &GroupName, id| node.disk.keeps(group, id) == Kept::Waiting;
+        self.checker.ended(node.id, log, waits);
     }
 
     // -- the disk ----------------------------------------------------------------------------------------

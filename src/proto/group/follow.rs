@@ -309,11 +309,17 @@ impl Group {
                 self.outbox.replace(void);
             }
         }
+        self.join(cx);
+        self.arrive(cx);
+    }
+
+    /// Joins if we mean to be in and the log says that we are not. It may come to say so at any time: a host that
+    /// missed us wrote it in a line which we did not have.
+    pub(super) fn join(&mut self, cx: &mut Context<'_>) {
         if self.intent == Intent::Stay && !self.roster.contains(&cx.me) && !self.outbox.has_join() {
             let nick = cx.nick.clone();
             self.author(cx, Body::Join { nick });
         }
-        self.arrive(cx);
     }
 
     /// Sends the host what it lacks of our log, and then our lines.

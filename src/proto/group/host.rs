@@ -319,6 +319,7 @@ impl Group {
         });
         self.settle(cx);
         self.place_own(cx);
+        self.keep(cx);
     }
 
     /// Confirms whatever is on enough disks by now.

@@ -278,8 +278,12 @@ impl Group {
 
     /// Does what has become due.
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
-        match self.phase {
-            Phase::Hosting(_) => self.tend(cx),
+        match &self.phase {
+            Phase::Hosting(_) => {
+                self.join(cx);
+                self.tend(cx);
+            }
+            Phase::Following(follow) if follow.is_live() => self.join(cx),
             Phase::Following(_) => self.pursue(cx),
             Phase::Finding => {}
         }

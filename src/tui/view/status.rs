@@ -193,7 +193,8 @@ fn group(app: &App, short: bool) -> Words {
     let waiting = window.log.waiting();
     if waiting > 0 {
         words.push(between());
-        words.push((format!("{waiting} on the way"), Role::Warn));
+        let word = if short { "waiting" } else { "on the way" };
+        words.push((format!("{waiting} {word}"), Role::Warn));
     }
     if app.mesh == Some(MeshState::Searching) {
         words.push(between());
