@@ -67,9 +67,6 @@ fn module_path(name: &str) -> Vec<String> {
     let below = name.strip_prefix("src/").unwrap_or(name);
     let path = below.strip_suffix(".rs").unwrap_or(below);
     let path = path.strip_suffix("/mod").unwrap_or(path);
-    if path == "main" {
-        return Vec::new();
-    }
     path.split('/').map(str::to_owned).collect()
 }
 
