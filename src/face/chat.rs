@@ -9,7 +9,7 @@ use super::json::Json;
 use super::output::{Output, Unread};
 use super::plain::Plain;
 use crate::proto::command::Command;
-use crate::proto::event::Event;
+use crate::proto::event::{Event, Member};
 use crate::proto::id::GroupName;
 use crate::slash::{self, Local, Parsed, Refused};
 
@@ -17,7 +17,7 @@ use crate::slash::{self, Local, Parsed, Refused};
 pub(super) trait Teller {
     fn event(&mut self, event: &Event, here: Option<&GroupName>) -> Vec<String>;
     /// The answer to `/names`.
-    fn names(&mut self, event: &Event) -> Vec<String>;
+    fn names(&mut self, group: &GroupName, members: &[Member]) -> Vec<String>;
     fn notice(&mut self, text: &str) -> Vec<String>;
     fn refused(&mut self, refused: &Refused) -> Vec<String>;
     /// Commands that a group's opening asks for.
@@ -64,7 +64,7 @@ pub async fn run(
         talk.command(Command::Join { group });
     }
     let mut teller: Box<dyn Teller> = if as_json {
-        Box::new(Json::default())
+        Box::new(Json)
     } else {
         Box::new(Plain::default())
     };
@@ -242,8 +242,8 @@ impl Talk {
                 self.here.get_or_insert_with(|| group.clone());
             }
             Event::Left { group } => self.exit(group),
-            Event::Members { group, .. } if self.names_wanted.remove(group) => {
-                return teller.names(event);
+            Event::Members { group, members } if self.names_wanted.remove(group) => {
+                return teller.names(group, members);
             }
             Event::Bye => self.is_leaving = true,
             Event::Ready { .. }

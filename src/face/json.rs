@@ -11,7 +11,7 @@ use crate::proto::time::Wall;
 use crate::slash::Refused;
 
 /// The face of programs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Json;
 
 /// An object whose fields stay in the order they were given, the event's name first.
@@ -62,10 +62,7 @@ impl Teller for Json {
         object(event).iter().map(Object::line).collect()
     }
 
-    fn names(&mut self, event: &Event) -> Vec<String> {
-        let Event::Members { group, members } = event else {
-            return Vec::new();
-        };
+    fn names(&mut self, group: &GroupName, members: &[Member]) -> Vec<String> {
         let names = Object::new("names").group(group).now();
         vec![names.with("members", all(members)).line()]
     }

@@ -24,27 +24,22 @@ pub(super) struct Plain {
 
 impl Teller for Plain {
     fn event(&mut self, event: &Event, here: Option<&GroupName>) -> Vec<String> {
-        match event {
-            Event::Entry(line) => self.entry(line, here),
-            Event::History { lines, .. } => {
-                let past = lines.iter();
-                past.flat_map(|line| self.entry(line, here)).collect()
-            }
-            other => match news(other) {
-                Some(text) => self.now(&text),
-                None => Vec::new(),
-            },
+        if let Event::Entry(line) = event {
+            return self.entry(line, here);
+        }
+        if let Event::History { lines, .. } = event {
+            let past = lines.iter();
+            return past.flat_map(|line| self.entry(line, here)).collect();
+        }
+        match news(event) {
+            Some(text) => self.now(&text),
+            None => Vec::new(),
         }
     }
 
-    fn names(&mut self, event: &Event) -> Vec<String> {
-        match event {
-            Event::Members { group, members } => {
-                let names = format!("in {}: {}", sanitize::name(group.as_str()), list(members));
-                self.now(&names)
-            }
-            _ => Vec::new(),
-        }
+    fn names(&mut self, group: &GroupName, members: &[Member]) -> Vec<String> {
+        let names = format!("in {}: {}", sanitize::name(group.as_str()), list(members));
+        self.now(&names)
     }
 
     fn notice(&mut self, text: &str) -> Vec<String> {
@@ -56,18 +51,19 @@ impl Teller for Plain {
     }
 
     fn wanted(&mut self, event: &Event) -> Option<Command> {
-        match event {
-            Event::Opened {
-                group,
-                restored: true,
-                ..
-            } => Some(Command::History {
-                group: group.clone(),
-                before: None,
-                limit: PAST,
-            }),
-            _ => None,
-        }
+        let Event::Opened {
+            group,
+            restored: true,
+            ..
+        } = event
+        else {
+            return None;
+        };
+        Some(Command::History {
+            group: group.clone(),
+            before: None,
+            limit: PAST,
+        })
     }
 }
 

@@ -77,7 +77,7 @@ pub fn ring(table: &Table, group: Option<&GroupName>, as_json: bool) -> Option<S
         });
         return Some(told.to_string());
     }
-    let mut places = nearest.clone();
+    let mut places = nearest;
     places.sort_by_key(|place| place.1);
     let mut rows = vec![["POINT", "DISTANCE", "NAME", "ADDRESS", ""].map(str::to_owned)];
     for (id, at, distance) in &places {

@@ -117,6 +117,10 @@ impl Lan {
     }
 
     fn note(&mut self, event: ServiceEvent) -> Option<Vec<SocketAddr>> {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "of an open list only these say where a node is or is not"
+        )]
         match event {
             ServiceEvent::ServiceResolved(service) => {
                 let (key, addresses) = read(&service)?;
@@ -136,7 +140,6 @@ impl Lan {
                 self.seen.remove(&name);
                 None
             }
-            // The search's own beginning and end, and names without an address yet.
             _ => None,
         }
     }
