@@ -1,1 +1,7 @@
-//! Black box.
+//! Bad input and faults, as whoever types the command meets them: one line of what failed, why, and what to try;
+//! an exit code; and nothing lost or overwritten.
+
+mod binary;
+mod files;
+mod places;
+mod usage;
