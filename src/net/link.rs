@@ -68,8 +68,8 @@ struct Shared {
     changed: Notify,
     /// The reason we closed the link for, if it was us.
     closed: OnceLock<Reason>,
-    /// Packets sent before that; the next one says why. (quinn-proto 0.11 counts the closes that come, not those
-    /// that go.)
+    /// The path of a link to a peer, and how many packets had been sent on it when we closed the link.
+    path: Option<Arc<Peer>>,
     sent_before: OnceLock<u64>,
 }
 
@@ -92,8 +92,11 @@ impl Link {
             peer,
             kind,
             connection,
+            shared: Arc::new(Shared {
+                path: path.clone(),
+                ..Shared::default()
+            }),
             path,
-            shared: Arc::default(),
         }
     }
 
@@ -154,11 +157,12 @@ impl Link {
         millis(self.connection.rtt())
     }
 
-    /// Whether we have closed it, and the other end has not been sent a word of that.
+    /// Whether we have closed it, and the other end has not been sent a word of that. What is sent first after
+    /// a close is the close (quinn's own count of CONNECTION_CLOSE frames is of those received).
     pub(super) fn is_silently_closed(&self) -> bool {
-        let sent = self.connection.stats().udp_tx.datagrams;
-        let before = self.shared.sent_before.get();
-        before.is_some_and(|before| sent <= *before)
+        let reason = self.connection.close_reason();
+        matches!(reason, Some(ConnectionError::LocallyClosed))
+            && self.path.as_ref().map(|path| path.sent()) == self.shared.sent_before.get().copied()
     }
 
     /// Closes the link and drops what waits. Where the path itself is jammed quinn holds even the reason back
@@ -171,7 +175,9 @@ impl Link {
 impl Shared {
     fn close(&self, connection: &Connection, reason: Reason) {
         let _ = self.closed.set(reason);
-        let _ = self.sent_before.set(connection.stats().udp_tx.datagrams);
+        if let Some(path) = &self.path {
+            let _ = self.sent_before.set(path.sent());
+        }
         connection.close(
             VarInt::from_u32(reason as u32),
             reason.to_string().as_bytes(),

@@ -79,6 +79,8 @@ struct Path {
     /// Tunnels so far, which is also the last one's number.
     numbered: u64,
     recent: VecDeque<Bytes>,
+    /// Packets sent so far, whether or not there was a tunnel for them.
+    sent: u64,
     heard: Instant,
 }
 
@@ -140,6 +142,7 @@ impl Socket {
                 tunnel: None,
                 numbered: 0,
                 recent: VecDeque::with_capacity(KICK_PACKETS),
+                sent: 0,
                 heard: Instant::now(),
             }),
         });
@@ -321,12 +324,18 @@ impl Peer {
         }
     }
 
+    /// How many packets were sent to it so far.
+    pub(super) fn sent(&self) -> u64 {
+        self.path().sent
+    }
+
     fn send(&self, packet: Bytes) {
         let mut path = self.path();
         if path.recent.len() == KICK_PACKETS {
             path.recent.pop_front();
         }
         path.recent.push_back(packet.clone());
+        path.sent += 1;
         if let Some(tunnel) = &path.tunnel {
             // Full or gone: lost, and QUIC knows what to do about that.
             let _ = tunnel.queue.try_send(packet);

@@ -63,7 +63,8 @@ impl Client {
         if gone.kind != Kind::Mesh {
             return;
         }
-        if why == Some(Reason::Replaced) {
+        // Unless it was replaced by another link of ours, to the same node at another of its addresses.
+        if why == Some(Reason::Replaced) && self.links.to_node(&gone.peer).is_none() {
             self.act.tell(Event::Error {
                 group: None,
                 what: "cannot stay".to_owned(),

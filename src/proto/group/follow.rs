@@ -28,6 +28,8 @@ pub(super) struct Follow {
     fetch: Option<Ticket>,
     /// What the host has reported to be on its disk.
     stored: Vector,
+    /// Whether the next word of who is here tells of all, since it is the first after a welcome.
+    is_presence_whole: bool,
     failures: u32,
 }
 
@@ -54,6 +56,7 @@ impl Follow {
             feed: Feed::default(),
             fetch: None,
             stored: Vector::new(),
+            is_presence_whole: false,
             failures: 0,
         }
     }
@@ -220,11 +223,11 @@ impl Group {
         }
         follow.feed = Feed::new(theirs.clone());
         follow.stored = Vector::new();
+        follow.is_presence_whole = true;
         follow.stage = Stage::Catching {
             link: from,
             goal: theirs,
         };
-        self.here.clear();
         self.push(cx);
         self.advance(cx);
     }
@@ -405,13 +408,20 @@ impl Group {
 
     /// The host tells who is here.
     pub(crate) fn presence(&mut self, link: LinkId, here: Vec<NodeId>, away: &[NodeId]) {
-        if matches!(&self.phase, Phase::Following(follow) if follow.greeted() == Some(link)) {
-            self.here.extend(here);
-            for id in away {
-                self.here.remove(id);
-            }
-            self.are_members_dirty = true;
+        let Phase::Following(follow) = &mut self.phase else {
+            return;
+        };
+        if follow.greeted() != Some(link) {
+            return;
         }
+        if std::mem::take(&mut follow.is_presence_whole) {
+            self.here.clear();
+        }
+        self.here.extend(here);
+        for id in away {
+            self.here.remove(id);
+        }
+        self.are_members_dirty = true;
     }
 
     /// The host gives an entry of ours no place.
