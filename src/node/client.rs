@@ -47,7 +47,7 @@ pub struct Handle {
     pub nick: Nick,
     /// When it is full, wait: the client is busy. Closing it is as good as [`Command::Quit`].
     pub commands: mpsc::Sender<Command>,
-    /// The last one is [`Event::Bye`]; if it closes without, the client broke, and [`Ended::wait`] says why.
+    /// The last one is [`Event::Bye`]; if it closes without, the client broke, and `Ended::wait` says why.
     pub events: mpsc::Receiver<Event>,
     pub ended: Ended,
 }

@@ -1,7 +1,7 @@
 //! The client: a person's part in the protocol. It finds the mesh, knows the table and the ring, and is in
 //! groups, each of which it follows or hosts.
 //!
-//! After every input [`Client::maintain`] looks at what should be and asks for what is missing: a link to each
+//! After every input `Client::maintain` looks at what should be and asks for what is missing: a link to each
 //! group's responsible supernode, a registration there, a way to each host. Nothing else has to remember to.
 
 mod mesh;
