@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -23,8 +23,8 @@ use crate::report::Failure;
 const LAN_WAIT: Duration = Duration::from_millis(750);
 /// A node of the local network that was offered so long ago while the client still searches is not there.
 const DOUBT_AFTER: Duration = Duration::from_secs(3);
-/// Without a question for so long the client has found somebody meanwhile, and the next question is a new search.
-const SEARCH_GAP: Duration = Duration::from_secs(15);
+/// The same for one that the client has been linked to before: it is the one that was just lost, most likely.
+const DOUBT_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// A search that goes on for so long is told to the person.
 const SAY_AFTER: Duration = Duration::from_secs(5);
 
@@ -34,6 +34,8 @@ pub(crate) struct Discovery {
     /// The client's data directory, where an embedded node keeps its own files.
     pub(crate) data: PathBuf,
     pub(crate) asked: mpsc::Receiver<()>,
+    /// Counts the client's searches that came to their end.
+    pub(crate) found: watch::Receiver<u64>,
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) stop: CancellationToken,
@@ -68,7 +70,7 @@ impl Discovery {
                 asked = self.asked.recv() => if asked.is_none() { return },
             }
             let (addresses, failures) = resolve::all(hosts).await;
-            let is_long = spell.asked();
+            let is_long = spell.asked(*self.found.borrow());
             if is_long && addresses.is_empty() {
                 for failure in failures {
                     self.say(failure);
@@ -76,11 +78,11 @@ impl Discovery {
             } else if is_long {
                 self.say(unreachable(hosts));
             }
-            self.found(addresses).await;
+            self.tell(addresses).await;
         }
     }
 
-    async fn found(&self, addresses: Vec<SocketAddr>) {
+    async fn tell(&self, addresses: Vec<SocketAddr>) {
         // A client that has ended searches no more.
         _ = self.inputs.send(Input::Found { addresses }).await;
     }
@@ -100,7 +102,10 @@ impl Discovery {
 
 impl Remains {
     /// Ends the embedded node: whoever needs one takes over.
-    pub(crate) async fn end(self) {
+    pub(crate) async fn end(mut self) {
+        if let Some(lan) = &mut self.lan {
+            lan.withdraw().await;
+        }
         if let Some(mesh) = self.mesh
             && let Err(error) = mesh.end().await
         {
@@ -125,27 +130,24 @@ fn unreachable(hosts: &[HostPort]) -> Failure {
 #[derive(Default)]
 struct Spell {
     began: Option<Instant>,
-    last: Option<Instant>,
+    /// Searches that had ended before.
+    ended: u64,
     is_said: bool,
 }
 
 impl Spell {
-    /// Notes a question. True once in a search, when it has become long.
-    fn asked(&mut self) -> bool {
+    /// Notes a question, after so many searches have `ended`. True once in a search, when it has become long.
+    fn asked(&mut self, ended: u64) -> bool {
         let now = Instant::now();
-        if self.last.is_none_or(|last| now - last > SEARCH_GAP) {
+        if self.began.is_none() || self.ended != ended {
             *self = Self {
                 began: Some(now),
-                ..Self::default()
+                ended,
+                is_said: false,
             };
         }
-        self.last = Some(now);
         let is_long = self.began.is_some_and(|began| now - began >= SAY_AFTER);
         is_long && !std::mem::replace(&mut self.is_said, true)
-    }
-
-    fn began(&self) -> Option<Instant> {
-        self.began
     }
 }
 
@@ -158,8 +160,10 @@ struct Local {
     lan: Option<Lan>,
     mesh: Option<Mesh>,
     spell: Spell,
-    /// When each node of the local network was offered to the client, in this search.
+    /// Until when each node of the local network that was offered to the client is believed to be there.
     offered: BTreeMap<SocketAddr, Instant>,
+    /// The search they were offered in.
+    offered_in: Option<Instant>,
     /// Until when a node of the local network is waited for.
     patience: Instant,
     /// Whether the client waits for an answer until then.
@@ -190,6 +194,7 @@ impl Local {
             mesh: None,
             spell: Spell::default(),
             offered: BTreeMap::new(),
+            offered_in: None,
             patience: Instant::now() + patience,
             is_waiting: false,
         }
@@ -248,7 +253,7 @@ impl Local {
 
     /// Tells the client where to look, or becomes what it looks for.
     async fn answer(&mut self) {
-        if self.spell.asked() {
+        if self.spell.asked(*self.discovery.found.borrow()) {
             self.discovery.say(Failure::new(
                 format!(
                     "cannot reach the node at port {} of this machine",
@@ -261,11 +266,11 @@ impl Local {
         if self.mesh.is_some() || embedded::is_taken(self.port, self.is_open) {
             let mut addresses = self.others();
             addresses.insert(0, embedded::local(self.port));
-            return self.discovery.found(addresses).await;
+            return self.discovery.tell(addresses).await;
         }
         let others = self.fresh_others();
         if !others.is_empty() {
-            self.discovery.found(others).await;
+            self.discovery.tell(others).await;
         } else if Instant::now() < self.patience {
             self.is_waiting = true;
         } else {
@@ -280,7 +285,7 @@ impl Local {
             None => {
                 self.is_waiting = false;
                 let others = self.fresh_others();
-                self.discovery.found(others).await;
+                self.discovery.tell(others).await;
             }
         }
     }
@@ -304,7 +309,7 @@ impl Local {
             )),
         }
         let local = embedded::local(self.port);
-        self.discovery.found(vec![local]).await;
+        self.discovery.tell(vec![local]).await;
     }
 
     /// Nodes seen on the local network, on other machines than this one.
@@ -320,18 +325,17 @@ impl Local {
     /// Those of them that were not offered in vain. One that died without a word stays announced for minutes.
     fn fresh_others(&mut self) -> Vec<SocketAddr> {
         let now = Instant::now();
-        let began = self.spell.began();
-        self.offered
-            .retain(|_, at| began.is_some_and(|began| *at >= began));
         let others = self.others();
-        for at in &others {
-            self.offered.entry(*at).or_insert(now);
+        if std::mem::replace(&mut self.offered_in, self.spell.began) != self.spell.began {
+            self.offered.retain(|at, _| others.contains(at));
+            for until in self.offered.values_mut() {
+                *until = now + DOUBT_AGAIN_AFTER;
+            }
         }
-        let is_fresh = |at: &SocketAddr| {
-            self.offered
-                .get(at)
-                .is_some_and(|offered| now - *offered < DOUBT_AFTER)
-        };
+        for at in &others {
+            self.offered.entry(*at).or_insert(now + DOUBT_AFTER);
+        }
+        let is_fresh = |at: &SocketAddr| self.offered.get(at).is_some_and(|until| now < *until);
         let (fresh, stale): (Vec<_>, Vec<_>) = others.into_iter().partition(is_fresh);
         if !stale.is_empty()
             && let Some(lan) = &self.lan

@@ -12,7 +12,7 @@ const SERVICE: &str = "_fireside._udp.local.";
 /// The property that carries the node's key.
 const KEY: &str = "key";
 /// How often the thread behind this looks for new interfaces, in seconds; each look wakes up the machine.
-const INTERFACES_LOOK_S: u32 = 30;
+const INTERFACES_LOOK_S: u32 = 15;
 /// Nodes kept in mind; a network with more has one we can reach among the first.
 const SEEN_MAX: usize = 32;
 
@@ -104,13 +104,18 @@ impl Lan {
         }
     }
 
-    /// Takes the announcement back and ends.
-    pub(crate) async fn close(self) {
-        if let Some(name) = self.announced
+    /// Takes the announcement back.
+    pub(crate) async fn withdraw(&mut self) {
+        if let Some(name) = self.announced.take()
             && let Ok(done) = self.daemon.unregister(&name)
         {
             _ = done.recv_async().await;
         }
+    }
+
+    /// Ends the search and the announcement.
+    pub(crate) async fn close(mut self) {
+        self.withdraw().await;
         if let Ok(done) = self.daemon.shutdown() {
             _ = done.recv_async().await;
         }
@@ -131,9 +136,12 @@ impl Lan {
                 {
                     return None;
                 }
+                let seen = (key, addresses.clone());
+                let known = self.seen.insert(service.fullname.clone(), seen.clone());
+                if known == Some(seen) {
+                    return None;
+                }
                 tracing::info!(peer = %key.short(), ?addresses, "seen on the local network");
-                self.seen
-                    .insert(service.fullname.clone(), (key, addresses.clone()));
                 Some(addresses)
             }
             ServiceEvent::ServiceRemoved(_, name) => {
@@ -145,7 +153,8 @@ impl Lan {
     }
 }
 
-/// Whose announcement it is, and where that node is reached, IPv4 first.
+/// Whose announcement it is, and where that node is reached: over IPv4, or where there is none over IPv6. One
+/// family is enough, since each address that answers would be a link of its own.
 fn read(service: &ResolvedService) -> Option<(NodeId, Vec<SocketAddr>)> {
     let key = NodeId::parse(service.get_property_val_str(KEY)?).ok()?;
     let mut addresses: Vec<SocketAddr> = service
@@ -155,6 +164,9 @@ fn read(service: &ResolvedService) -> Option<(NodeId, Vec<SocketAddr>)> {
         .map(|ip| dialled(&ip, service.get_port()))
         .collect();
     addresses.sort();
+    if addresses.iter().any(SocketAddr::is_ipv4) {
+        addresses.retain(SocketAddr::is_ipv4);
+    }
     Some((key, addresses))
 }
 
