@@ -71,12 +71,13 @@ impl Discovery {
             }
             let (addresses, failures) = resolve::all(hosts).await;
             let is_long = spell.asked(*self.found.borrow());
-            if is_long && addresses.is_empty() {
+            if is_long {
                 for failure in failures {
                     self.say(failure);
                 }
-            } else if is_long {
-                self.say(unreachable(hosts));
+                if !addresses.is_empty() {
+                    self.say(unreachable(&addresses));
+                }
             }
             self.tell(addresses).await;
         }
@@ -117,8 +118,8 @@ impl Remains {
     }
 }
 
-fn unreachable(hosts: &[HostPort]) -> Failure {
-    let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+fn unreachable(addresses: &[SocketAddr]) -> Failure {
+    let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     Failure::new(
         "cannot reach any mesh node",
         format!("nobody answers at {}", names.join(", ")),
@@ -254,14 +255,7 @@ impl Local {
     /// Tells the client where to look, or becomes what it looks for.
     async fn answer(&mut self) {
         if self.spell.asked(*self.discovery.found.borrow()) {
-            self.discovery.say(Failure::new(
-                format!(
-                    "cannot reach the node at port {} of this machine",
-                    self.port
-                ),
-                "whoever has that port does not answer",
-                "end it, or choose another port with --local-port; it is tried again and again",
-            ));
+            self.say_no_local_node();
         }
         if self.mesh.is_some() || embedded::is_taken(self.port, self.is_open) {
             let mut addresses = self.others();
@@ -276,6 +270,25 @@ impl Local {
         } else {
             self.become_the_node().await;
         }
+    }
+
+    fn say_no_local_node(&self) {
+        let (why, try_) = if self.mesh.is_some() {
+            (
+                "this machine does not carry UDP to itself",
+                "see whether its loopback interface is up; it is tried again and again",
+            )
+        } else {
+            (
+                "whoever has that port does not answer",
+                "end it, or choose another port with --local-port; it is tried again and again",
+            )
+        };
+        let what = format!(
+            "cannot reach the node at port {} of this machine",
+            self.port
+        );
+        self.discovery.say(Failure::new(what, why, try_));
     }
 
     async fn sighted(&mut self, addresses: Vec<SocketAddr>) {
