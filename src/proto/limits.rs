@@ -33,6 +33,12 @@ pub const GROUPS_PER_LINK_MAX: usize = 2 * GROUPS_MAX;
 pub const MEMBERS_MAX: usize = 2_000;
 /// Epochs in one version vector: a vector of this size still fits a frame.
 pub const VECTOR_SIZE_MAX: usize = 1_000;
+/// Highest number that anything is counted to on the wire (seq, epoch, entry, clock): far beyond what can
+/// happen, and far below where adding one would overflow.
+pub const COUNT_MAX: u64 = 1 << 48;
+/// Latest time that a peer's clock may say, in milliseconds since 1970: the end of the year 9999, which is as
+/// far as dates are written.
+pub const WALL_MAX: u64 = 253_402_300_799_999;
 /// Own lines waiting for a place; more are refused with a clear word.
 pub const OUTBOX_MAX: usize = 1_000;
 

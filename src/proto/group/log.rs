@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::proto::codec;
 use crate::proto::id::{Epoch, NodeId, Number, Place, Seq};
-use crate::proto::limits::CATCH_UP_SIZE;
+use crate::proto::limits::{CATCH_UP_SIZE, VECTOR_SIZE_MAX};
 use crate::proto::saved::SavedGroup;
 use crate::proto::seal::Hash;
 use crate::proto::time::{Hlc, Wall};
@@ -95,6 +95,10 @@ impl Log {
 
     /// Adds the part of `run` that is next in its line. Signatures are the caller's to check.
     pub(crate) fn append(&mut self, mut run: Run) -> Appended {
+        // More lines than a vector can name could not be told to anybody.
+        if self.vector.len() >= VECTOR_SIZE_MAX && !self.vector.contains_key(&run.epoch) {
+            return Appended::Known;
+        }
         let next = Seq(vector::upto(&self.vector, run.epoch).0 + 1);
         if run.first > next {
             return Appended::Gap;
