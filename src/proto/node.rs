@@ -342,7 +342,8 @@ impl MeshNode {
         let key = listed.record.key;
         if key == self.record.key {
             // Our own past: a disk was lost, or somebody runs with our key. We go on above it.
-            if listed.record.clock >= self.record.clock && listed.record != self.record {
+            let is_later = listed.record.clock >= self.record.clock && listed.record != self.record;
+            if is_later && listed.record.is_genuine(&*self.seal) {
                 self.sign(now, listed.record.clock);
             }
             return;

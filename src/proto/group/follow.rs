@@ -8,7 +8,7 @@ use super::{Context, Group, Intent, Phase};
 use crate::proto::codec;
 use crate::proto::event::Event;
 use crate::proto::id::{Epoch, Nick, NodeId, Number};
-use crate::proto::limits::{CATCH_UP_SIZE, NICK_SIZE_MAX, RETRY_FIRST, RETRY_LAST};
+use crate::proto::limits::{CATCH_UP_SIZE, MEMBERS_MAX, NICK_SIZE_MAX, RETRY_FIRST, RETRY_LAST};
 use crate::proto::role::{DialId, LinkId, Target, Ticket};
 use crate::proto::saved::Write;
 use crate::proto::time::Mono;
@@ -417,7 +417,8 @@ impl Group {
         if std::mem::take(&mut follow.is_presence_whole) {
             self.here.clear();
         }
-        self.here.extend(here);
+        let room = (2 * MEMBERS_MAX).saturating_sub(self.here.len());
+        self.here.extend(here.into_iter().take(room));
         for id in away {
             self.here.remove(id);
         }

@@ -74,6 +74,7 @@ pub(crate) struct Group {
     unkept: BTreeMap<Number, Place>,
     /// What each write under way brings to disk.
     writing: BTreeMap<Ticket, Writing>,
+    unsaved: Unsaved,
     /// Whether the face knows that we are in; until then what comes is history.
     is_told: bool,
     /// The epoch the face was told of last.
@@ -121,6 +122,13 @@ struct Writing {
     doubtful: Vec<(Place, Entry, bool)>,
     /// Whether the host asked to hear of it.
     is_to_report: bool,
+}
+
+/// What the disk did not take, and when to try again.
+#[derive(Debug, Default)]
+struct Unsaved {
+    doubtful: Vec<(Place, Entry, bool)>,
+    again: Option<Mono>,
 }
 
 /// Where a group is registered, and when to say it again.
@@ -171,6 +179,7 @@ impl Group {
             here: BTreeSet::new(),
             unkept: BTreeMap::new(),
             writing: BTreeMap::new(),
+            unsaved: Unsaved::default(),
             is_told: false,
             told_epoch: None,
             is_reporting: false,
@@ -273,7 +282,10 @@ impl Group {
             Phase::Following(follow) => follow.due().filter(|_| self.registration.at.is_some()),
             Phase::Finding => None,
         };
-        [leaving, phase].into_iter().flatten().min()
+        [leaving, phase, self.unsaved.again]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does what has become due.
@@ -287,6 +299,7 @@ impl Group {
             Phase::Following(_) => self.pursue(cx),
             Phase::Finding => {}
         }
+        self.rewrite(cx);
         self.go(cx);
     }
 }
