@@ -253,11 +253,23 @@ impl Group {
             .iter()
             .map(|(run, _)| (run.epoch, run.last()))
             .collect();
+        let own = runs
+            .iter()
+            .flat_map(|(run, _)| &run.entries)
+            .map(|sequenced| &sequenced.entry);
+        let done = own
+            .filter(|entry| entry.author == cx.me)
+            .map(|entry| Write::OutboxDone {
+                group: self.name.clone(),
+                number: entry.number,
+            });
+        let done: Vec<_> = done.collect();
         let writes = runs.into_iter().map(|(run, head)| Write::Run {
             group: self.name.clone(),
             run,
             head,
         });
+        let writes = writes.chain(done);
         let ticket = cx.act.write(writes.collect());
         self.writing.insert(
             ticket,
