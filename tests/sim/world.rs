@@ -503,7 +503,7 @@ impl World {
         self.say(ix, "ends");
         for job in std::mem::take(&mut self.nodes[ix].jobs).into_values() {
             if let Job::Write(_, writes) = job {
-                self.write(ix, writes);
+                let _ = self.write(ix, writes);
             }
         }
         self.end(ix);

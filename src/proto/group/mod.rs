@@ -68,6 +68,9 @@ pub(crate) struct Group {
     /// Whether the group is ours at the next start: we did not part from it.
     is_joined: bool,
     is_leave_told: bool,
+    /// The link to the host before this one, while lines that we sent it may still come back placed, and
+    /// until when to wait for that.
+    last_word: Option<(LinkId, Mono)>,
     /// Members the host has a link to.
     here: BTreeSet<NodeId>,
     /// Own entries with a place that are not confirmed yet.
@@ -176,6 +179,7 @@ impl Group {
             },
             is_joined: saved.joined,
             is_leave_told: !saved.joined,
+            last_word: None,
             here: BTreeSet::new(),
             unkept: BTreeMap::new(),
             writing: BTreeMap::new(),
@@ -214,6 +218,7 @@ impl Group {
         self.is_leave_told = false;
         self.barred = self.lease.as_ref().map(|lease| lease.epoch);
         self.phase = Phase::Finding;
+        self.last_word = None;
         self.here.clear();
         self.is_told = false;
         self.missed = None;
@@ -282,7 +287,8 @@ impl Group {
             Phase::Following(follow) => follow.due().filter(|_| self.registration.at.is_some()),
             Phase::Finding => None,
         };
-        [leaving, phase, self.unsaved.again]
+        let last_word = self.last_word.map(|(_, until)| until);
+        [leaving, phase, last_word, self.unsaved.again]
             .into_iter()
             .flatten()
             .min()
@@ -298,6 +304,13 @@ impl Group {
             Phase::Following(follow) if follow.is_live() => self.join(cx),
             Phase::Following(_) => self.pursue(cx),
             Phase::Finding => {}
+        }
+        if self
+            .last_word
+            .is_some_and(|(_, until)| cx.now.mono >= until)
+        {
+            self.last_word = None;
+            self.put(cx);
         }
         self.rewrite(cx);
         self.go(cx);
