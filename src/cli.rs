@@ -1,1 +1,484 @@
-//! The command line: flags choose the role, verbs act on a node or print.
+//! The command line: what was asked for, with what the configuration adds to it.
+
+use std::ffi::OsString;
+use std::net::Ipv6Addr;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
+
+use crate::address::{AddressPort, HostPort, PORT};
+use crate::config::{self, Config, Face};
+use crate::node;
+use crate::proto::id::{GroupName, Nick, NodeName};
+use crate::proto::wire::Roles;
+use crate::report::Failure;
+
+/// Chat groups in your terminal that outlive whoever opened them.
+///
+/// Started plainly it is a full-screen chat. It looks for others on this machine and on the local network; if
+/// nobody is there it keeps a small network of its own, which others then find.
+#[derive(Debug, Parser)]
+#[command(
+    name = "fireside",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+#[command(after_help = EXAMPLES)]
+struct Cli {
+    /// Groups to join, like '#hearth' (a bare name gets its #)
+    #[arg(value_name = "TARGET", value_parser = config::group)]
+    targets: Vec<GroupName>,
+
+    #[command(subcommand)]
+    verb: Option<Verb>,
+
+    /// Chat without a screen: a typed line in, an event a line out
+    #[arg(long, help_heading = "Instead of the screen")]
+    plain: bool,
+
+    /// As --plain, one JSON object a line (with table and ring: their answer as JSON)
+    #[arg(long, global = true, help_heading = "Instead of the screen")]
+    json: bool,
+
+    /// Introduce and relay for clients, until stopped
+    #[arg(long, help_heading = "Serve others")]
+    supernode: bool,
+
+    /// Keep the list of supernodes, until stopped (together with --supernode: both)
+    #[arg(long, help_heading = "Serve others")]
+    directory: bool,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Tell the ring of supernodes, and which of them is responsible for a group
+    Ring {
+        /// Like '#hearth' (a bare name gets its #)
+        #[arg(value_parser = config::group)]
+        group: Option<GroupName>,
+    },
+    /// Tell the table: every directory and supernode that is known
+    Table,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Settings, each also a key of config.toml")]
+struct Options {
+    /// A directory (or any mesh node) to start from; repeatable; a DNS name means all its addresses
+    #[arg(long, value_name = "HOST[:PORT]", global = true)]
+    bootstrap: Vec<HostPort>,
+
+    /// Where to listen, UDP [default: [::]:7700 to serve, any port to chat]
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    listen: Option<AddressPort>,
+
+    /// The address others should use to reach this node [default: learned]
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    advertise: Option<AddressPort>,
+
+    /// This node's unique name in the table [default: host name and key]
+    #[arg(long, value_name = "NAME", value_parser = NodeName::parse)]
+    name: Option<NodeName>,
+
+    /// Where to keep the key and the history; another directory is another person
+    #[arg(long, value_name = "DIR", global = true)]
+    data: Option<PathBuf>,
+
+    /// Read this instead of the usual config.toml
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+
+    /// The name to go by
+    #[arg(long, value_name = "NICK", value_parser = Nick::parse)]
+    nick: Option<Nick>,
+
+    /// Neither look for others on the local network nor be seen there: this machine only
+    #[arg(long, global = true)]
+    no_lan: bool,
+
+    /// The UDP port at which clients of this machine find each other
+    #[arg(long, value_name = "PORT", global = true, hide_short_help = true, default_value = None,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    local_port: Option<u16>,
+
+    /// How much to log: off, error, warn, info, debug, trace
+    #[arg(long, value_name = "LEVEL", value_parser = config::level)]
+    log: Option<LevelFilter>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  fireside '#hearth'                     chat; with --data DIR you are somebody else
+  fireside --directory                   keep a directory on this machine
+  fireside --supernode --bootstrap HOST  keep a supernode that registers there
+  fireside --bootstrap HOST '#hearth'    chat over them
+  fireside ring '#hearth'                where that group lives";
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Plan {
+    pub task: Task,
+    pub log: Option<LevelFilter>,
+}
+
+#[derive(Debug)]
+pub enum Task {
+    /// Help or the version, to be printed.
+    Print(String),
+    Chat(Chat),
+    Serve(node::MeshSettings),
+    Table {
+        ask: node::AskSettings,
+        json: bool,
+    },
+    Ring {
+        ask: node::AskSettings,
+        group: Option<GroupName>,
+        json: bool,
+    },
+}
+
+/// A chat to be begun.
+#[derive(Debug)]
+pub struct Chat {
+    pub face: Face,
+    pub settings: node::ClientSettings,
+    pub join: Vec<GroupName>,
+    pub theme: Option<String>,
+    /// Where themes of one's own are.
+    pub themes_dir: Option<PathBuf>,
+}
+
+/// Why nothing is done.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The command line has no meaning: exit code 2.
+    Usage(Failure),
+    /// Something it needs is not as it should be: exit code 1.
+    Failed(Failure),
+}
+
+/// Reads the command line and the configuration.
+///
+/// # Errors
+/// Either may make no sense.
+pub fn plan(args: impl IntoIterator<Item = OsString>) -> Result<Plan, Refusal> {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let asked = [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion];
+            if !asked.contains(&error.kind()) {
+                return Err(Refusal::Usage(reshape(&error)));
+            }
+            return Ok(Plan {
+                task: Task::Print(error.render().to_string()),
+                log: None,
+            });
+        }
+    };
+    cli.check().map_err(Refusal::Usage)?;
+    let config = Config::load(cli.options.config.as_deref()).map_err(Refusal::Failed)?;
+    let log = cli.options.log.or(config.log);
+    let task = cli.task(config).map_err(Refusal::Failed)?;
+    Ok(Plan { task, log })
+}
+
+impl Cli {
+    /// What clap cannot see: flags that have no meaning together.
+    fn check(&self) -> Result<(), Failure> {
+        let serves = self.supernode || self.directory;
+        let together = |one: &str, other: &str| {
+            Err(Failure::new(
+                format!("cannot do {one} and {other} at once"),
+                "they ask for different things",
+                "leave one of them away; fireside --help tells what there is",
+            ))
+        };
+        match (&self.verb, serves) {
+            (Some(_), _) if !self.targets.is_empty() => together("TARGET", "table or ring"),
+            (Some(_), true) => together("--supernode or --directory", "table or ring"),
+            (Some(_), false) if self.plain => together("--plain", "table or ring"),
+            (None, _) if self.plain && self.json => together("--plain", "--json"),
+            (None, true) if self.plain || self.json => {
+                together("--supernode or --directory", "--plain or --json")
+            }
+            (None, true) if !self.targets.is_empty() => {
+                together("--supernode or --directory", "TARGET")
+            }
+            (None | Some(_), _) => Ok(()),
+        }
+    }
+
+    fn task(self, config: Config) -> Result<Task, Failure> {
+        let options = self.options.or(&config);
+        let roles = Roles {
+            directory: self.directory || config.directory,
+            supernode: self.supernode || config.supernode,
+        };
+        let wants_chat = self.plain || self.json || !self.targets.is_empty();
+        let ask = |data: PathBuf| node::AskSettings {
+            bootstrap: options.bootstrap.clone(),
+            local_port: options.local_port.unwrap_or(PORT),
+            lan: !options.no_lan,
+            data,
+        };
+        Ok(match self.verb {
+            Some(Verb::Table) => Task::Table {
+                ask: ask(options.data_dir()?),
+                json: self.json,
+            },
+            Some(Verb::Ring { group }) => Task::Ring {
+                ask: ask(options.data_dir()?),
+                group,
+                json: self.json,
+            },
+            None if (roles.directory || roles.supernode) && !wants_chat => {
+                Task::Serve(options.serve(roles)?)
+            }
+            None => {
+                let face = match (self.plain, self.json) {
+                    (true, _) => Face::Plain,
+                    (false, true) => Face::Json,
+                    (false, false) => config.face.unwrap_or(Face::Screen),
+                };
+                let mut join = config.join;
+                join.extend(self.targets);
+                Task::Chat(Chat {
+                    face,
+                    settings: options.chat()?,
+                    join,
+                    theme: config.theme,
+                    themes_dir: config.dir.map(|dir| dir.join("themes")),
+                })
+            }
+        })
+    }
+}
+
+impl Options {
+    /// The command line first, then the file.
+    fn or(self, config: &Config) -> Self {
+        Self {
+            bootstrap: if self.bootstrap.is_empty() {
+                config.bootstrap.clone()
+            } else {
+                self.bootstrap
+            },
+            listen: self.listen.or(config.listen),
+            advertise: self.advertise.or(config.advertise),
+            name: self.name.or_else(|| config.name.clone()),
+            data: self.data.or_else(|| config.data.clone()),
+            config: self.config,
+            nick: self.nick.or_else(|| config.nick.clone()),
+            no_lan: self.no_lan || config.lan == Some(false),
+            local_port: self.local_port.or(config.local_port),
+            log: self.log,
+        }
+    }
+
+    fn data_dir(&self) -> Result<PathBuf, Failure> {
+        self.data.clone().map_or_else(config::data_dir, Ok)
+    }
+
+    fn chat(self) -> Result<node::ClientSettings, Failure> {
+        let data = self.data_dir()?;
+        let search = if self.bootstrap.is_empty() {
+            node::Search::Local {
+                port: self.local_port.unwrap_or(PORT),
+                lan: !self.no_lan,
+            }
+        } else {
+            node::Search::Bootstrap(self.bootstrap)
+        };
+        let any = AddressPort {
+            ip: Ipv6Addr::UNSPECIFIED.into(),
+            port: None,
+        };
+        Ok(node::ClientSettings {
+            data,
+            nick: self.nick,
+            listen: self.listen.unwrap_or(any).or_port(0),
+            search,
+        })
+    }
+
+    /// A server has a directory of its own below the usual one, so that it can run beside its owner's chat.
+    fn serve(self, roles: Roles) -> Result<node::MeshSettings, Failure> {
+        let data = match self.data {
+            Some(data) => data,
+            None => config::data_dir()?.join("server"),
+        };
+        let any = AddressPort {
+            ip: Ipv6Addr::UNSPECIFIED.into(),
+            port: None,
+        };
+        Ok(node::MeshSettings {
+            data,
+            roles,
+            name: self.name,
+            listen: self.listen.unwrap_or(any).or_port(PORT),
+            advertise: self.advertise,
+            bootstrap: self.bootstrap,
+        })
+    }
+}
+
+/// clap's several lines in our three parts.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "clap's list of errors is open; what is not told apart is told in its own words"
+)]
+fn reshape(error: &clap::Error) -> Failure {
+    let word = |kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.clone()),
+        Some(ContextValue::Strings(words)) => Some(words.join(", ")),
+        _ => None,
+    };
+    let argument = word(ContextKind::InvalidArg).unwrap_or_default();
+    let value = word(ContextKind::InvalidValue).unwrap_or_default();
+    let help = "fireside --help tells what there is";
+    match error.kind() {
+        ErrorKind::UnknownArgument => Failure::new(
+            format!("cannot understand {argument}"),
+            "there is no such option",
+            match word(ContextKind::SuggestedArg) {
+                Some(near) => format!("did you mean {near}?"),
+                None => help.to_owned(),
+            },
+        ),
+        ErrorKind::InvalidValue if value.is_empty() => Failure::new(
+            format!("cannot understand {argument}"),
+            "its value is missing",
+            help,
+        ),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let cause = std::error::Error::source(error).map_or_else(
+                || "it is not one of its values".to_owned(),
+                ToString::to_string,
+            );
+            let (why, try_) = cause
+                .split_once("; ")
+                .map_or((cause.as_str(), help), |parts| parts);
+            Failure::new(format!("cannot use {value:?} as {argument}"), why, try_)
+        }
+        ErrorKind::ArgumentConflict => Failure::new(
+            format!("cannot understand {argument}"),
+            match word(ContextKind::PriorArg) {
+                Some(prior) if prior == argument => "it is given more than once".to_owned(),
+                Some(prior) => format!("it does not go with {prior}"),
+                None => "it does not go with the rest".to_owned(),
+            },
+            help,
+        ),
+        ErrorKind::InvalidUtf8 => Failure::new(
+            "cannot understand the command line",
+            "it is not UTF-8",
+            "see the language settings of your terminal",
+        ),
+        _ => {
+            let text = error.render().to_string();
+            let first = text.lines().next().unwrap_or_default();
+            Failure::new(
+                "cannot understand the command line",
+                first.strip_prefix("error: ").unwrap_or(first),
+                help,
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Task, Refusal> {
+        let args = ["fireside", "--config", "/dev/null"]
+            .into_iter()
+            .chain(line.split_whitespace());
+        plan(args.map(OsString::from)).map(|plan| plan.task)
+    }
+
+    #[test]
+    fn clap_finds_nothing_wrong_with_the_declarations() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bare_name_gets_its_hash() {
+        let Ok(Task::Chat(chat)) = read("--data /d --plain hearth #Erlang") else {
+            panic!("no chat");
+        };
+        let names: Vec<&str> = chat.join.iter().map(GroupName::as_str).collect();
+        assert_eq!(names, ["#hearth", "#erlang"]);
+        assert_eq!(chat.face, Face::Plain);
+    }
+
+    #[test]
+    fn both_server_roles_go_together_and_verbs_take_json_on_either_side() {
+        let Ok(Task::Serve(settings)) = read("--directory --supernode --listen 127.0.0.2") else {
+            panic!("no server");
+        };
+        assert!(settings.roles.directory && settings.roles.supernode);
+        assert_eq!(settings.listen.to_string(), "127.0.0.2:7700");
+        for line in [
+            "--json ring #hearth",
+            "ring #hearth --json",
+            "ring --json hearth",
+        ] {
+            let Ok(Task::Ring { group, json, .. }) = read(line) else {
+                panic!("no ring: {line}");
+            };
+            assert!(json, "{line}");
+            assert_eq!(group.unwrap().as_str(), "#hearth");
+        }
+    }
+
+    #[test]
+    fn what_has_no_meaning_is_said_in_three_parts() {
+        for (line, words) in [
+            (
+                "--nonsense",
+                "cannot understand --nonsense: there is no such option; fireside --help",
+            ),
+            (
+                "--bootstap x",
+                "there is no such option; did you mean --bootstrap?",
+            ),
+            ("--bootstrap", "its value is missing"),
+            (
+                "--bootstrap a:b",
+                "cannot use \"a:b\" as --bootstrap <HOST[:PORT]>: \"b\" is no port; a port is",
+            ),
+            (
+                "--listen nowhere",
+                "cannot use \"nowhere\" as --listen <ADDR[:PORT]>: \"nowhere\" is no IP address",
+            ),
+            ("--nick a,b", "it may not contain ','"),
+            ("--log loud", "it is no log level; choose"),
+            ("--plain --json", "cannot do --plain and --json at once"),
+            ("--supernode --json", "at once"),
+            ("--directory #hearth", "at once"),
+            ("--local-port 0", "0 is not in 1..=65535"),
+            ("--nick a --nick b", "it is given more than once"),
+            (
+                "fireside://x",
+                "invite links are not read by this version; write '#hearth'",
+            ),
+            ("#", "it is empty; a group is written '#hearth'"),
+        ] {
+            match read(line) {
+                Err(Refusal::Usage(failure)) => {
+                    assert!(failure.to_string().contains(words), "{line}: {failure}");
+                }
+                other => panic!("{line}: {other:?}"),
+            }
+        }
+    }
+}

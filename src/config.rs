@@ -1,1 +1,394 @@
-//! `config.toml` and the command line, merged: every option has its key in the file.
+//! `config.toml`: every option of the command line has its key here. It is read and never written.
+
+use std::io::ErrorKind;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use directories::ProjectDirs;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use tracing::level_filters::LevelFilter;
+
+use crate::address::{AddressPort, HostPort};
+use crate::proto::id::{GroupName, Nick, NodeName};
+use crate::report::Failure;
+
+/// What the file says; what it does not say is `None` or empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    pub bootstrap: Vec<HostPort>,
+    pub listen: Option<AddressPort>,
+    pub advertise: Option<AddressPort>,
+    pub name: Option<NodeName>,
+    pub data: Option<PathBuf>,
+    pub nick: Option<Nick>,
+    pub log: Option<LevelFilter>,
+    /// Whether nodes on the local network are looked for, and one of ours is shown there.
+    pub lan: Option<bool>,
+    /// Where clients on this machine look for a node of this machine.
+    pub local_port: Option<u16>,
+    /// Groups to join at the start.
+    pub join: Vec<GroupName>,
+    pub face: Option<Face>,
+    pub directory: bool,
+    pub supernode: bool,
+    pub theme: Option<String>,
+    /// The directory the file is in, where themes of one's own are looked for.
+    pub dir: Option<PathBuf>,
+}
+
+/// How the chat shows itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    Screen,
+    Plain,
+    Json,
+}
+
+impl Config {
+    /// Reads `file`, or without one the file in the platform's place, which need not exist.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or says something that has no meaning; the message names file, line and key.
+    pub fn load(file: Option<&Path>) -> Result<Self, Failure> {
+        let (path, is_asked_for) = match (file, places()) {
+            (Some(file), _) => (file.to_owned(), true),
+            (None, Some(dirs)) => (dirs.config_dir().join("config.toml"), false),
+            (None, None) => return Ok(Self::default()),
+        };
+        let mut config = match std::fs::read_to_string(&path) {
+            Ok(text) => Self::parse(&text, &path)?,
+            Err(why) if why.kind() == ErrorKind::NotFound && !is_asked_for => Self::default(),
+            Err(why) => {
+                return Err(Failure::new(
+                    format!("cannot read the configuration {}", path.display()),
+                    why,
+                    "name another file with --config FILE, or see who may read this one",
+                ));
+            }
+        };
+        config.dir = path.parent().map(Path::to_owned);
+        Ok(config)
+    }
+
+    /// Reads what is written in the file at `path`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
+        let table = DeTable::parse(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line(text, &span));
+            Failure::new(
+                place(path, line),
+                error.message().replace('\n', ", "),
+                "see https://toml.io for how such a file is written",
+            )
+        })?;
+        let mut config = Self::default();
+        for (key, value) in table.into_inner() {
+            config.set(key.get_ref(), &value).map_err(|wrong| {
+                let what = place(path, line(text, &key.span()));
+                match wrong {
+                    Wrong::Key => Failure::new(
+                        what,
+                        format!("there is no key `{}`", key.get_ref()),
+                        format!("the keys are {}", KEYS.join(", ")),
+                    ),
+                    Wrong::Value { why, try_ } => {
+                        Failure::new(what, format!("the key `{}`: {why}", key.get_ref()), try_)
+                    }
+                }
+            })?;
+        }
+        Ok(config)
+    }
+
+    fn set(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<(), Wrong> {
+        let value = value.get_ref();
+        match key {
+            "bootstrap" => self.bootstrap = list(value, HOSTS, str::parse)?,
+            "listen" => self.listen = Some(word(value, ADDRESS, str::parse)?),
+            "advertise" => self.advertise = Some(word(value, ADDRESS, str::parse)?),
+            "name" => self.name = Some(word(value, "name = \"oak\"", NodeName::parse)?),
+            "data" => self.data = Some(word(value, "data = \"/var/lib/fireside\"", directory)?),
+            "nick" => self.nick = Some(word(value, "nick = \"anna\"", Nick::parse)?),
+            "log" => self.log = Some(word(value, LEVELS, level)?),
+            "lan" => self.lan = Some(truth(value, "lan = false")?),
+            "local-port" => self.local_port = Some(port(value)?),
+            "join" => self.join = list(value, "join = [\"#hearth\"]", group)?,
+            "face" => self.face = Some(word(value, FACES, face)?),
+            "directory" => self.directory = truth(value, "directory = true")?,
+            "supernode" => self.supernode = truth(value, "supernode = true")?,
+            "theme" => self.theme = Some(word(value, "theme = \"ember\"", not_empty)?),
+            _ => return Err(Wrong::Key),
+        }
+        Ok(())
+    }
+}
+
+/// The platform's directories for us; none if this user has no home.
+#[must_use]
+pub fn places() -> Option<ProjectDirs> {
+    ProjectDirs::from("", "", "fireside")
+}
+
+/// Where data goes if nobody says: the platform's state directory.
+///
+/// # Errors
+/// If this user has no home.
+pub fn data_dir() -> Result<PathBuf, Failure> {
+    let dirs = places().ok_or_else(|| {
+        Failure::new(
+            "cannot choose a data directory",
+            "this user has no home directory",
+            "name one with --data DIR",
+        )
+    })?;
+    Ok(dirs
+        .state_dir()
+        .unwrap_or_else(|| dirs.data_local_dir())
+        .to_owned())
+}
+
+/// A group's name as typed by a person, who may leave the `#` away.
+///
+/// # Errors
+/// Why it is none, and what to write.
+pub fn group(text: &str) -> Result<GroupName, String> {
+    if text.contains("://") {
+        return Err("invite links are not read by this version; write '#hearth'".to_owned());
+    }
+    let name = if text.starts_with('#') {
+        GroupName::parse(text)
+    } else {
+        GroupName::parse(&format!("#{text}"))
+    };
+    name.map_err(|why| format!("{why}; a group is written '#hearth'"))
+}
+
+/// How much is logged.
+///
+/// # Errors
+/// What to write instead.
+pub fn level(text: &str) -> Result<LevelFilter, String> {
+    match text {
+        "off" => Ok(LevelFilter::OFF),
+        "error" => Ok(LevelFilter::ERROR),
+        "warn" => Ok(LevelFilter::WARN),
+        "info" => Ok(LevelFilter::INFO),
+        "debug" => Ok(LevelFilter::DEBUG),
+        "trace" => Ok(LevelFilter::TRACE),
+        _ => Err("it is no log level; choose off, error, warn, info, debug or trace".to_owned()),
+    }
+}
+
+const KEYS: [&str; 14] = [
+    "advertise",
+    "bootstrap",
+    "data",
+    "directory",
+    "face",
+    "join",
+    "lan",
+    "listen",
+    "local-port",
+    "log",
+    "name",
+    "nick",
+    "supernode",
+    "theme",
+];
+const HOSTS: &str = "bootstrap = [\"chat.example.org\"]";
+const ADDRESS: &str = "listen = \"[::]:7700\"";
+const LEVELS: &str = "log = \"info\"";
+const FACES: &str = "face = \"plain\"";
+
+/// What is wrong with a line of the file.
+enum Wrong {
+    Key,
+    Value { why: String, try_: String },
+}
+
+fn place(path: &Path, line: usize) -> String {
+    format!(
+        "cannot use the configuration {}, line {line}",
+        path.display()
+    )
+}
+
+fn line(text: &str, span: &Range<usize>) -> usize {
+    let before = text.as_bytes().get(..span.start).unwrap_or_default();
+    1 + before.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+fn kind(value: &DeValue<'_>, wanted: &str, example: &str) -> Wrong {
+    Wrong::Value {
+        why: format!("it is {}, not {wanted}", value.type_str()),
+        try_: format!("write it like {example}"),
+    }
+}
+
+/// A string, read by `read`, whose error may hold a hint of its own behind a semicolon.
+fn word<T, E: std::fmt::Display>(
+    value: &DeValue<'_>,
+    example: &str,
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Result<T, Wrong> {
+    let text = value
+        .as_str()
+        .ok_or_else(|| kind(value, "a string", example))?;
+    read(text).map_err(|error| {
+        let error = error.to_string();
+        let (why, try_) = match error.split_once("; ") {
+            Some((why, try_)) => (why, try_.to_owned()),
+            None => (error.as_str(), format!("write it like {example}")),
+        };
+        Wrong::Value {
+            why: format!("cannot use {text:?}: {why}"),
+            try_,
+        }
+    })
+}
+
+/// A list of strings, or one alone.
+fn list<T, E: std::fmt::Display>(
+    value: &DeValue<'_>,
+    example: &str,
+    read: impl Fn(&str) -> Result<T, E>,
+) -> Result<Vec<T>, Wrong> {
+    match value.as_array() {
+        Some(values) => values
+            .iter()
+            .map(|value| word(value.get_ref(), example, &read))
+            .collect(),
+        None => Ok(vec![word(value, example, read)?]),
+    }
+}
+
+fn truth(value: &DeValue<'_>, example: &str) -> Result<bool, Wrong> {
+    value
+        .as_bool()
+        .ok_or_else(|| kind(value, "true or false", example))
+}
+
+fn port(value: &DeValue<'_>) -> Result<u16, Wrong> {
+    let example = "local-port = 7700";
+    let number = value
+        .as_integer()
+        .ok_or_else(|| kind(value, "a number", example))?;
+    match u16::from_str_radix(number.as_str(), number.radix()) {
+        Ok(port) if port > 0 => Ok(port),
+        Ok(_) | Err(_) => Err(Wrong::Value {
+            why: format!("{} is no port", number.as_str()),
+            try_: "a port is a number from 1 to 65535".to_owned(),
+        }),
+    }
+}
+
+fn face(text: &str) -> Result<Face, String> {
+    match text {
+        "screen" => Ok(Face::Screen),
+        "plain" => Ok(Face::Plain),
+        "json" => Ok(Face::Json),
+        _ => Err("there is no such face; choose screen, plain or json".to_owned()),
+    }
+}
+
+fn directory(text: &str) -> Result<PathBuf, String> {
+    not_empty(text).map(PathBuf::from)
+}
+
+fn not_empty(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        Err("it is empty".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("config.toml")).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let config = read(
+            r##"
+            advertise = "192.0.2.7"
+            bootstrap = ["localhost", "127.0.0.11:7701"]
+            data = "/tmp/x"
+            directory = true
+            face = "json"
+            join = ["#hearth", "erlang"]
+            lan = false
+            listen = "[::]:7700"
+            local-port = 7777
+            log = "debug"
+            name = "oak"
+            nick = "anna"
+            supernode = true
+            theme = "ember"
+            "##,
+        )
+        .unwrap();
+        assert_eq!(config.bootstrap.len(), 2);
+        assert_eq!(config.join.len(), 2);
+        assert_eq!(config.local_port, Some(7777));
+        assert_eq!(config.lan, Some(false));
+        assert_eq!(config.face, Some(Face::Json));
+        assert!(config.directory && config.supernode);
+        assert_eq!(config.nick, Nick::parse("anna").ok());
+    }
+
+    #[test]
+    fn what_has_no_meaning_is_named_with_its_line_and_key() {
+        for (text, line, words) in [
+            (
+                "nick = \"anna\"\nnik = \"x\"",
+                2,
+                "there is no key `nik`; the keys are advertise,",
+            ),
+            (
+                "\n\nnick = \"a b\"",
+                3,
+                "the key `nick`: cannot use \"a b\": it may not contain ' '",
+            ),
+            (
+                "nick = 7",
+                1,
+                "the key `nick`: it is integer, not a string; write it like nick",
+            ),
+            (
+                "lan = \"no\"",
+                1,
+                "not true or false; write it like lan = false",
+            ),
+            (
+                "local-port = 70000",
+                1,
+                "70000 is no port; a port is a number from 1 to 65535",
+            ),
+            (
+                "bootstrap = [\"a\", \"b c\"]",
+                1,
+                "the key `bootstrap`: cannot use \"b c\"",
+            ),
+            ("log = \"loud\"", 1, "it is no log level; choose off, error"),
+            ("nick = \"anna", 1, "; see https://toml.io"),
+            ("lan = true\nlan = true", 2, "duplicate key"),
+            ("[nick]\n", 1, "the key `nick`: it is table, not a string"),
+        ] {
+            let why = read(text).unwrap_err();
+            let begin = format!("cannot use the configuration config.toml, line {line}: ");
+            assert!(
+                why.starts_with(&begin) && why.contains(words),
+                "{text:?}: {why}"
+            );
+            assert!(!why.contains('\n'), "{why:?}");
+        }
+    }
+}

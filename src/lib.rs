@@ -2,14 +2,18 @@
 //!
 //! ARCHITECTURE.md is the map; each directory's `mod.rs` states what is never done in it.
 
+pub mod address;
 pub mod cli;
 pub mod config;
 pub mod face;
 pub mod identity;
+pub mod log;
 pub mod net;
 pub mod node;
 pub mod proto;
+pub mod report;
 pub mod sanitize;
+pub mod signals;
 pub mod slash;
 pub mod store;
 pub mod tui;

@@ -38,10 +38,15 @@ pub fn name(text: &str) -> Cow<'_, str> {
     clean(text, Kind::Name)
 }
 
-/// Whether a character may reach a terminal at all. The last guard of whoever writes cells.
+/// Whether a cluster of characters may reach a terminal at all: the last guard of whoever writes cells.
 #[must_use]
-pub fn is_safe(c: char) -> bool {
-    !(c.is_control() || is_bidi_control(c) || is_separator(c))
+pub fn is_safe(cluster: &str) -> bool {
+    let joins = |c| matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}');
+    cluster.chars().all(|c| {
+        let harms = c.is_control() || is_bidi_control(c) || is_separator(c) || is_private(c);
+        let hides = is_invisible(c) && !joins(c) && !(is_tag(c) && cluster.starts_with(FLAG));
+        !(harms || hides)
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -277,6 +282,7 @@ fn is_joining(c: char) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use unicode_segmentation::UnicodeSegmentation;
 
     #[test]
     fn what_people_write_stays_as_they_wrote_it() {
@@ -340,7 +346,7 @@ mod tests {
         assert_eq!(text(&zalgo).chars().count(), 1 + MARKS_MAX);
         let chain = "👨\u{200d}".repeat(40);
         let cleaned = text(&chain);
-        for cluster in unicode_segmentation::UnicodeSegmentation::graphemes(&*cleaned, true) {
+        for cluster in cleaned.graphemes(true) {
             assert!(cluster.chars().count() <= JOINED_MAX, "{cluster:?}");
         }
     }
@@ -349,7 +355,7 @@ mod tests {
         #[test]
         fn nothing_unsafe_comes_out_and_cleaning_twice_changes_nothing(junk in any::<String>()) {
             for cleaned in [text(&junk), line(&junk), name(&junk)] {
-                prop_assert!(cleaned.chars().all(|c| c == '\n' || is_safe(c)));
+                prop_assert!(cleaned.graphemes(true).all(|cluster| cluster == "\n" || is_safe(cluster)), "{cleaned:?}");
             }
             prop_assert!(!line(&junk).contains('\n'));
             let once = text(&junk).into_owned();

@@ -1,1 +1,14 @@
-//! The faces without a screen: `--plain` for people and pipes, `--json` for programs.
+//! Faces without a screen: lines for people and screen readers, JSON for programs.
+//!
+//! *Invariant:* a face knows commands and events and nothing below them. What others wrote is cleaned before a
+//! terminal sees it.
+
+mod chat;
+mod input;
+pub mod json;
+mod output;
+pub mod plain;
+mod tell;
+
+pub use chat::{Ending, run};
+pub use tell::{ring, table};

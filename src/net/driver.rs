@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::future::pending;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,7 +23,7 @@ use super::endpoint::Endpoint;
 use super::link::{Event, Full, Link, millis};
 use super::links::Links;
 use super::relay::{self, Exchange};
-use super::socket::{Peer, is_virtual, unmapped};
+use super::socket::{Peer, Socket, is_virtual, unmapped};
 use super::tunnel::{self, Uplink};
 use crate::proto::codec;
 use crate::proto::id::NodeId;
@@ -95,7 +96,7 @@ struct Driver {
 /// What a task came to.
 enum Done {
     Dialled(DialId, Result<Up, dial::Error>),
-    Answered(Result<Up, dial::Error>),
+    Answered(SocketAddr, Result<Up, dial::Error>),
     /// A link or a tunnel; what it had to say came as events.
     Carried,
 }
@@ -176,6 +177,9 @@ impl Driver {
                 if let Some(gone) = self.forget(link) {
                     gone.close_after_all(reason);
                 }
+                self.pending.retain(
+                    |input| !matches!(input, Input::Lost { link: lost, .. } if *lost == link),
+                );
             }
             Output::Finish => {
                 self.is_finished = true;
@@ -283,7 +287,7 @@ impl Driver {
             Ok(connecting) => {
                 self.handshakes += 1;
                 self.tasks.spawn(async move {
-                    Done::Answered(dial::answer(connecting, kind, path).await)
+                    Done::Answered(address, dial::answer(connecting, kind, path).await)
                 });
             }
             Err(error) => tracing::debug!(%address, %error, "refusing a packet that opens no link"),
@@ -298,11 +302,11 @@ impl Driver {
                 let why = error.to_string();
                 self.handle(Input::Undialled { dial, why });
             }
-            Done::Answered(answered) => {
+            Done::Answered(address, answered) => {
                 self.handshakes -= 1;
                 match answered {
                     Ok(up) => self.up(up, None),
-                    Err(error) => tracing::info!(%error, "a handshake came to nothing"),
+                    Err(error) => tracing::info!(%address, %error, "a handshake came to nothing"),
                 }
             }
         }
@@ -408,18 +412,25 @@ impl Driver {
         }
     }
 
-    /// Gives the node its last outputs, then closes all links: those to peers first, since their last words go
-    /// over the others.
+    /// Gives the node its last outputs, and closes all links meanwhile.
     async fn end(&mut self, outputs: &mpsc::Sender<Output>) {
-        for output in self.backlog.drain(..) {
-            if outputs.send(output).await.is_err() {
-                break;
+        let backlog = std::mem::take(&mut self.backlog);
+        let told = async {
+            for output in backlog {
+                if outputs.send(output).await.is_err() {
+                    break;
+                }
             }
-        }
+        };
+        tokio::join!(told, self.close_all());
+    }
+
+    /// Links to peers first, since their last words go over the others.
+    async fn close_all(&mut self) {
         let (peers, nodes) = self.links.take();
-        close_all(&peers).await;
-        self.last_words(&peers).await;
-        close_all(&nodes).await;
+        close_each(&peers).await;
+        last_words(&self.endpoint.socket, &peers).await;
+        close_each(&nodes).await;
         let reason = Reason::Shutdown;
         self.endpoint.quinn.close(
             VarInt::from_u32(reason as u32),
@@ -427,19 +438,19 @@ impl Driver {
         );
         self.endpoint.quinn.wait_idle().await;
     }
+}
 
-    /// Waits until the closes of links to peers are through their tunnels.
-    async fn last_words(&self, peers: &[Link]) {
-        while peers.iter().any(Link::is_silently_closed) {
-            self.endpoint.socket.sent.notified().await;
-        }
-        for path in peers.iter().filter_map(|link| link.path.as_ref()) {
-            path.flush().await;
-        }
+/// Waits until the closes of links to peers are through their tunnels.
+async fn last_words(socket: &Socket, peers: &[Link]) {
+    while peers.iter().any(Link::is_silently_closed) {
+        socket.sent.notified().await;
+    }
+    for path in peers.iter().filter_map(|link| link.path.as_ref()) {
+        path.flush().await;
     }
 }
 
-async fn close_all(links: &[Link]) {
+async fn close_each(links: &[Link]) {
     for link in links {
         link.close_after_all(Reason::Shutdown);
     }
@@ -457,7 +468,11 @@ impl Clock {
         }
     }
 
+    /// A time beyond what the system can count is one that does not come.
     fn instant(&self, at: Mono) -> Instant {
-        self.0 + Duration::from_millis(at.0)
+        let far = self.0 + Duration::from_secs(365 * 24 * 3600);
+        self.0
+            .checked_add(Duration::from_millis(at.0))
+            .map_or(far, |instant| instant.min(far))
     }
 }

@@ -157,7 +157,7 @@ impl Endpoint {
         wanted: Option<NodeId>,
     ) -> Result<quinn::Connecting, quinn::ConnectError> {
         let config = match kind {
-            Kind::Mesh if is_virtual(address) => {
+            Kind::Mesh if is_virtual(address) || (self.socket.is_v4 && address.is_ipv6()) => {
                 return Err(quinn::ConnectError::InvalidRemoteAddress(address));
             }
             Kind::Mesh => self.mesh.clone(),

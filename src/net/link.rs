@@ -68,6 +68,9 @@ struct Shared {
     changed: Notify,
     /// The reason we closed the link for, if it was us.
     closed: OnceLock<Reason>,
+    /// The path of a link to a peer, and how many packets had been sent on it when we closed the link.
+    path: Option<Arc<Peer>>,
+    sent_before: OnceLock<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -89,8 +92,11 @@ impl Link {
             peer,
             kind,
             connection,
+            shared: Arc::new(Shared {
+                path: path.clone(),
+                ..Shared::default()
+            }),
             path,
-            shared: Arc::default(),
         }
     }
 
@@ -151,11 +157,12 @@ impl Link {
         millis(self.connection.rtt())
     }
 
-    /// Whether we have closed it, and the other end has not been sent a word of that.
+    /// Whether we have closed it, and the other end has not been sent a word of that. What is sent first after
+    /// a close is the close (quinn's own count of CONNECTION_CLOSE frames is of those received).
     pub(super) fn is_silently_closed(&self) -> bool {
         let reason = self.connection.close_reason();
         matches!(reason, Some(ConnectionError::LocallyClosed))
-            && self.connection.stats().frame_tx.connection_close == 0
+            && self.path.as_ref().map(|path| path.sent()) == self.shared.sent_before.get().copied()
     }
 
     /// Closes the link and drops what waits. Where the path itself is jammed quinn holds even the reason back
@@ -168,6 +175,9 @@ impl Link {
 impl Shared {
     fn close(&self, connection: &Connection, reason: Reason) {
         let _ = self.closed.set(reason);
+        if let Some(path) = &self.path {
+            let _ = self.sent_before.set(path.sent());
+        }
         connection.close(
             VarInt::from_u32(reason as u32),
             reason.to_string().as_bytes(),

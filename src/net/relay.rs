@@ -11,7 +11,7 @@ use std::time::Duration;
 use quinn::{Connection, RecvStream, SendStream, VarInt};
 use tokio::time::timeout;
 
-use super::stream::{self, Refusal, TUNNEL_FROM, TUNNEL_TO};
+use super::stream::{self, Cause, TUNNEL_FROM, TUNNEL_TO};
 use crate::proto::id::NodeId;
 
 /// How long the destination may take to allow one more stream.
@@ -85,19 +85,19 @@ async fn relay(
     mut receive: RecvStream,
 ) {
     let Some(to) = stream::read_beginning(&mut receive, TUNNEL_TO).await else {
-        return stream::refuse(&mut send, &mut receive, Refusal::Unexpected);
+        return stream::refuse(&mut send, &mut receive, Cause::Unexpected);
     };
     let Some(link) = exchange.find(to) else {
-        return stream::refuse(&mut send, &mut receive, Refusal::NotLinked);
+        return stream::refuse(&mut send, &mut receive, Cause::NotLinked);
     };
     let (mut onward, back) = match timeout(OPEN_WAIT, link.open_bi()).await {
         Ok(Ok(streams)) => streams,
-        Ok(Err(_)) => return stream::refuse(&mut send, &mut receive, Refusal::NotLinked),
-        Err(_) => return stream::refuse(&mut send, &mut receive, Refusal::Limit),
+        Ok(Err(_)) => return stream::refuse(&mut send, &mut receive, Cause::NotLinked),
+        Err(_) => return stream::refuse(&mut send, &mut receive, Cause::Limit),
     };
     let beginning = stream::beginning(TUNNEL_FROM, from);
     if onward.write_all(&beginning).await.is_err() {
-        return stream::refuse(&mut send, &mut receive, Refusal::NotLinked);
+        return stream::refuse(&mut send, &mut receive, Cause::NotLinked);
     }
     let observer = exchange.observer.as_deref();
     tokio::join!(
@@ -112,7 +112,7 @@ async fn relay(
 
 /// Carries one direction to its end. A side that breaks breaks the other, so that both ends learn of it.
 async fn splice(mut from: RecvStream, mut to: SendStream, observe: impl Fn(&[u8])) {
-    let broken = VarInt::from_u32(Refusal::NotLinked as u32);
+    let broken = VarInt::from_u32(Cause::NotLinked as u32);
     loop {
         match from.read_chunk(CHUNK_SIZE, true).await {
             Ok(Some(chunk)) => {

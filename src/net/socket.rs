@@ -38,15 +38,16 @@ const ARRIVED_QUEUE_MAX: usize = 256;
 /// Packets kept for being sent once more when a path comes up. After an outage QUIC waits for seconds before it
 /// tries again by itself, and has no call to be told of a path.
 const KICK_PACKETS: usize = 4;
-/// A peer that was silent for this long and is heard again may be waiting out an outage as well.
-const KICK_SILENCE: Duration = Duration::from_secs(1);
+/// A peer that was silent for this long and is heard again may be waiting out an outage as well. Twice the interval
+/// of keep-alives and more, or every one of them would be taken for the end of an outage.
+const KICK_SILENCE: Duration = Duration::from_millis(2_500);
 
 /// What quinn takes for its UDP socket.
 #[derive(Debug)]
 pub(super) struct Socket {
     udp: Arc<dyn AsyncUdpSocket>,
     /// Whether `udp` knows IPv4 only, while QUIC above sees IPv6 (it must, for virtual addresses).
-    is_v4: bool,
+    pub(super) is_v4: bool,
     peers: RwLock<Peers>,
     arrived: Mutex<mpsc::Receiver<Arrived>>,
     arrive: mpsc::Sender<Arrived>,
@@ -75,12 +76,17 @@ pub(super) struct Peer {
 #[derive(Debug)]
 struct Path {
     tunnel: Option<Tunnel>,
+    /// Tunnels so far, which is also the last one's number.
+    numbered: u64,
     recent: VecDeque<Bytes>,
+    /// Packets sent so far, whether or not there was a tunnel for them.
+    sent: u64,
     heard: Instant,
 }
 
 #[derive(Debug)]
 struct Tunnel {
+    number: u64,
     via: LinkId,
     queue: mpsc::Sender<Bytes>,
     emptied: oneshot::Receiver<()>,
@@ -91,6 +97,7 @@ struct Tunnel {
 /// The tunnel's end of its queue.
 #[derive(Debug)]
 pub(super) struct Queue {
+    pub(super) number: u64,
     pub(super) packets: mpsc::Receiver<Bytes>,
     /// Dropped when the supernode has everything that was ever in the queue.
     pub(super) emptied: Option<oneshot::Sender<()>>,
@@ -133,7 +140,9 @@ impl Socket {
             address: SocketAddr::new(Ipv6Addr::from_bits(address).into(), PORT),
             path: Mutex::new(Path {
                 tunnel: None,
+                numbered: 0,
                 recent: VecDeque::with_capacity(KICK_PACKETS),
+                sent: 0,
                 heard: Instant::now(),
             }),
         });
@@ -262,7 +271,10 @@ impl Peer {
         let (queue, packets) = mpsc::channel(TUNNEL_QUEUE_MAX);
         let (emptied, is_emptied) = oneshot::channel();
         let mut path = self.path();
+        path.numbered += 1;
+        let number = path.numbered;
         path.tunnel = Some(Tunnel {
+            number,
             via,
             queue,
             emptied: is_emptied,
@@ -270,6 +282,7 @@ impl Peer {
         });
         path.kick();
         Queue {
+            number,
             packets,
             emptied: Some(emptied),
         }
@@ -300,15 +313,20 @@ impl Peer {
         }
     }
 
-    /// Notes whether the supernode on `via` carries packets of this peer; true if that is a change.
-    pub(super) fn is_carried(&self, via: LinkId, carried: bool) -> bool {
+    /// Notes whether this tunnel carries packets; true if it is the one in use, and that is a change.
+    pub(super) fn is_carried(&self, number: u64, carried: bool) -> bool {
         match &mut self.path().tunnel {
-            Some(tunnel) if tunnel.via == via && tunnel.is_refused == carried => {
+            Some(tunnel) if tunnel.number == number && tunnel.is_refused == carried => {
                 tunnel.is_refused = !carried;
                 true
             }
             Some(_) | None => false,
         }
+    }
+
+    /// How many packets were sent to it so far.
+    pub(super) fn sent(&self) -> u64 {
+        self.path().sent
     }
 
     fn send(&self, packet: Bytes) {
@@ -317,6 +335,7 @@ impl Peer {
             path.recent.pop_front();
         }
         path.recent.push_back(packet.clone());
+        path.sent += 1;
         if let Some(tunnel) = &path.tunnel {
             // Full or gone: lost, and QUIC knows what to do about that.
             let _ = tunnel.queue.try_send(packet);

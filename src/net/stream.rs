@@ -27,7 +27,7 @@ const BEGINNING_WAIT: Duration = Duration::from_secs(2);
 /// Why a stream was reset; the number travels in RESET_STREAM or STOP_SENDING.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub(super) enum Refusal {
+pub(super) enum Cause {
     /// The beginning makes no sense here.
     Unexpected = 1,
     /// There are too many already.
@@ -37,7 +37,7 @@ pub(super) enum Refusal {
 }
 
 /// Ends both directions of a stream.
-pub(super) fn refuse(send: &mut SendStream, receive: &mut RecvStream, why: Refusal) {
+pub(super) fn refuse(send: &mut SendStream, receive: &mut RecvStream, why: Cause) {
     let code = VarInt::from_u32(why as u32);
     // Either may have ended by itself.
     let _ = send.reset(code);
@@ -82,7 +82,7 @@ pub(super) async fn accept_each<F>(
             accepted = connection.accept_bi() => {
                 let Ok((mut send, mut receive)) = accepted else { return };
                 if tasks.len() >= TUNNELS_MAX {
-                    refuse(&mut send, &mut receive, Refusal::Limit);
+                    refuse(&mut send, &mut receive, Cause::Limit);
                     continue;
                 }
                 tasks.spawn(task(send, receive));

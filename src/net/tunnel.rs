@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::link::Event;
 use super::socket::{Peer, Queue, Socket, TUNNEL_QUEUE_MAX};
-use super::stream::{self, Refusal, TUNNEL_FROM, TUNNEL_TO};
+use super::stream::{self, Cause, TUNNEL_FROM, TUNNEL_TO};
 use crate::proto::role::LinkId;
 
 /// Longest packet: QUIC sends 1200 bytes to peers, an Ethernet frame is the most that any version would.
@@ -46,7 +46,7 @@ pub(super) async fn accept(uplink: Uplink) {
         let uplink = uplink.clone();
         async move {
             match stream::read_beginning(&mut receive, TUNNEL_FROM).await {
-                None => stream::refuse(&mut send, &mut receive, Refusal::Unexpected),
+                None => stream::refuse(&mut send, &mut receive, Cause::Unexpected),
                 Some(id) => {
                     let peer = uplink.socket.peer(id);
                     let queue = peer.route(uplink.link);
@@ -101,7 +101,7 @@ impl Uplink {
             match carried {
                 Ok(()) => return,
                 Err(Broken) => {
-                    if peer.is_carried(self.link, false) {
+                    if peer.is_carried(queue.number, false) {
                         self.tell(peer).await;
                     }
                     sleep(REOPEN_PAUSE).await;
@@ -127,12 +127,12 @@ impl Uplink {
         send: SendStream,
         receive: RecvStream,
     ) -> Result<(), Broken> {
-        let active = AtomicBool::new(true);
+        let (active, tunnel) = (AtomicBool::new(true), queue.number);
         tokio::select! {
             done = async {
                 tokio::try_join!(
                     send_packets(queue, first, send, &active),
-                    self.receive_packets(peer, receive, &active),
+                    self.receive_packets(peer, tunnel, receive, &active),
                 )
             } => done.map(|((), ())| ()),
             () = silence(&active) => Ok(()),
@@ -142,6 +142,7 @@ impl Uplink {
     async fn receive_packets(
         &self,
         peer: &Peer,
+        tunnel: u64,
         mut receive: RecvStream,
         active: &AtomicBool,
     ) -> Result<(), Broken> {
@@ -154,7 +155,7 @@ impl Uplink {
             buffer.extend_from_slice(&chunk.bytes);
             while let Some(packet) = next_packet(&mut buffer)? {
                 active.store(true, Ordering::Relaxed);
-                if peer.is_carried(self.link, true) {
+                if peer.is_carried(tunnel, true) {
                     self.tell(peer).await;
                 }
                 self.socket.arrived(peer, packet).await;

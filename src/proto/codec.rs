@@ -4,8 +4,10 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::limits::{FRAME_SIZE_MAX, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX};
-use super::wire::{Body, Entry, Message, Reason, Run};
+use super::limits::{
+    COUNT_MAX, FRAME_SIZE_MAX, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX, WALL_MAX,
+};
+use super::wire::{Body, Entry, Lease, Message, Reason, Record, Run, Vector};
 
 /// Bytes of the length in front of a frame.
 pub const LENGTH_SIZE: usize = 4;
@@ -96,50 +98,79 @@ pub fn entry_size(entry: &Entry) -> usize {
         }
 }
 
-/// The limits that the types alone do not carry.
+/// The limits that the types alone do not carry. What passes can be counted on by one without an overflow.
 fn check(message: &Message) -> Result<(), DecodeError> {
     match message {
-        Message::Hello { vector, .. }
-        | Message::Welcome { vector, .. }
+        Message::Open { record, .. } => record.iter().try_for_each(check_record),
+        Message::Table { listed, .. } => listed
+            .iter()
+            .try_for_each(|listed| check_record(&listed.record)),
+        Message::Register { lease, .. } | Message::Known { lease, .. } => {
+            lease.iter().try_for_each(check_lease)
+        }
+        Message::HostIs { lease } | Message::Transfer { lease, .. } | Message::Not { lease } => {
+            check_lease(lease)
+        }
+        Message::Hello { lease, vector } => check_lease(lease).and_then(|()| check_vector(vector)),
+        Message::Welcome { vector, .. }
         | Message::Stored { vector, .. }
-        | Message::Kept { vector, .. } => {
-            if vector.len() > VECTOR_SIZE_MAX {
-                return Err(DecodeError::OverLimit("version vector"));
-            }
-        }
+        | Message::Kept { vector, .. } => check_vector(vector),
         Message::Deliver { runs, .. } | Message::Push { runs, .. } => {
-            runs.iter().try_for_each(check_run)?
+            runs.iter().try_for_each(check_run)
         }
-        Message::Put { entries, .. } => entries.iter().try_for_each(check_entry)?,
-        Message::Open { .. }
-        | Message::Observed { .. }
+        Message::Put { entries, .. } => entries.iter().try_for_each(check_entry),
+        Message::Refused { number, .. } => check_count(number.0, "number"),
+        Message::Observed { .. }
         | Message::TableWanted { .. }
-        | Message::Table { .. }
-        | Message::Register { .. }
         | Message::Leave { .. }
-        | Message::HostIs { .. }
         | Message::Moved { .. }
         | Message::Query { .. }
-        | Message::Known { .. }
-        | Message::Transfer { .. }
-        | Message::Refused { .. }
         | Message::Presence { .. }
-        | Message::Not { .. }
-        | Message::Unfollow { .. } => {}
+        | Message::Unfollow { .. } => Ok(()),
+    }
+}
+
+fn check_count(count: u64, what: &'static str) -> Result<(), DecodeError> {
+    if count > COUNT_MAX {
+        return Err(DecodeError::OverLimit(what));
     }
     Ok(())
 }
 
+fn check_record(record: &Record) -> Result<(), DecodeError> {
+    check_count(record.clock, "clock")
+}
+
+fn check_lease(lease: &Lease) -> Result<(), DecodeError> {
+    check_count(lease.epoch.number, "epoch")
+}
+
+fn check_vector(vector: &Vector) -> Result<(), DecodeError> {
+    if vector.len() > VECTOR_SIZE_MAX {
+        return Err(DecodeError::OverLimit("version vector"));
+    }
+    let counts = vector.iter().map(|(epoch, seq)| epoch.number.max(seq.0));
+    check_count(counts.max().unwrap_or_default(), "seq")
+}
+
 fn check_run(run: &Run) -> Result<(), DecodeError> {
-    if run.first.0 == 0 || run.first.0.checked_add(run.entries.len() as u64).is_none() {
+    if run.first.0 == 0 {
         return Err(DecodeError::OverLimit("seq"));
     }
-    run.entries
-        .iter()
-        .try_for_each(|sequenced| check_entry(&sequenced.entry))
+    check_count(run.first.0.max(run.epoch.number), "seq")?;
+    run.entries.iter().try_for_each(|sequenced| {
+        if sequenced.hlc.wall().0 > WALL_MAX {
+            return Err(DecodeError::OverLimit("time"));
+        }
+        check_entry(&sequenced.entry)
+    })
 }
 
 fn check_entry(entry: &Entry) -> Result<(), DecodeError> {
+    check_count(entry.number.0, "number")?;
+    if entry.time.0 > WALL_MAX {
+        return Err(DecodeError::OverLimit("time"));
+    }
     let (size, size_max) = match &entry.body {
         Body::Text { text } | Body::Action { text } => (text.len(), TEXT_SIZE_MAX),
         Body::Part { why } | Body::Quit { why } => (why.len(), TOPIC_SIZE_MAX),
@@ -147,8 +178,7 @@ fn check_entry(entry: &Entry) -> Result<(), DecodeError> {
         Body::Join { .. } | Body::Nick { .. } | Body::Gone { .. } | Body::Void => (0, 0),
     };
     if size > size_max {
-        Err(DecodeError::OverLimit("text"))
-    } else {
-        Ok(())
+        return Err(DecodeError::OverLimit("text"));
     }
+    Ok(())
 }

@@ -33,6 +33,12 @@ pub const GROUPS_PER_LINK_MAX: usize = 2 * GROUPS_MAX;
 pub const MEMBERS_MAX: usize = 2_000;
 /// Epochs in one version vector: a vector of this size still fits a frame.
 pub const VECTOR_SIZE_MAX: usize = 1_000;
+/// Highest number that anything is counted to on the wire (seq, epoch, entry, clock): far beyond what can
+/// happen, and far below where adding one would overflow.
+pub const COUNT_MAX: u64 = 1 << 48;
+/// Latest time that a peer's clock may say, in milliseconds since 1970: the end of the year 9999, which is as
+/// far as dates are written.
+pub const WALL_MAX: u64 = 253_402_300_799_999;
 /// Own lines waiting for a place; more are refused with a clear word.
 pub const OUTBOX_MAX: usize = 1_000;
 
@@ -72,6 +78,13 @@ pub const RETRY_FIRST: Duration = Duration::from_millis(100);
 pub const RETRY_LAST: Duration = Duration::from_secs(10);
 /// How long an unanswered dial is waited for.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a member waits for its old host's last word before it gives its lines to the new one: a few round
+/// trips. Without the wait a line that the old host had just placed would get a second place.
+pub const LAST_WORD_WAIT: Duration = Duration::from_millis(500);
+/// How long after a failed write what memory holds is written again.
+pub const DISK_RETRY: Duration = Duration::from_secs(5);
+/// How often a person is told that the disk does not take what is written.
+pub const DISK_ERROR_INTERVAL: Duration = Duration::from_secs(60);
 /// How often mesh nodes exchange tables with one peer, so that a hole or a partition of any length heals.
 pub const TABLE_INTERVAL: Duration = Duration::from_secs(10);
 /// How often a supernode checks that it is still responsible for what it holds.

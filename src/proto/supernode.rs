@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::actions::Actions;
 use super::id::{Epoch, GroupName, NodeId};
-use super::limits::{GROUPS_PER_LINK_MAX, HOST_LOST, REHOST_WAIT, WITNESS_WAIT};
+use super::limits::{COUNT_MAX, GROUPS_PER_LINK_MAX, HOST_LOST, REHOST_WAIT, WITNESS_WAIT};
 use super::links::Links;
 use super::ring::Point;
 use super::role::LinkId;
@@ -486,9 +486,13 @@ impl Supernode {
             held.is_vacant = but.is_some();
             return;
         };
+        let number = held.lease.as_ref().map_or(0, |lease| lease.epoch.number) + 1;
+        // Only somebody who lies gets there, and nobody could be told of a higher one.
+        if number > COUNT_MAX {
+            return;
+        }
         held.is_vacant = false;
         held.has_granted = true;
-        let number = held.lease.as_ref().map_or(0, |lease| lease.epoch.number) + 1;
         let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
         held.lease = Some(lease.clone());
         held.wait = Wait::Host {

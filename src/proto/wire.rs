@@ -72,8 +72,8 @@ pub enum Message {
     /// stored (of heirs, and of who is catching up); with no entries it asks that of all you have.
     Deliver {
         group: GroupName,
-        runs: Vec<Run>,
         report: bool,
+        runs: Vec<Run>,
     },
     /// Entries in their places that you, the host, lack.
     Push { group: GroupName, runs: Vec<Run> },

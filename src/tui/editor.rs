@@ -83,6 +83,19 @@ impl History {
     }
 }
 
+impl History {
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The line counted from the newest, if it has that part, whatever its case.
+    pub(crate) fn matching(&self, at: usize, part: &str) -> Option<(usize, &str)> {
+        let line = &self.lines[self.lines.len().checked_sub(at + 1)?];
+        let found = line.to_lowercase().contains(&part.to_lowercase());
+        found.then_some((at, line.as_str()))
+    }
+}
+
 /// The line under the cursor.
 #[derive(Debug, Default)]
 pub struct Editor {
@@ -361,7 +374,8 @@ impl Editor {
         }
     }
 
-    fn show(&mut self, line: String) {
+    /// Shows a line sent before.
+    pub(crate) fn show(&mut self, line: String) {
         self.draft = Draft {
             cursor: line.len(),
             text: line,

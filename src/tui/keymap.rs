@@ -22,6 +22,8 @@ pub enum Action {
     Window(usize),
     NextActive,
     LastWindow,
+    SearchBack,
+    SearchForward,
     Interrupt,
     Escape,
     Help,
@@ -41,8 +43,9 @@ pub const KEYS: &[(&str, &str)] = &[
     ("Alt-A, Alt-/", "next active window, the last one"),
     ("PgUp, PgDn", "scroll; Esc goes to the end"),
     ("Up, Down", "what you sent before"),
-    ("Ctrl-A/E/W/U/K/Y/T/_", "as in your shell"),
+    ("Ctrl-A/E/W/U/K/Y/T/R/_", "as in your shell"),
     ("F7, F8", "groups, members: hide or show"),
+    ("Shift and the mouse", "select text"),
     ("Ctrl-C", "clear the line; twice: quit"),
 ];
 
@@ -79,6 +82,8 @@ fn with_control(c: char) -> Option<Action> {
         'm' => Action::Send,
         'n' => Action::NextWindow,
         'p' => Action::PreviousWindow,
+        'r' => Action::SearchBack,
+        's' => Action::SearchForward,
         't' => Action::Edit(Edit::Transpose),
         'u' => Action::Edit(Edit::KillToStart),
         'w' => Action::Edit(Edit::KillToBlank),

@@ -301,6 +301,11 @@ impl Log {
         self.ids.retain(|_, (place, _)| *place == END);
     }
 
+    /// Whether there are more than even somebody who scrolled up needs.
+    pub(crate) fn is_overfull(&self) -> bool {
+        self.items.len() > 20 * KEPT
+    }
+
     /// Lets the oldest go, once there are enough. Whether any went.
     pub(crate) fn trim(&mut self) -> bool {
         if self.items.len() < KEPT + SLACK {

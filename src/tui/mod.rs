@@ -18,12 +18,15 @@ pub mod press;
 mod rows;
 mod run;
 mod scroll;
+mod search;
 mod signals;
 pub mod svg;
+mod tell;
 mod terminal;
 pub mod theme;
 pub mod view;
 mod window;
+mod words;
 mod wrap;
 
 pub use ask::{Answer, Question, ask_nick};

@@ -15,7 +15,7 @@ pub(crate) fn put(buf: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, styl
         return x;
     }
     for cluster in clusters(text) {
-        if cluster.width == 0 || !cluster.text.chars().all(sanitize::is_safe) {
+        if cluster.width == 0 || !sanitize::is_safe(cluster.text) {
             continue;
         }
         if x + cluster.width > area.right() {

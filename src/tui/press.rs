@@ -1,6 +1,7 @@
 //! What keys, pastes and the mouse change on the screen, and the commands that come of a sent line.
 
-use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Position;
 
 use super::app::{App, Column, Hint, Life};
 use super::complete::Cycle;
@@ -38,6 +39,9 @@ impl App {
         if self.help.is_some() && self.press_help(action) {
             return Wish::Nothing;
         }
+        if self.press_search(action) {
+            return Wish::Nothing;
+        }
         if let Action::Complete | Action::CompleteBack = action {
             self.complete(action == Action::CompleteBack);
             return Wish::Nothing;
@@ -53,7 +57,7 @@ impl App {
         self.editor.paste(text);
     }
 
-    /// Takes the mouse in: the wheel scrolls.
+    /// Takes the mouse in: the wheel scrolls, and a click on a window's name goes there.
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "crossterm's list of gestures is not ours"
@@ -62,6 +66,13 @@ impl App {
         match mouse.kind {
             MouseEventKind::ScrollUp => self.scroll_up(WHEEL),
             MouseEventKind::ScrollDown => self.scroll_down(WHEEL),
+            MouseEventKind::Down(MouseButton::Left) => {
+                let at = Position::new(mouse.column, mouse.row);
+                let clicked = self.listed.iter().find(|(row, _)| row.contains(at));
+                if let Some(&(_, index)) = clicked {
+                    self.go(index);
+                }
+            }
             _ => {}
         }
     }
@@ -102,6 +113,7 @@ impl App {
                     self.go(index);
                 }
             }
+            Action::SearchBack | Action::SearchForward => {}
             Action::Interrupt => self.interrupt(hint),
             Action::Escape => self.bottom(),
             Action::Help => self.help = Some(0),
@@ -136,7 +148,9 @@ impl App {
     fn interrupt(&mut self, hint: Option<&Hint>) {
         const AGAIN: &str = "Ctrl-C again quits and hands over what you keep";
         let again = Hint::Plain(AGAIN.to_owned());
-        if !self.editor.is_empty() {
+        if self.life == Life::Leaving {
+            self.life = Life::Over;
+        } else if !self.editor.is_empty() {
             let draft = self.editor.text().to_owned();
             self.window_mut().history.push(&draft);
             self.editor.take();

@@ -131,13 +131,14 @@ impl Window {
         self.older == Older::None
     }
 
-    /// Lets the oldest lines go while the newest are in view; the disk has them.
+    /// Lets the oldest lines go while the newest are in view; the disk has them. A view that was left scrolled for
+    /// tens of thousands of lines goes back to the end.
     pub(crate) fn trim(&mut self) {
-        if self.scroll.is_none()
-            && self.group().is_some()
-            && self.log.trim()
-            && self.older == Older::None
-        {
+        if self.scroll.is_some() && self.log.is_overfull() {
+            self.scroll = None;
+            self.below = 0;
+        }
+        if self.scroll.is_none() && self.log.trim() && self.older == Older::None {
             self.older = Older::Stored;
         }
     }

@@ -52,8 +52,8 @@ const ASYNC: &[(&str, &str)] = &[(
     "a sleeping thread serves nobody: wait for the event",
 )];
 
-/// What the faces see of the core: what to ask, what is told, and the names in both.
-const FACE: &[&str] = &[
+/// What a screen sees: what to ask, what is told, and the names in both.
+const SCREEN: &[&str] = &[
     "sanitize",
     "slash",
     "config",
@@ -63,8 +63,24 @@ const FACE: &[&str] = &[
     "proto::id",
     "proto::limits",
     "proto::time",
-    // The seq of a place, the nicks: what events are made of.
-    "proto::wire::Refusal",
+];
+
+/// What a face without a screen sees: the same, and what `fireside table` and `fireside ring` tell.
+const LINES: &[&str] = &[
+    "sanitize",
+    "slash",
+    "config",
+    "report",
+    "proto::command",
+    "proto::event",
+    "proto::id",
+    "proto::limits",
+    "proto::time",
+    "proto::ring",
+    "proto::table",
+    "proto::wire::Listed",
+    "proto::wire::Record",
+    "proto::wire::Roles",
 ];
 
 pub(crate) const BORDERS: &[Border] = &[
@@ -133,12 +149,12 @@ pub(crate) const BORDERS: &[Border] = &[
     },
     Border {
         module: "face",
-        uses: FACE,
+        uses: LINES,
         never: ASYNC,
     },
     Border {
         module: "tui",
-        uses: FACE,
+        uses: SCREEN,
         never: ASYNC,
     },
     Border {
@@ -151,7 +167,9 @@ pub(crate) const BORDERS: &[Border] = &[
     },
     Border {
         module: "main",
-        uses: &["cli", "log", "report"],
+        uses: &[
+            "cli", "node", "face", "tui", "config", "log", "report", "signals", "proto",
+        ],
         never: &[],
     },
 ];

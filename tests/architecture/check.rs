@@ -67,9 +67,6 @@ fn module_path(name: &str) -> Vec<String> {
     let below = name.strip_prefix("src/").unwrap_or(name);
     let path = below.strip_suffix(".rs").unwrap_or(below);
     let path = path.strip_suffix("/mod").unwrap_or(path);
-    if path == "main" {
-        return Vec::new();
-    }
     path.split('/').map(str::to_owned).collect()
 }
 
@@ -81,13 +78,12 @@ fn is_test(name: &str) -> bool {
 fn broken(border: &Border, path: &Path) -> Option<String> {
     let module = border.module;
     if path.is_ours {
-        return misuse(border, path).then(|| {
-            let uses = if border.uses.is_empty() {
-                "nothing of ours".to_owned()
-            } else {
-                border.uses.join(", ")
-            };
-            format!("{module} may not use {path}: it may use {uses} only")
+        return misuse(border, path).then(|| match border.uses {
+            [] => format!("{module} may not use {path}: it uses nothing else of ours"),
+            uses => format!(
+                "{module} may not use {path}: it may use {} only",
+                uses.join(", ")
+            ),
         });
     }
     if let Some((never, why)) = border.never.iter().find(|(never, _)| path.brings(never)) {

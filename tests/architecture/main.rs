@@ -180,7 +180,10 @@ fn what_keeps_the_borders_is_let_pass() {
             "src/tui/app.rs",
             "use crate::proto::event::{Event, Line}; use crate::tui::theme::Theme;",
         ),
-        ("src/main.rs", "fn main() { fireside::cli::run() }"),
+        (
+            "src/main.rs",
+            "use fireside::cli; fn main() { cli::run(); Vec::new(); fireside::node::run() }",
+        ),
     ] {
         let found = check(&Source { name, text });
         assert!(found.is_empty(), "{name}: {text}\n{found:?}");

@@ -82,6 +82,27 @@ async fn a_restart_is_noticed_at_the_next_packet() {
 }
 
 #[tokio::test]
+async fn a_restarted_peer_is_noticed_through_the_relay() {
+    let relay = supernode(97);
+    let (mut anna, mut bert) = (client(98), client(99));
+    let to_relay = anna.link(&relay).await;
+    bert.link(&relay).await;
+    let to_bert = anna.reach(bert.id, to_relay).await;
+    bert.dialled_by(anna.id).await;
+    bert.kill();
+    let mut again = client(99);
+    let killed = Instant::now();
+    again.link(&relay).await;
+    assert_eq!(anna.lost(to_bert).await, None);
+    let took = killed.elapsed();
+    assert!(took < Duration::from_secs(5), "it timed out: {took:?}");
+    let to_bert = anna.reach(again.id, to_relay).await;
+    let from_anna = again.dialled_by(anna.id).await;
+    anna.say(to_bert, message("#welcome-back")).await;
+    assert_eq!(again.heard(from_anna).await, message("#welcome-back"));
+}
+
+#[tokio::test]
 async fn who_stops_tells_its_peers_at_once_even_through_a_relay() {
     let relay = supernode(80);
     let (mut anna, mut bert) = (client(81), client(82));

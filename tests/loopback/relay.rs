@@ -1,5 +1,6 @@
 //! Two members, end to end through a supernode that cannot read them.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 
 use fireside::net::relay::Observer;
@@ -190,10 +191,10 @@ async fn both_may_dial_at_once_and_both_links_carry() {
 
 #[tokio::test]
 async fn ipv6_and_ipv4_members_meet_at_a_supernode_for_both() {
-    let relay = Node::start(14, "[::]:0", Kind::Mesh, None);
+    let mut relay = Node::start(14, "[::]:0", Kind::Mesh, None);
     let port = relay.address.port();
-    let mut anna = Node::start(15, "[::1]:0", Kind::Peer, None);
-    let mut bert = client(16);
+    let mut anna = Node::start(15, "[::]:0", Kind::Peer, None);
+    let mut bert = Node::start(16, "[::]:0", Kind::Peer, None);
     let at = |address: &str| Target::Node {
         address: format!("{address}:{port}").parse().unwrap(),
         id: None,
@@ -202,8 +203,36 @@ async fn ipv6_and_ipv4_members_meet_at_a_supernode_for_both() {
     let to_relay = anna.linked(dial).await;
     let dial = bert.begin(at("127.0.0.1")).await;
     bert.linked(dial).await;
+    let seen_at = |input: &Input| match input {
+        Input::Linked { address, .. } => Some(address.unwrap().ip()),
+        _ => None,
+    };
+    let anna_at = relay.until("anna", seen_at).await;
+    let bert_at = relay.until("bert", seen_at).await;
+    assert_eq!(anna_at, Ipv6Addr::LOCALHOST);
+    assert_eq!(bert_at, Ipv4Addr::LOCALHOST, "not in its IPv6 clothes");
     let to_bert = anna.reach(bert.id, to_relay).await;
     let from_anna = bert.dialled_by(anna.id).await;
     anna.say(to_bert, message("#six")).await;
     assert_eq!(bert.heard(from_anna).await, message("#six"));
+}
+
+#[tokio::test]
+async fn a_host_is_reached_by_more_members_than_streams_are_allowed_at_first() {
+    let mut relay = supernode(17);
+    let mut host = client(18);
+    host.link(&relay).await;
+    relay.dialled_by(host.id).await;
+    let mut members = Vec::new();
+    for seed in 200..240 {
+        let mut member = client(seed);
+        let via = member.link(&relay).await;
+        let to_host = member.reach(host.id, via).await;
+        member.say(to_host, message("#many")).await;
+        members.push(member);
+    }
+    for member in &members {
+        let from_member = host.dialled_by(member.id).await;
+        assert_eq!(host.heard(from_member).await, message("#many"));
+    }
 }

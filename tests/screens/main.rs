@@ -1,4 +1,14 @@
 //! The full-screen face, as people see it: literal screens, keys pressed, hostile text, pictures, a real terminal.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may fail loudly, and its child speaks"
+)]
 
+mod hostile;
+mod keys;
 mod pictures;
+mod screens;
 mod story;
+#[cfg(unix)]
+mod terminal;

@@ -329,3 +329,19 @@ pub(crate) fn nick(name: &str) -> Nick {
 pub(crate) fn group(name: &str) -> GroupName {
     GroupName::parse(name).unwrap()
 }
+
+/// Compares a screen with its rows as they are written in a test.
+#[track_caller]
+pub(crate) fn assert_screen(screen: &str, expected: &str) {
+    let rows = |text: &str| -> Vec<String> {
+        text.lines()
+            .map(str::trim)
+            .filter(|row| !row.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    assert!(
+        rows(screen) == rows(expected),
+        "the screen is\n{screen}and should be\n{expected}"
+    );
+}

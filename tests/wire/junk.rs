@@ -83,11 +83,13 @@ fn a_length_inside_a_message_claims_no_memory() {
         },
         Message::Deliver {
             group: group(),
+            report: true,
             runs: Vec::new(),
         },
-        Message::Present {
+        Message::Presence {
             group: group(),
-            members: Vec::new(),
+            here: Vec::new(),
+            away: Vec::new(),
         },
     ] {
         let mut bytes = body(&message);
@@ -144,6 +146,7 @@ fn what_is_delivered_keeps_the_same_limits() {
         let (deliver, push) = (
             Message::Deliver {
                 group: group(),
+                report: false,
                 runs: runs.clone(),
             },
             Message::Push {
@@ -164,7 +167,7 @@ fn a_version_vector_has_a_limit() {
     let long = |count: usize| {
         let epochs =
             (0..count as u64).map(|number| (fireside::proto::id::Epoch { number, ..epoch }, seq));
-        body(&Message::Hello {
+        body(&Message::Welcome {
             group: group(),
             epoch,
             vector: epochs.collect(),

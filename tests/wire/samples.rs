@@ -161,8 +161,7 @@ pub(crate) fn messages() -> Vec<Message> {
             roster: roster.clone(),
         },
         Message::Hello {
-            group: group.clone(),
-            epoch: epoch(),
+            lease: lease(),
             vector: vector(),
         },
         Message::Welcome {
@@ -172,6 +171,7 @@ pub(crate) fn messages() -> Vec<Message> {
         },
         Message::Deliver {
             group: group.clone(),
+            report: true,
             runs: runs.clone(),
         },
         Message::Push {
@@ -185,11 +185,10 @@ pub(crate) fn messages() -> Vec<Message> {
         Message::Stored {
             group: group.clone(),
             vector: vector(),
-            head: Hash([0x22; 32]),
         },
-        Message::Confirmed {
+        Message::Kept {
             group: group.clone(),
-            number: Number(5),
+            vector: vector(),
             copies: 3,
         },
         Message::Refused {
@@ -197,9 +196,10 @@ pub(crate) fn messages() -> Vec<Message> {
             number: Number(5),
             why: Refusal::NickTaken,
         },
-        Message::Present {
+        Message::Presence {
             group: group.clone(),
-            members: roster,
+            here: roster,
+            away: vec![epoch().host],
         },
         Message::Not { lease: lease() },
         Message::Unfollow { group },
@@ -231,9 +231,9 @@ fn place(message: &Message) -> usize {
         Message::Push { .. } => 14,
         Message::Put { .. } => 15,
         Message::Stored { .. } => 16,
-        Message::Confirmed { .. } => 17,
+        Message::Kept { .. } => 17,
         Message::Refused { .. } => 18,
-        Message::Present { .. } => 19,
+        Message::Presence { .. } => 19,
         Message::Not { .. } => 20,
         Message::Unfollow { .. } => 21,
     }

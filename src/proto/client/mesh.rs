@@ -42,7 +42,9 @@ impl Client {
                 .jitter(u64::try_from(wait.as_millis() / 4).unwrap_or(1));
             pause.until = now.mono + wait + Duration::from_millis(jitter);
             pause.failures += 1;
-            if let Some(id) = id {
+            // A node has several addresses, and is missed only if none of them leads to it.
+            let is_dialled = |id| self.search.dials.values().any(|(_, to)| *to == Some(id));
+            if let Some(id) = id.filter(|id| self.links.to_node(id).is_none() && !is_dialled(*id)) {
                 self.missed(now, id);
             }
         }
@@ -61,7 +63,8 @@ impl Client {
         if gone.kind != Kind::Mesh {
             return;
         }
-        if why == Some(Reason::Replaced) {
+        // Unless it was replaced by another link of ours, to the same node at another of its addresses.
+        if why == Some(Reason::Replaced) && self.links.to_node(&gone.peer).is_none() {
             self.act.tell(Event::Error {
                 group: None,
                 what: "cannot stay".to_owned(),

@@ -8,7 +8,7 @@ use super::{Context, Group, Intent, Phase};
 use crate::proto::codec;
 use crate::proto::event::Event;
 use crate::proto::id::{Epoch, Nick, NodeId, Number};
-use crate::proto::limits::{CATCH_UP_SIZE, NICK_SIZE_MAX, RETRY_FIRST, RETRY_LAST};
+use crate::proto::limits::{CATCH_UP_SIZE, MEMBERS_MAX, NICK_SIZE_MAX, RETRY_FIRST, RETRY_LAST};
 use crate::proto::role::{DialId, LinkId, Target, Ticket};
 use crate::proto::saved::Write;
 use crate::proto::time::Mono;
@@ -28,6 +28,8 @@ pub(super) struct Follow {
     fetch: Option<Ticket>,
     /// What the host has reported to be on its disk.
     stored: Vector,
+    /// Whether the next word of who is here tells of all, since it is the first after a welcome.
+    is_presence_whole: bool,
     failures: u32,
 }
 
@@ -54,6 +56,7 @@ impl Follow {
             feed: Feed::default(),
             fetch: None,
             stored: Vector::new(),
+            is_presence_whole: false,
             failures: 0,
         }
     }
@@ -220,11 +223,11 @@ impl Group {
         }
         follow.feed = Feed::new(theirs.clone());
         follow.stored = Vector::new();
+        follow.is_presence_whole = true;
         follow.stage = Stage::Catching {
             link: from,
             goal: theirs,
         };
-        self.here.clear();
         self.push(cx);
         self.advance(cx);
     }
@@ -301,14 +304,6 @@ impl Group {
             }]);
             self.author(cx, stray.body);
         }
-        if self.intent == Intent::Stay {
-            // A farewell that did not get through before the process ended is none any more.
-            for number in self.outbox.farewells() {
-                let void = Entry::signed(cx.seal, &self.name, number, cx.now.wall, Body::Void);
-                self.write_own(cx, &void);
-                self.outbox.replace(void);
-            }
-        }
         self.join(cx);
         self.arrive(cx);
     }
@@ -316,7 +311,11 @@ impl Group {
     /// Joins if we mean to be in and the log says that we are not. It may come to say so at any time: a host that
     /// missed us wrote it in a line which we did not have.
     pub(super) fn join(&mut self, cx: &mut Context<'_>) {
-        if self.intent == Intent::Stay && !self.roster.contains(&cx.me) && !self.outbox.has_join() {
+        let is_in = self
+            .outbox
+            .brings_in()
+            .unwrap_or_else(|| self.roster.contains(&cx.me));
+        if self.intent == Intent::Stay && !is_in {
             let nick = cx.nick.clone();
             self.author(cx, Body::Join { nick });
         }
@@ -351,6 +350,9 @@ impl Group {
 
     /// Gives our unplaced lines to the host, if it is ready for them; or places them, if that is us.
     pub(super) fn put(&mut self, cx: &mut Context<'_>) {
+        if self.last_word.is_some() {
+            return;
+        }
         if matches!(self.phase, Phase::Hosting(_)) {
             return self.place_own(cx);
         }
@@ -405,13 +407,21 @@ impl Group {
 
     /// The host tells who is here.
     pub(crate) fn presence(&mut self, link: LinkId, here: Vec<NodeId>, away: &[NodeId]) {
-        if matches!(&self.phase, Phase::Following(follow) if follow.greeted() == Some(link)) {
-            self.here.extend(here);
-            for id in away {
-                self.here.remove(id);
-            }
-            self.are_members_dirty = true;
+        let Phase::Following(follow) = &mut self.phase else {
+            return;
+        };
+        if follow.greeted() != Some(link) {
+            return;
         }
+        if std::mem::take(&mut follow.is_presence_whole) {
+            self.here.clear();
+        }
+        let room = (2 * MEMBERS_MAX).saturating_sub(self.here.len());
+        self.here.extend(here.into_iter().take(room));
+        for id in away {
+            self.here.remove(id);
+        }
+        self.are_members_dirty = true;
     }
 
     /// The host gives an entry of ours no place.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::proto::codec;
 use crate::proto::id::{Epoch, NodeId, Number, Place, Seq};
-use crate::proto::limits::CATCH_UP_SIZE;
+use crate::proto::limits::{CATCH_UP_SIZE, VECTOR_SIZE_MAX};
 use crate::proto::saved::SavedGroup;
 use crate::proto::seal::Hash;
 use crate::proto::time::{Hlc, Wall};
@@ -16,6 +16,8 @@ use crate::proto::wire::{Entry, Run, Sequenced, Vector};
 
 /// Entries kept in memory for those who lack only the last few.
 const RECENT_MAX: usize = 512;
+/// Entries kept in memory while the disk does not take them.
+const UNFLUSHED_MAX: usize = 65_536;
 
 /// The state of a group's log.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +97,10 @@ impl Log {
 
     /// Adds the part of `run` that is next in its line. Signatures are the caller's to check.
     pub(crate) fn append(&mut self, mut run: Run) -> Appended {
+        // More lines than a vector can name could not be told to anybody.
+        if self.vector.len() >= VECTOR_SIZE_MAX && !self.vector.contains_key(&run.epoch) {
+            return Appended::Known;
+        }
         let next = Seq(vector::upto(&self.vector, run.epoch).0 + 1);
         if run.first > next {
             return Appended::Gap;
@@ -113,6 +119,30 @@ impl Log {
     /// Notes that a line is on disk up to `seq`.
     pub(crate) fn flush(&mut self, epoch: Epoch, seq: Seq) {
         vector::raise(&mut self.flushed, epoch, seq);
+    }
+
+    /// Everything that is not known to be on disk, with the heads of its lines; `None` if memory has lost some
+    /// of it.
+    pub(crate) fn unflushed(&self) -> Option<Vec<(Run, Hash)>> {
+        let behind = self
+            .vector
+            .iter()
+            .filter(|(epoch, seq)| vector::upto(&self.flushed, **epoch) < **seq);
+        let runs = behind.map(|(epoch, upto)| {
+            let first = Seq(vector::upto(&self.flushed, *epoch).0 + 1);
+            let entries: Vec<_> = self
+                .recent
+                .range((*epoch, first)..=(*epoch, *upto))
+                .map(|(_, s)| s.clone())
+                .collect();
+            let run = Run {
+                epoch: *epoch,
+                first,
+                entries,
+            };
+            (run.last() == *upto).then(|| (run, self.heads.get(epoch).copied().unwrap_or_default()))
+        });
+        runs.collect()
     }
 
     /// What the owner of `after` lacks, if memory holds all that comes next for it; at most about
@@ -173,10 +203,13 @@ impl Log {
         let key = (place.epoch, place.seq);
         self.recent.insert(key, sequenced.clone());
         self.recent_order.push_back(key);
-        if self.recent_order.len() > RECENT_MAX
-            && let Some(oldest) = self.recent_order.pop_front()
+        while let Some((epoch, seq)) = self.recent_order.front().copied()
+            && self.recent_order.len() > RECENT_MAX
+            && (vector::upto(&self.flushed, epoch) >= seq
+                || self.recent_order.len() > UNFLUSHED_MAX)
         {
-            self.recent.remove(&oldest);
+            self.recent_order.pop_front();
+            self.recent.remove(&(epoch, seq));
         }
     }
 }

@@ -9,7 +9,8 @@ use crate::tui::theme::Role;
 use crate::tui::window::Unread;
 use crate::tui::wrap::{fit, width};
 
-pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) {
+/// Draws the column. Where each window's name stands.
+pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Vec<(Rect, usize)> {
     let theme = &app.look.theme;
     let title = Rect { height: 1, ..area };
     fill(buf, title, theme.style(Role::Title));
@@ -40,6 +41,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     // The active window stays in view when there are more than rows.
     let rows = usize::from(list.height);
     let first = (app.active + 1).saturating_sub(rows);
+    let mut listed = Vec::new();
     for ((index, window), y) in app
         .windows
         .iter()
@@ -52,6 +54,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) {
             height: 1,
             ..list
         };
+        listed.push((row, index));
         let active = index == app.active;
         let talk = window.unread.lines + window.unread.mentions > 0;
         let (role, count) = match (active, label(&window.unread)) {
@@ -94,6 +97,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) {
             );
         }
     }
+    listed
 }
 
 /// How much is unread, most urgent first.

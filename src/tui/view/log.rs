@@ -7,9 +7,10 @@ use crate::proto::id::EntryId;
 use crate::tui::app::{App, Life};
 use crate::tui::log::{Kind, State};
 use crate::tui::paint::put;
-use crate::tui::rows::{SAFETY_WIDTH, count};
+use crate::tui::rows::SAFETY_WIDTH;
 use crate::tui::theme::Role;
 use crate::tui::window::{Phase, Subject, Window};
+use crate::tui::words::count;
 use crate::tui::wrap::width;
 
 /// Own lines that show that all is well with them.
@@ -83,7 +84,8 @@ fn draw_beginning(app: &App, area: Rect, used: usize, buf: &mut Buffer) {
     if lines.len() > room {
         return;
     }
-    let above = if used == 0 {
+    let home = app.window().group().is_none();
+    let above = if used == 0 || home {
         room.saturating_sub(lines.len()) / 3
     } else {
         room - lines.len()

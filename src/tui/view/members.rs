@@ -8,9 +8,9 @@ use crate::proto::event::{Member, Path, Standing};
 use crate::sanitize;
 use crate::tui::app::App;
 use crate::tui::paint::{fill, put};
-use crate::tui::rows::count;
 use crate::tui::theme::Role;
 use crate::tui::window::Phase;
+use crate::tui::words::count;
 use crate::tui::wrap::{fit, width};
 
 /// Columns narrower than this have no room for how somebody is reached.

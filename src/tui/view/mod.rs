@@ -1,6 +1,6 @@
 //! Drawing: groups, log, members, status and the line being written, each in its own file.
 //!
-//! *Invariant:* every text passes [`super::paint::put`]; drawing changes nothing but caches, and asks for older
+//! *Invariant:* every text passes `paint::put`; drawing changes nothing but caches, and asks for older
 //! lines when the first one comes into view.
 
 mod groups;
@@ -51,9 +51,10 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
         app.ask_older();
     }
     status::draw_title(app, places.title, buf);
-    if let Some(place) = places.groups {
-        groups::draw(app, place, buf);
-    }
+    app.listed = match places.groups {
+        Some(place) => groups::draw(app, place, buf),
+        None => Vec::new(),
+    };
     if let Some(place) = places.members {
         members::draw(app, place, buf);
     }

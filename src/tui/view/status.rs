@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::groups::label;
-use crate::proto::event::{MeshState, Path};
+use crate::proto::event::{Member, MeshState, Path};
 use crate::sanitize;
 use crate::tui::app::{App, Hint, Life};
 use crate::tui::paint::{fill, put};
@@ -55,6 +55,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool) {
     let words = match (&app.hint, completion(app)) {
         (Some(Hint::Error(text)), _) => vec![(text.clone(), Role::Error)],
         (Some(Hint::Plain(text)), _) => vec![(text.clone(), Role::Accent)],
+        (None, _) if app.search.is_some() => searching(app),
         (None, Some(words)) => words,
         (None, None) => standing(app, area.width < SHORT_WIDTH),
     };
@@ -82,6 +83,22 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool) {
 /// A style without its ground.
 fn foreground(style: ratatui::style::Style) -> ratatui::style::Style {
     ratatui::style::Style { bg: None, ..style }
+}
+
+/// What is being looked for among the lines sent before.
+fn searching(app: &App) -> Words {
+    let Some(search) = &app.search else {
+        return Words::new();
+    };
+    let pattern = sanitize::line(&search.pattern).into_owned();
+    let mut words = vec![
+        ("sent before: ".to_owned(), Role::Dim),
+        (pattern, Role::Accent),
+    ];
+    if !search.found {
+        words.push((" is in none".to_owned(), Role::Dim));
+    }
+    words
 }
 
 /// The choices of a completion under way.
@@ -168,7 +185,7 @@ fn group(app: &App, short: bool) -> Words {
             words.push(between());
             words.push((tell_place(place, short), Role::Status));
         }
-        if let Some(path) = path(app, host) {
+        if let Some(path) = path(app, host, short) {
             words.push(between());
             words.push(path);
         }
@@ -176,7 +193,8 @@ fn group(app: &App, short: bool) -> Words {
     let waiting = window.log.waiting();
     if waiting > 0 {
         words.push(between());
-        words.push((format!("{waiting} on the way"), Role::Warn));
+        let word = if short { "waiting" } else { "on the way" };
+        words.push((format!("{waiting} {word}"), Role::Warn));
     }
     if app.mesh == Some(MeshState::Searching) {
         words.push(between());
@@ -185,10 +203,16 @@ fn group(app: &App, short: bool) -> Words {
     words
 }
 
-fn path(app: &App, host: &crate::proto::event::Member) -> Option<(String, Role)> {
+fn path(app: &App, host: &Member, short: bool) -> Option<(String, Role)> {
     let reach = app.reach.get(&host.id)?;
     let ms = reach.rtt_ms.map_or(String::new(), |ms| format!(" {ms} ms"));
     Some(match (reach.path, &reach.via) {
+        (Path::Direct, _) if short && reach.rtt_ms.is_some() => {
+            (ms.trim().to_owned(), Role::Direct)
+        }
+        (Path::Relayed, _) if short && reach.rtt_ms.is_some() => {
+            (ms.trim().to_owned(), Role::Relayed)
+        }
         (Path::Direct, _) => (format!("direct{ms}"), Role::Direct),
         (Path::Relayed, Some(via)) => (format!("via {via}{ms}"), Role::Relayed),
         (Path::Relayed, None) => (format!("relayed{ms}"), Role::Relayed),

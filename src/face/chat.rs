@@ -1,0 +1,271 @@
+//! The loop of a face without a screen: typed lines become commands, events become lines.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use tokio::sync::mpsc;
+
+use super::input;
+use super::json::Json;
+use super::output::{Output, Unread};
+use super::plain::Plain;
+use crate::proto::command::Command;
+use crate::proto::event::{Event, Member};
+use crate::proto::id::GroupName;
+use crate::slash::{self, Local, Parsed, Refused};
+
+/// How a face tells what happened. Each thing is one line, or several, or none.
+pub(super) trait Teller {
+    fn event(&mut self, event: &Event, here: Option<&GroupName>) -> Vec<String>;
+    /// The answer to `/names`.
+    fn names(&mut self, group: &GroupName, members: &[Member]) -> Vec<String>;
+    fn notice(&mut self, text: &str) -> Vec<String>;
+    fn refused(&mut self, refused: &Refused) -> Vec<String>;
+    /// Commands that a group's opening asks for.
+    fn wanted(&mut self, event: &Event) -> Option<Command>;
+}
+
+/// How the face came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The client said its last word.
+    Bye,
+    /// The client is gone without a word.
+    Broken,
+}
+
+/// What a person without a screen is in.
+#[derive(Debug, Default)]
+struct Talk {
+    /// The groups, in the order of joining.
+    groups: Vec<GroupName>,
+    /// The group that text goes to.
+    here: Option<GroupName>,
+    /// Groups whose members were asked for.
+    names_wanted: BTreeSet<GroupName>,
+    /// Commands that the client has no room for yet.
+    waiting: VecDeque<Command>,
+    is_leaving: bool,
+}
+
+/// Runs until the client has said its last word; joins `groups` first. `as_json` chooses the language.
+///
+/// # Errors
+/// If standard output cannot be had at all.
+pub async fn run(
+    commands: mpsc::Sender<Command>,
+    events: mpsc::Receiver<Event>,
+    groups: Vec<GroupName>,
+    as_json: bool,
+) -> std::io::Result<Ending> {
+    let output = Output::stdout()?;
+    let lines = input::lines();
+    let mut talk = Talk::default();
+    for group in groups {
+        talk.command(Command::Join { group });
+    }
+    let mut teller: Box<dyn Teller> = if as_json {
+        Box::new(Json)
+    } else {
+        Box::new(Plain::default())
+    };
+    let ending = turn(&mut talk, teller.as_mut(), &output, commands, events, lines).await;
+    output.finish().await;
+    Ok(ending)
+}
+
+async fn turn(
+    talk: &mut Talk,
+    teller: &mut dyn Teller,
+    output: &Output,
+    commands: mpsc::Sender<Command>,
+    mut events: mpsc::Receiver<Event>,
+    mut lines: mpsc::Receiver<String>,
+) -> Ending {
+    let mut to_tell: VecDeque<String> = VecDeque::new();
+    let mut is_heard = true;
+    loop {
+        // Lines that nobody reads go nowhere; the end is still waited for.
+        if !is_heard {
+            to_tell.clear();
+        }
+        let may_read = to_tell.is_empty();
+        tokio::select! {
+            biased;
+            told = tell(output, to_tell.front()), if !may_read => match told {
+                Ok(()) => { to_tell.pop_front(); }
+                Err(Unread) => { is_heard = false; talk.leave(); }
+            },
+            () = output.unread(), if is_heard => { is_heard = false; talk.leave(); }
+            Ok(permit) = commands.reserve(), if !talk.waiting.is_empty() => {
+                if let Some(command) = talk.waiting.pop_front() {
+                    permit.send(command);
+                }
+            }
+            event = events.recv(), if may_read => match event {
+                None => return Ending::Broken,
+                Some(event) => {
+                    to_tell.extend(talk.heard(&event, teller));
+                    if event == Event::Bye {
+                        for line in to_tell {
+                            _ = output.line(line).await;
+                        }
+                        return Ending::Bye;
+                    }
+                }
+            },
+            line = lines.recv(), if !talk.is_leaving && talk.waiting.is_empty() => match line {
+                None => talk.leave(),
+                Some(line) => to_tell.extend(talk.typed(&line, teller)),
+            },
+        }
+    }
+}
+
+async fn tell(output: &Output, line: Option<&String>) -> Result<(), Unread> {
+    match line {
+        Some(line) => output.line(line.clone()).await,
+        None => Ok(()),
+    }
+}
+
+impl Talk {
+    fn command(&mut self, command: Command) {
+        match &command {
+            Command::Join { group } => self.enter(group),
+            Command::Part { group, .. } => self.exit(group),
+            Command::Names { group } => {
+                self.names_wanted.insert(group.clone());
+            }
+            Command::Quit { .. } => self.is_leaving = true,
+            Command::Say { .. }
+            | Command::Act { .. }
+            | Command::Topic { .. }
+            | Command::Nick { .. }
+            | Command::History { .. } => {}
+        }
+        self.waiting.push_back(command);
+    }
+
+    fn leave(&mut self) {
+        if !self.is_leaving {
+            self.command(Command::Quit { why: String::new() });
+        }
+    }
+
+    fn enter(&mut self, group: &GroupName) {
+        if !self.groups.contains(group) {
+            self.groups.push(group.clone());
+        }
+        self.here = Some(group.clone());
+    }
+
+    fn exit(&mut self, group: &GroupName) {
+        self.groups.retain(|other| other != group);
+        if self.here.as_ref() == Some(group) {
+            self.here = self.groups.last().cloned();
+        }
+    }
+
+    fn typed(&mut self, line: &str, teller: &mut dyn Teller) -> Vec<String> {
+        match slash::parse(line, self.here.as_ref()) {
+            Ok(Parsed::Nothing) => Vec::new(),
+            Ok(Parsed::Commands(commands)) => {
+                for command in commands {
+                    self.command(command);
+                }
+                Vec::new()
+            }
+            Ok(Parsed::Local(local)) => self.local(local, teller),
+            Err(refused) => teller.refused(&refused),
+        }
+    }
+
+    /// What a screen would do by itself.
+    fn local(&mut self, local: Local, teller: &mut dyn Teller) -> Vec<String> {
+        match local {
+            Local::Help(Some(spec)) => {
+                teller.notice(&format!("/{} {}: {}", spec.name, spec.syntax, spec.help))
+            }
+            Local::Help(None) => slash::SPECS
+                .iter()
+                .filter(|spec| !matches!(spec.name, "theme" | "clear"))
+                .flat_map(|spec| {
+                    teller.notice(&format!("/{} {}: {}", spec.name, spec.syntax, spec.help))
+                })
+                .collect(),
+            Local::Close => match self.here.clone() {
+                Some(group) => {
+                    let why = String::new();
+                    self.command(Command::Part { group, why });
+                    Vec::new()
+                }
+                None => teller.refused(&Refused {
+                    what: "nothing to close".to_owned(),
+                    why: "you are in no group".to_owned(),
+                    try_: "/quit ends it".to_owned(),
+                }),
+            },
+            Local::Window(wanted) => match self.find(&wanted).cloned() {
+                Some(group) => {
+                    let said = teller.notice(&format!("what you type goes to {group}"));
+                    self.here = Some(group);
+                    said
+                }
+                None => teller.refused(&Refused {
+                    what: format!("no group {wanted}"),
+                    why: "you are in none of that number or name".to_owned(),
+                    try_: "/join it first".to_owned(),
+                }),
+            },
+            Local::Theme(_) | Local::Clear => teller.refused(&Refused {
+                what: "nothing done".to_owned(),
+                why: "there is no screen".to_owned(),
+                try_: "start fireside without --plain or --json for one".to_owned(),
+            }),
+        }
+    }
+
+    /// A group by its number, its name, or a part of that.
+    fn find(&self, wanted: &str) -> Option<&GroupName> {
+        if let Ok(number) = wanted.parse::<usize>() {
+            return self.groups.get(number.checked_sub(1)?);
+        }
+        let wanted = wanted.to_lowercase();
+        let by = |test: &dyn Fn(&str) -> bool| self.groups.iter().find(|name| test(name.as_str()));
+        by(&|name| name == wanted).or_else(|| by(&|name| name.contains(&wanted)))
+    }
+
+    fn heard(&mut self, event: &Event, teller: &mut dyn Teller) -> Vec<String> {
+        match event {
+            Event::Opened { group, .. } if !self.groups.contains(group) => {
+                self.groups.push(group.clone());
+                self.here.get_or_insert_with(|| group.clone());
+            }
+            Event::Left { group } => self.exit(group),
+            Event::Members { group, members } if self.names_wanted.remove(group) => {
+                return teller.names(group, members);
+            }
+            Event::Bye => self.is_leaving = true,
+            Event::Ready { .. }
+            | Event::Opened { .. }
+            | Event::Joined { .. }
+            | Event::Sent { .. }
+            | Event::Entry(_)
+            | Event::Confirmed { .. }
+            | Event::Failed { .. }
+            | Event::Members { .. }
+            | Event::Host { .. }
+            | Event::Role { .. }
+            | Event::Path { .. }
+            | Event::Mesh { .. }
+            | Event::Merge { .. }
+            | Event::History { .. }
+            | Event::Notice { .. }
+            | Event::Error { .. } => {}
+        }
+        if let Some(command) = teller.wanted(event) {
+            self.command(command);
+        }
+        teller.event(event, self.here.as_ref())
+    }
+}

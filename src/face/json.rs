@@ -1,0 +1,443 @@
+//! Events as JSON, one object a line, for programs. The names here are a contract: fields are added, never changed.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Value, json};
+
+use super::chat::Teller;
+use crate::proto::command::Command;
+use crate::proto::event::{Event, Line, Member, MeshState, Path, Standing, What};
+use crate::proto::id::{Epoch, GroupName, Nick, NodeId};
+use crate::proto::time::Wall;
+use crate::slash::Refused;
+
+/// The face of programs.
+#[derive(Debug)]
+pub(super) struct Json;
+
+/// An object whose fields stay in the order they were given, the event's name first.
+#[derive(Debug)]
+struct Object(Vec<(&'static str, Value)>);
+
+impl Object {
+    fn new(event: &'static str) -> Self {
+        Self(vec![("event", event.into())])
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.0.push((name, value.into()));
+        self
+    }
+
+    fn group(self, group: &GroupName) -> Self {
+        self.with("group", group.as_str())
+    }
+
+    fn at(self, at: Wall) -> Self {
+        self.with("at", rfc3339(at))
+    }
+
+    fn now(self) -> Self {
+        let now = jiff::Timestamp::now();
+        let at = Wall(u64::try_from(now.as_millisecond()).unwrap_or_default());
+        self.at(at)
+    }
+
+    fn line(&self) -> String {
+        serde_json::to_string(self).expect("text, numbers and lists of them are always JSON")
+    }
+}
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+impl Teller for Json {
+    fn event(&mut self, event: &Event, _: Option<&GroupName>) -> Vec<String> {
+        object(event).iter().map(Object::line).collect()
+    }
+
+    fn names(&mut self, group: &GroupName, members: &[Member]) -> Vec<String> {
+        let names = Object::new("names").group(group).now();
+        vec![names.with("members", all(members)).line()]
+    }
+
+    fn notice(&mut self, text: &str) -> Vec<String> {
+        vec![Object::new("notice").now().with("text", text).line()]
+    }
+
+    fn refused(&mut self, refused: &Refused) -> Vec<String> {
+        let Refused { what, why, try_ } = refused;
+        vec![error(None, what, why, try_).line()]
+    }
+
+    fn wanted(&mut self, _: &Event) -> Option<Command> {
+        None
+    }
+}
+
+fn object(event: &Event) -> Option<Object> {
+    Some(match event {
+        Event::Ready { id, nick } => Object::new("ready")
+            .now()
+            .with("id", id.to_string())
+            .with("nick", nick.as_str()),
+        Event::Joined {
+            group,
+            host,
+            epoch,
+            members,
+        } => Object::new("joined")
+            .group(group)
+            .now()
+            .with("host", nick_of(*host, members))
+            .with("host_id", host.to_string())
+            .with("epoch", number(*epoch))
+            .with("members", all(members)),
+        Event::Left { group } => Object::new("left").group(group).now(),
+        Event::Sent {
+            group,
+            id,
+            at,
+            what,
+        } => sent(
+            Object::new("sent")
+                .group(group)
+                .at(*at)
+                .with("id", id.to_string()),
+            what,
+        ),
+        Event::Entry(line) => entry(line),
+        Event::Confirmed {
+            group,
+            id,
+            epoch,
+            seq,
+            copies,
+        } => Object::new("confirmed")
+            .group(group)
+            .now()
+            .with("id", id.to_string())
+            .with("epoch", number(*epoch))
+            .with("seq", *seq)
+            .with("copies", *copies),
+        Event::Failed { group, id, why } => Object::new("failed")
+            .group(group)
+            .now()
+            .with("id", id.to_string())
+            .with("why", why.as_str()),
+        Event::Host {
+            group,
+            host,
+            nick,
+            epoch,
+            took_ms,
+            before,
+        } => Object::new("host")
+            .group(group)
+            .now()
+            .with("host", known(nick.as_ref(), *host))
+            .with("host_id", host.to_string())
+            .with("epoch", number(*epoch))
+            .with("took_ms", *took_ms)
+            .with("before", before.as_ref().map(Nick::as_str)),
+        Event::Role {
+            group,
+            role: standing,
+        } => Object::new("role")
+            .group(group)
+            .now()
+            .with("role", role(*standing)),
+        Event::Path {
+            peer,
+            path,
+            via,
+            rtt_ms,
+        } => Object::new("path")
+            .now()
+            .with("peer", peer.to_string())
+            .with("path", way(*path))
+            .with("via", via.as_deref())
+            .with("rtt_ms", *rtt_ms),
+        Event::Mesh { state } => mesh(state),
+        Event::Merge {
+            group,
+            from_us,
+            from_them,
+        } => Object::new("merge")
+            .group(group)
+            .now()
+            .with("from_us", *from_us)
+            .with("from_them", *from_them),
+        Event::Notice { group, text } => in_group(Object::new("notice"), group.as_ref())
+            .now()
+            .with("text", text.as_str()),
+        Event::Error {
+            group,
+            what,
+            why,
+            try_,
+        } => error(group.as_ref(), what, why, try_),
+        Event::Bye => Object::new("bye").now(),
+        // A program hears of members by their joins and leaves, or asks with /names; the past it was there for it
+        // has heard already.
+        Event::Opened { .. } | Event::Members { .. } | Event::History { .. } => return None,
+    })
+}
+
+fn entry(line: &Line) -> Object {
+    let Line {
+        group,
+        id,
+        from,
+        place,
+        at,
+        what,
+        own,
+        history,
+    } = line;
+    let name = match what {
+        What::Text(_) | What::Action(_) => "message",
+        What::Topic(_) => "topic",
+        What::Join => "join",
+        What::Part(_) => "part",
+        What::Quit(_) | What::Gone { .. } => "quit",
+        What::Nick(_) => "nick",
+    };
+    // Who is gone does not say so himself: the host does, but it is he who is gone.
+    let (from, from_id) = match what {
+        What::Gone { member, nick } => (nick, *member),
+        What::Text(_)
+        | What::Action(_)
+        | What::Topic(_)
+        | What::Join
+        | What::Part(_)
+        | What::Quit(_)
+        | What::Nick(_) => (from, id.author),
+    };
+    let object = Object::new(name)
+        .group(group)
+        .at(*at)
+        .with("from", from.as_str())
+        .with("from_id", from_id.to_string());
+    let object = match what {
+        What::Text(text) | What::Topic(text) => object.with("text", text.as_str()),
+        What::Action(text) => object.with("text", text.as_str()).with("action", true),
+        What::Part(why) | What::Quit(why) => object.with("reason", why.as_str()),
+        What::Gone { .. } => object
+            .with("reason", "was away for too long")
+            .with("by", id.author.to_string()),
+        What::Nick(nick) => object.with("old", from.as_str()).with("new", nick.as_str()),
+        What::Join => object,
+    };
+    object
+        .with("id", id.to_string())
+        .with("epoch", number(place.epoch))
+        .with("seq", place.seq.0)
+        .with("order", place.order())
+        .with("own", *own)
+        .with("history", *history)
+}
+
+fn sent(object: Object, what: &What) -> Object {
+    match what {
+        What::Text(text) => object.with("what", "message").with("text", text.as_str()),
+        What::Action(text) => object
+            .with("what", "message")
+            .with("text", text.as_str())
+            .with("action", true),
+        What::Topic(text) => object.with("what", "topic").with("text", text.as_str()),
+        What::Join => object.with("what", "join"),
+        What::Part(why) => object.with("what", "part").with("text", why.as_str()),
+        What::Quit(why) => object.with("what", "quit").with("text", why.as_str()),
+        What::Nick(nick) => object.with("what", "nick").with("text", nick.as_str()),
+        What::Gone { .. } => object.with("what", "quit"),
+    }
+}
+
+fn mesh(state: &MeshState) -> Object {
+    let object = Object::new("mesh").now();
+    match state {
+        MeshState::Searching => object.with("state", "searching"),
+        MeshState::Linked { name, address } => object
+            .with("state", "linked")
+            .with("node", name.as_str())
+            .with("address", address.to_string()),
+    }
+}
+
+fn error(group: Option<&GroupName>, what: &str, why: &str, try_: &str) -> Object {
+    in_group(Object::new("error"), group)
+        .now()
+        .with("what", what)
+        .with("why", why)
+        .with("try", try_)
+}
+
+fn in_group(object: Object, group: Option<&GroupName>) -> Object {
+    match group {
+        Some(group) => object.group(group),
+        None => object,
+    }
+}
+
+fn all(members: &[Member]) -> Value {
+    members
+        .iter()
+        .map(|member| {
+            json!({
+                "nick": member.nick.as_str(),
+                "id": member.id.to_string(),
+                "role": role(member.standing),
+                "present": member.present,
+            })
+        })
+        .collect()
+}
+
+fn nick_of(host: NodeId, members: &[Member]) -> String {
+    let member = members.iter().find(|member| member.id == host);
+    known(member.map(|member| &member.nick), host)
+}
+
+fn known(nick: Option<&Nick>, id: NodeId) -> String {
+    nick.map_or_else(|| id.to_string(), ToString::to_string)
+}
+
+fn number(epoch: Epoch) -> u64 {
+    epoch.number
+}
+
+fn role(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Host => "host",
+        Standing::Heir => "heir",
+        Standing::Member => "member",
+    }
+}
+
+fn way(path: Path) -> &'static str {
+    match path {
+        Path::Direct => "direct",
+        Path::Relayed => "relayed",
+        Path::Lost => "lost",
+    }
+}
+
+/// UTC, with milliseconds. A stranger's clock may say anything; what no calendar holds becomes its end.
+fn rfc3339(at: Wall) -> String {
+    let at = i64::try_from(at.0)
+        .ok()
+        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
+        .unwrap_or(jiff::Timestamp::MAX);
+    at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::id::{EntryId, Number, Place, Seq};
+    use crate::proto::time::Hlc;
+
+    fn line(what: What) -> Line {
+        let author = NodeId([1; 32]);
+        Line {
+            group: GroupName::parse("#hearth").unwrap(),
+            id: EntryId {
+                author,
+                number: Number(7),
+            },
+            from: Nick::parse("anna").unwrap(),
+            place: Place {
+                hlc: Hlc(1 << 16),
+                epoch: Epoch {
+                    number: 3,
+                    host: author,
+                },
+                seq: Seq(9),
+            },
+            at: Wall(1_700_000_000_123),
+            what,
+            own: true,
+            history: false,
+        }
+    }
+
+    fn told(event: &Event) -> String {
+        Json.event(event, None).concat()
+    }
+
+    #[test]
+    fn a_message_has_the_fields_of_the_contract_in_this_form() {
+        let id = NodeId([1; 32]);
+        let line = line(What::Text("hello \"you\"\u{1b}".to_owned()));
+        let order = line.place.order();
+        assert_eq!(
+            told(&Event::Entry(line)),
+            format!(
+                r##"{{"event":"message","group":"#hearth","at":"2023-11-14T22:13:20.123Z","from":"anna","from_id":"{id}","text":"hello \"you\"\u001b","id":"{id}.7","epoch":3,"seq":9,"order":"{order}","own":true,"history":false}}"##
+            )
+        );
+    }
+
+    #[test]
+    fn every_kind_of_entry_carries_who_when_and_where() {
+        let bo = Nick::parse("bo").unwrap();
+        let member = NodeId([2; 32]);
+        for (what, event, more) in [
+            (What::Join, "join", json!({})),
+            (
+                What::Part("tea".to_owned()),
+                "part",
+                json!({"reason": "tea"}),
+            ),
+            (
+                What::Quit("bed".to_owned()),
+                "quit",
+                json!({"reason": "bed"}),
+            ),
+            (
+                What::Nick(bo.clone()),
+                "nick",
+                json!({"old": "anna", "new": "bo"}),
+            ),
+            (
+                What::Topic("fire".to_owned()),
+                "topic",
+                json!({"text": "fire"}),
+            ),
+            (
+                What::Action("waves".to_owned()),
+                "message",
+                json!({"text": "waves", "action": true}),
+            ),
+            (
+                What::Gone { member, nick: bo },
+                "quit",
+                json!({"from": "bo", "from_id": member.to_string()}),
+            ),
+        ] {
+            let told: Value = serde_json::from_str(&told(&Event::Entry(line(what)))).unwrap();
+            assert_eq!(told["event"], event);
+            for (name, value) in more.as_object().unwrap() {
+                assert_eq!(&told[name], value, "{told}");
+            }
+            for name in [
+                "group", "at", "from", "from_id", "id", "epoch", "seq", "order", "own", "history",
+            ] {
+                assert!(!told[name].is_null(), "{name} in {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_beyond_every_calendar_is_still_a_time() {
+        assert!(rfc3339(Wall(u64::MAX)).ends_with('Z'));
+        assert_eq!(rfc3339(Wall(0)), "1970-01-01T00:00:00.000Z");
+    }
+}

@@ -1,0 +1,288 @@
+//! Events as plain lines, for screen readers and pipes: `[09:15] <anna> hello`.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+use super::chat::Teller;
+use crate::proto::command::Command;
+use crate::proto::event::{Event, Line, Member, MeshState, Standing, What};
+use crate::proto::id::GroupName;
+use crate::proto::time::Wall;
+use crate::sanitize;
+use crate::slash::Refused;
+
+/// Lines of the stored past that a group which is open again begins with.
+const PAST: usize = 20;
+
+/// The face of whoever reads line by line.
+#[derive(Debug, Default)]
+pub(super) struct Plain {
+    /// The day of the last line; a line of another day is preceded by its date.
+    day: Option<Date>,
+}
+
+impl Teller for Plain {
+    fn event(&mut self, event: &Event, here: Option<&GroupName>) -> Vec<String> {
+        if let Event::Entry(line) = event {
+            return self.entry(line, here);
+        }
+        if let Event::History { lines, .. } = event {
+            let past = lines.iter();
+            return past.flat_map(|line| self.entry(line, here)).collect();
+        }
+        match news(event) {
+            Some(text) => self.now(&text),
+            None => Vec::new(),
+        }
+    }
+
+    fn names(&mut self, group: &GroupName, members: &[Member]) -> Vec<String> {
+        let names = format!("in {}: {}", sanitize::name(group.as_str()), list(members));
+        self.now(&names)
+    }
+
+    fn notice(&mut self, text: &str) -> Vec<String> {
+        self.now(text)
+    }
+
+    fn refused(&mut self, refused: &Refused) -> Vec<String> {
+        self.now(&format!("! {refused}"))
+    }
+
+    fn wanted(&mut self, event: &Event) -> Option<Command> {
+        let Event::Opened {
+            group,
+            restored: true,
+            ..
+        } = event
+        else {
+            return None;
+        };
+        Some(Command::History {
+            group: group.clone(),
+            before: None,
+            limit: PAST,
+        })
+    }
+}
+
+impl Plain {
+    fn now(&mut self, text: &str) -> Vec<String> {
+        self.said(&Zoned::now(), "", text)
+    }
+
+    fn entry(&mut self, line: &Line, here: Option<&GroupName>) -> Vec<String> {
+        let from = sanitize::name(line.from.as_str());
+        let group = sanitize::name(line.group.as_str());
+        let text = match &line.what {
+            What::Text(text) => {
+                let head = match here {
+                    Some(here) if *here == line.group => format!("<{from}> "),
+                    Some(_) | None => format!("{group} <{from}> "),
+                };
+                return self.said(&local(line.at), &head, &sanitize::text(text));
+            }
+            What::Action(text) => format!("* {from} {}", sanitize::line(text)),
+            What::Join => format!("{from} joined {group}"),
+            What::Part(why) => format!("{from} left {group}{}", because(why)),
+            What::Quit(why) => format!("{from} left the chat{}", because(why)),
+            What::Gone { nick, .. } => {
+                let nick = sanitize::name(nick.as_str());
+                format!("{nick} is gone from {group}")
+            }
+            What::Nick(nick) => {
+                format!("{from} is {} from now on", sanitize::name(nick.as_str()))
+            }
+            What::Topic(text) if text.is_empty() => format!("{from} removed the topic of {group}"),
+            What::Topic(text) => {
+                format!("{from} set the topic of {group}: {}", sanitize::line(text))
+            }
+        };
+        self.said(&local(line.at), "", &text)
+    }
+
+    /// One line for each line of `text`, each under its time, so that none can pass for another's.
+    fn said(&mut self, at: &Zoned, head: &str, text: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.day.replace(at.date()) != Some(at.date()) {
+            lines.push(at.strftime("%A, %-d %B %Y").to_string());
+        }
+        let time = at.strftime("%H:%M");
+        lines.extend(
+            text.split('\n')
+                .map(|text| format!("[{time}] {head}{text}")),
+        );
+        lines
+    }
+}
+
+/// What is worth a line to somebody who reads them one by one.
+fn news(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Ready { nick, .. } => format!("you are {}", sanitize::name(nick.as_str())),
+        Event::Joined { group, members, .. } => {
+            format!(
+                "you are in {}: {}",
+                sanitize::name(group.as_str()),
+                list(members)
+            )
+        }
+        Event::Left { group } => format!("you left {}", sanitize::name(group.as_str())),
+        Event::Opened { group, topic, .. } if !topic.is_empty() => {
+            let group = sanitize::name(group.as_str());
+            format!("the topic of {group}: {}", sanitize::line(topic))
+        }
+        Event::Failed { group, why, .. } => {
+            let group = sanitize::name(group.as_str());
+            format!(
+                "! a line of yours was not taken in {group}: {}",
+                sanitize::line(why)
+            )
+        }
+        Event::Host {
+            group,
+            host,
+            nick,
+            took_ms,
+            ..
+        } => {
+            let nick = nick
+                .as_ref()
+                .map_or_else(|| host.short(), ToString::to_string);
+            let (nick, group) = (sanitize::name(&nick), sanitize::name(group.as_str()));
+            format!("{nick} keeps {group} now, after {took_ms} ms")
+        }
+        Event::Role {
+            group,
+            role: Standing::Host,
+        } => format!("you keep {}", sanitize::name(group.as_str())),
+        Event::Mesh {
+            state: MeshState::Linked { name, address },
+        } => format!("linked to {} at {address}", sanitize::name(name)),
+        Event::Mesh {
+            state: MeshState::Searching,
+        } => "looking for others".to_owned(),
+        Event::Merge {
+            group,
+            from_us,
+            from_them,
+        } => format!(
+            "{} is one again: {from_us} lines of ours and {from_them} of theirs came together",
+            sanitize::name(group.as_str())
+        ),
+        Event::Notice { text, .. } => sanitize::line(text).into_owned(),
+        Event::Error {
+            what, why, try_, ..
+        } => {
+            let text = format!("! {what}: {why}; {try_}");
+            sanitize::line(&text).into_owned()
+        }
+        Event::Bye => "bye".to_owned(),
+        Event::Opened { .. }
+        | Event::Sent { .. }
+        | Event::Entry(_)
+        | Event::Confirmed { .. }
+        | Event::Members { .. }
+        | Event::Role { .. }
+        | Event::Path { .. }
+        | Event::History { .. } => return None,
+    })
+}
+
+fn list(members: &[Member]) -> String {
+    let names: Vec<String> = members
+        .iter()
+        .map(|member| {
+            let nick = sanitize::name(member.nick.as_str());
+            let role = match member.standing {
+                Standing::Host => " (host)",
+                Standing::Heir => " (heir)",
+                Standing::Member => "",
+            };
+            let away = if member.present { "" } else { " (away)" };
+            format!("{nick}{role}{away}")
+        })
+        .collect();
+    names.join(", ")
+}
+
+fn because(why: &str) -> String {
+    if why.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", sanitize::line(why))
+    }
+}
+
+/// In the zone of the person who reads.
+fn local(at: Wall) -> Zoned {
+    let at = i64::try_from(at.0)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or(Timestamp::MAX);
+    at.to_zoned(TimeZone::system())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::id::{EntryId, Epoch, Nick, NodeId, Number, Place, Seq};
+    use crate::proto::time::Hlc;
+
+    fn line(what: What) -> Line {
+        let author = NodeId([1; 32]);
+        Line {
+            group: GroupName::parse("#hearth").unwrap(),
+            id: EntryId {
+                author,
+                number: Number(1),
+            },
+            from: Nick::parse("anna").unwrap(),
+            place: Place {
+                hlc: Hlc(1),
+                epoch: Epoch {
+                    number: 1,
+                    host: author,
+                },
+                seq: Seq(1),
+            },
+            at: Wall(1_700_000_000_000),
+            what,
+            own: false,
+            history: false,
+        }
+    }
+
+    fn told(plain: &mut Plain, what: What) -> Vec<String> {
+        let here = GroupName::parse("#hearth").unwrap();
+        let lines = plain.event(&Event::Entry(line(what)), Some(&here));
+        // Without the time, which depends on where the test runs.
+        let cut = |line: &String| {
+            line.split_once("] ")
+                .map_or(line.clone(), |l| l.1.to_owned())
+        };
+        lines.iter().map(cut).collect()
+    }
+
+    #[test]
+    fn a_line_is_said_with_its_time_and_nick_and_its_day_once() {
+        let mut plain = Plain::default();
+        let first = told(&mut plain, What::Text("hello".to_owned()));
+        assert_eq!(first.len(), 2, "{first:?}");
+        assert_eq!(first[1], "<anna> hello");
+        assert_eq!(told(&mut plain, What::Join), ["anna joined #hearth"]);
+    }
+
+    #[test]
+    fn nobody_can_speak_under_another_nick_or_to_the_terminal() {
+        let mut plain = Plain::default();
+        let evil = "x\n[09:15] <bo> I agree\u{1b}]0;gone\u{7}";
+        let told = told(&mut plain, What::Text(evil.to_owned()));
+        assert!(
+            told[1..].iter().all(|line| line.starts_with("<anna> ")),
+            "{told:?}"
+        );
+        assert!(!told.concat().chars().any(char::is_control), "{told:?}");
+    }
+}

@@ -1,0 +1,249 @@
+//! A person's client at work: commands go in, events come out.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::ClientSettings;
+use super::discovery::Discovery;
+use super::wiring::{self, Outlets};
+use crate::identity::Identity;
+use crate::net::Endpoint;
+use crate::proto::client::Client;
+use crate::proto::command::Command;
+use crate::proto::event::Event;
+use crate::proto::id::{GroupName, Nick, NodeId};
+use crate::proto::limits::{COMMAND_QUEUE_MAX, EVENT_QUEUE_MAX, HANDOVER_WAIT};
+use crate::proto::role::{Input, Kind};
+use crate::proto::seal::Seal as _;
+use crate::store::{DataDir, Job, Opened, Store};
+
+/// How long a client may take to hand over and to say so; then it is stopped as it is. Longer than the role's own
+/// patience with its heirs, and the network's with its last packets.
+const QUIT_WAIT: Duration = HANDOVER_WAIT.saturating_mul(3);
+/// How long the rest (the store, an embedded node) may take after that.
+const END_WAIT: Duration = Duration::from_secs(6);
+
+/// A person's data directory, ours as long as this or the client made of it lives.
+#[derive(Debug)]
+pub struct ClientData {
+    settings: ClientSettings,
+    data: DataDir,
+    identity: Identity,
+    disk: Opened,
+}
+
+/// A running client.
+#[derive(Debug)]
+pub struct Handle {
+    pub id: NodeId,
+    pub nick: Nick,
+    /// When it is full, wait: the client is busy. Closing it is as good as [`Command::Quit`].
+    pub commands: mpsc::Sender<Command>,
+    /// The last one is [`Event::Bye`]; if it closes without, the client broke, and `Ended::wait` says why.
+    pub events: mpsc::Receiver<Event>,
+    pub ended: Ended,
+}
+
+/// The client's end, to be waited for.
+#[derive(Debug)]
+pub struct Ended(JoinHandle<anyhow::Result<()>>);
+
+impl ClientData {
+    /// Opens the data directory, making it at the first start.
+    ///
+    /// # Errors
+    /// If it is in use, or something in it cannot be used; the message is for a person.
+    pub fn open(settings: ClientSettings) -> anyhow::Result<Self> {
+        let data = DataDir::open(&settings.data)?;
+        let identity = Identity::load_or_create(&data.path().join(super::KEY_FILE))?;
+        let disk = Store::open(&data.database())?;
+        Ok(Self {
+            settings,
+            data,
+            identity,
+            disk,
+        })
+    }
+
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// The nick that was asked for, or the one this person had last.
+    #[must_use]
+    pub fn nick(&self) -> Option<Nick> {
+        let asked = self.settings.nick.clone();
+        asked.or_else(|| self.disk.saved.nick.clone())
+    }
+
+    /// Starts the client under this nick.
+    ///
+    /// # Errors
+    /// If there is no socket for it; the message is for a person.
+    pub fn start(mut self, nick: Nick) -> anyhow::Result<Handle> {
+        let endpoint = Endpoint::bind(&self.identity, self.settings.listen, Kind::Peer)?;
+        let id = self.identity.id();
+        let saved = std::mem::take(&mut self.disk.saved);
+        let role = Client::new(Arc::new(self.identity), nick.clone(), saved, super::seed());
+        let (commands, asked) = mpsc::channel(COMMAND_QUEUE_MAX);
+        let (events, told) = mpsc::channel(EVENT_QUEUE_MAX);
+        let (discover, wanted) = mpsc::channel(1);
+        let found = watch::Sender::new(0);
+        let inputs = wiring::inputs();
+        let stop = CancellationToken::new();
+        let discovery = Discovery {
+            search: self.settings.search,
+            data: self.data.path().to_owned(),
+            asked: wanted,
+            found: found.subscribe(),
+            inputs: inputs.sender.clone(),
+            events: events.clone(),
+            stop: stop.child_token(),
+        };
+        let ears = Ears {
+            asked,
+            us: id,
+            inputs: inputs.sender.clone(),
+            events: events.clone(),
+            store: self.disk.store.clone(),
+            stop: stop.clone(),
+        };
+        let outlets = Outlets {
+            events,
+            notes: notes(&self.disk),
+            discover,
+            found,
+        };
+        let running = wiring::run(
+            Box::new(role),
+            endpoint,
+            self.disk,
+            inputs,
+            outlets,
+            stop.clone(),
+        );
+        let data = self.data;
+        let ended = tokio::spawn(async move {
+            let discovery = tokio::spawn(discovery.run());
+            let ears = tokio::spawn(ears.run());
+            let ended = running.await;
+            stop.cancel();
+            ears.await.context("the commands' task broke")?;
+            // Only when we are out: others may have been handed over to through it.
+            let remains = discovery.await.context("the discovery's task broke")?;
+            remains.end().await;
+            drop(data);
+            ended
+        });
+        Ok(Handle {
+            id,
+            nick,
+            commands,
+            events: told,
+            ended: Ended(ended),
+        })
+    }
+}
+
+impl Ended {
+    /// Waits until everything is stored, handed over and closed.
+    ///
+    /// # Errors
+    /// If the client broke, or does not end.
+    pub async fn wait(self) -> anyhow::Result<()> {
+        match timeout(END_WAIT, self.0).await {
+            Ok(ended) => ended.context("the client broke")?,
+            Err(_) => anyhow::bail!(
+                "cannot end in order: the network or the disk does not answer; nothing that was confirmed is lost"
+            ),
+        }
+    }
+}
+
+fn notes(disk: &Opened) -> VecDeque<Event> {
+    let damaged = disk.damaged.iter();
+    damaged
+        .map(|damaged| Event::Notice {
+            group: None,
+            text: damaged.to_string(),
+        })
+        .collect()
+}
+
+/// What hears a face's commands: those about the network go to the role, those about the past to the store.
+struct Ears {
+    asked: mpsc::Receiver<Command>,
+    us: NodeId,
+    inputs: mpsc::Sender<Input>,
+    events: mpsc::Sender<Event>,
+    store: Store,
+    stop: CancellationToken,
+}
+
+impl Ears {
+    async fn run(mut self) {
+        let mut deadline = None;
+        loop {
+            let command = tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = at(deadline) => {
+                    tracing::warn!("the end takes too long, and is cut short");
+                    return self.stop.cancel();
+                }
+                // A face that is gone has nothing more to say than that it wants to leave.
+                command = self.asked.recv(), if deadline.is_none() => {
+                    command.unwrap_or_else(|| Command::Quit { why: String::new() })
+                }
+            };
+            if matches!(command, Command::Quit { .. }) {
+                deadline = Some(Instant::now() + QUIT_WAIT);
+            }
+            if let Command::History {
+                group,
+                before,
+                limit,
+            } = command
+            {
+                self.page(group, before, limit).await;
+            } else {
+                _ = self.inputs.send(Input::Command(command)).await;
+            }
+        }
+    }
+
+    async fn page(&self, group: GroupName, before: Option<String>, limit: usize) {
+        let (reply, page) = oneshot::channel();
+        let job = Job::Page {
+            group: group.clone(),
+            before,
+            limit,
+            us: self.us,
+            reply,
+        };
+        if self.store.submit(job).await.is_err() {
+            return;
+        }
+        if let Ok((lines, more)) = page.await {
+            _ = self
+                .events
+                .send(Event::History { group, lines, more })
+                .await;
+        }
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,101 @@
+//! One person, nobody else, nothing configured.
+
+use crate::harness::Machine;
+
+#[test]
+fn whoever_is_alone_keeps_the_network_and_the_group() {
+    let machine = Machine::new();
+    let mut anna = machine.client("anna");
+    let ready = anna.sees_event("ready");
+    assert_eq!(ready["nick"], "anna");
+    let joined = anna.joins("#hearth");
+    assert_eq!(joined["host"], "anna");
+    assert_eq!(joined["host_id"], ready["id"]);
+    assert_eq!(joined["members"][0]["role"], "host");
+
+    anna.types("is anybody here?");
+    let said = anna.sees_text("is anybody here?");
+    assert_eq!(said["own"], true);
+    assert_eq!(said["history"], false);
+    assert_eq!(said["from_id"], ready["id"]);
+    let kept = anna.sees("confirmed", |e| {
+        e["event"] == "confirmed" && e["id"] == said["id"]
+    });
+    assert_eq!(kept["copies"], 1);
+
+    anna.types("/quit");
+    assert!(anna.ends().success());
+    assert_eq!(anna.events.last().unwrap()["event"], "bye");
+}
+
+#[test]
+fn typed_lines_are_commands_text_or_said_to_be_neither() {
+    let machine = Machine::new();
+    let mut anna = machine.client("anna");
+    anna.types("too early");
+    let refused = anna.sees_event("error");
+    for part in ["what", "why", "try"] {
+        assert!(refused[part].is_string(), "{refused}");
+    }
+    anna.joins("#hearth");
+    anna.joins("#attic");
+    anna.types("to the attic");
+    assert_eq!(anna.sees_text("to the attic")["group"], "#attic");
+    anna.types("/msg #hearth to the hearth");
+    assert_eq!(anna.sees_text("to the hearth")["group"], "#hearth");
+    anna.types("/me waves");
+    assert_eq!(anna.sees_text("waves")["action"], true);
+    anna.types("/topic embers");
+    let topic = anna.sees_event("topic");
+    assert_eq!(
+        (&topic["text"], &topic["group"]),
+        (&"embers".into(), &"#attic".into())
+    );
+    anna.types("/names");
+    assert_eq!(anna.sees_event("names")["members"][0]["nick"], "anna");
+    let mark = anna.mark();
+    anna.types("/jion #cellar");
+    anna.sees_after(mark, "a refusal", |e| e["event"] == "error");
+    anna.types("/part");
+    let left = |e: &serde_json::Value| e["event"] == "left" && e["group"] == "#attic";
+    anna.sees("left", left);
+    anna.types("back at the hearth");
+    assert_eq!(anna.sees_text("back at the hearth")["group"], "#hearth");
+}
+
+#[test]
+fn the_end_of_the_input_is_a_goodbye() {
+    let machine = Machine::new();
+    let mut anna = machine.client("anna");
+    anna.joins("#hearth");
+    anna.closes_input();
+    assert!(anna.ends().success());
+    assert_eq!(anna.events.last().unwrap()["event"], "bye");
+}
+
+#[test]
+fn what_was_said_is_there_at_the_next_start() {
+    let machine = Machine::new();
+    let mut anna = machine.client("anna");
+    anna.joins("#hearth");
+    anna.types("remember me");
+    let first = anna.sees_text("remember me");
+    anna.sees("confirmed", |e| {
+        e["event"] == "confirmed" && e["id"] == first["id"]
+    });
+    anna.types("/quit");
+    assert!(anna.ends().success());
+
+    let mut command = machine.fireside();
+    command.args([
+        "--plain",
+        "--no-lan",
+        "--local-port",
+        &machine.port().to_string(),
+    ]);
+    command.arg("--data").arg(machine.data("anna"));
+    let (status, told, _) = crate::harness::output(command);
+    assert!(status.success());
+    assert!(told.contains("you are anna"), "{told}");
+    assert!(told.contains("<anna> remember me"), "{told}");
+}

@@ -1,0 +1,94 @@
+//! The host leaves, in order or not; the talk goes on.
+
+use serde_json::Value;
+
+use crate::harness::{Client, Machine, is_once};
+use crate::together::three;
+
+fn hosts(nick: &str) -> impl Fn(&Value) -> bool + use<'_> {
+    move |e| e["event"] == "host" && e["host"] == nick
+}
+
+/// Types lines at both and waits until each has seen all of them, exactly once, confirmed to their authors.
+fn talk_on(clients: &mut [&mut Client], word: &str) {
+    let mut lines = Vec::new();
+    for number in 0..3 {
+        for client in clients.iter_mut() {
+            let line = format!("{word} {} {number}", client.nick);
+            client.types(&line);
+            lines.push(line);
+        }
+    }
+    for client in clients.iter_mut() {
+        for line in &lines {
+            let said = client.sees_text(line);
+            if said["own"] == true {
+                let id = said["id"].clone();
+                client.sees("confirmed", |e| e["event"] == "confirmed" && e["id"] == id);
+            }
+        }
+    }
+    for client in clients.iter() {
+        for line in &lines {
+            client.has_once(line);
+        }
+    }
+}
+
+fn and_the_next_hosts_when_the_host(leaves: impl Fn(&mut Client)) {
+    let machine = Machine::new();
+    let [mut anna, mut bo, mut cat] = three(&machine);
+    talk_on(&mut [&mut anna, &mut bo, &mut cat], "before");
+    leaves(&mut anna);
+    talk_on(&mut [&mut bo, &mut cat], "meanwhile");
+    assert!(anna.ends().success());
+    bo.sees("bo hosting", hosts("bo"));
+    cat.sees("bo hosting", hosts("bo"));
+    talk_on(&mut [&mut bo, &mut cat], "after");
+    assert_eq!(bo.talk("#hearth"), cat.talk("#hearth"));
+
+    let mut again = machine.client("anna");
+    let joined = again.sees_event("joined");
+    assert_eq!(joined["host"], "bo");
+    for line in ["after bo 2", "after cat 2"] {
+        assert_eq!(again.sees_text(line)["history"], true, "{line}");
+    }
+    talk_on(&mut [&mut again, &mut bo, &mut cat], "again");
+    // She has each line once: from before she left, or as what she missed.
+    let all = bo.talk("#hearth");
+    assert!(all.ends_with(&again.talk("#hearth")), "{all:?}");
+    for line in all {
+        is_once("anna", &line, anna.events.iter().chain(&again.events));
+    }
+}
+
+#[test]
+fn the_next_member_hosts_when_the_host_says_quit() {
+    and_the_next_hosts_when_the_host(|anna| anna.types("/quit good night"));
+}
+
+#[test]
+fn the_next_member_hosts_when_the_host_is_terminated() {
+    and_the_next_hosts_when_the_host(|anna| anna.terminates());
+}
+
+#[test]
+fn the_next_member_hosts_when_the_host_is_killed_with_the_network_it_kept() {
+    let machine = Machine::new();
+    let [mut anna, mut bo, mut cat] = three(&machine);
+    talk_on(&mut [&mut anna, &mut bo, &mut cat], "before");
+    anna.is_killed();
+    talk_on(&mut [&mut bo, &mut cat], "meanwhile");
+    bo.sees("bo hosting", hosts("bo"));
+    cat.sees("bo hosting", hosts("bo"));
+    assert_eq!(bo.talk("#hearth"), cat.talk("#hearth"));
+}
+
+#[test]
+fn a_member_who_leaves_is_not_missed_by_the_host() {
+    let machine = Machine::new();
+    let [mut anna, mut bo, mut cat] = three(&machine);
+    bo.is_killed();
+    talk_on(&mut [&mut anna, &mut cat], "without bo");
+    anna.sees("bo gone", |e| e["event"] == "quit" && e["from"] == "bo");
+}

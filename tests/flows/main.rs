@@ -1,0 +1,9 @@
+//! What people do, with the real binary over the loopback: each client is a process that is typed to and read.
+
+#![allow(clippy::unwrap_used)]
+
+mod alone;
+mod handover;
+mod harness;
+mod servers;
+mod together;
