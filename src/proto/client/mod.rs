@@ -245,7 +245,7 @@ impl Client {
     }
 
     fn write(&mut self, now: Now, name: &GroupName, body: Body) {
-        if self.groups.get(name).is_none_or(Group::has_left) {
+        if !self.groups.get(name).is_some_and(Group::is_staying) {
             return self.act.tell(Event::Error {
                 group: Some(name.clone()),
                 what: format!("cannot write to {name}"),
