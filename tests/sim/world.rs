@@ -321,6 +321,16 @@ impl World {
         }
     }
 
+    /// Breaks the links between two nodes.
+    pub fn cut_between(&mut self, one: NodeIx, two: NodeIx) {
+        for no in self.nodes[one].links.clone() {
+            let link = &self.links[&no];
+            if link.end(link.side_of(one).other()).node == two {
+                self.break_link(no);
+            }
+        }
+    }
+
     pub fn is_running(&self, ix: NodeIx) -> bool {
         self.nodes[ix].role.is_some()
     }
@@ -956,7 +966,7 @@ impl World {
     }
 
     /// Whether a node has a link to a mesh node that is up at its own end.
-    fn is_linked(&self, ix: NodeIx, to: NodeIx) -> bool {
+    pub fn is_linked(&self, ix: NodeIx, to: NodeIx) -> bool {
         self.nodes[ix].links.iter().any(|no| {
             self.links.get(no).is_some_and(|link| {
                 let side = link.side_of(ix);
