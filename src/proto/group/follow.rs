@@ -245,7 +245,9 @@ impl Group {
         runs: Vec<Run>,
         report: bool,
     ) {
-        if report && runs.is_empty() {
+        // What we have already, from another host, comes to no disk again and would never be reported.
+        let is_known = |run: &Run| run.first <= vector::upto(self.log.vector(), run.epoch);
+        if report && (runs.is_empty() || runs.iter().any(is_known)) {
             self.report_all(cx, link);
         }
         self.is_reporting = report;
