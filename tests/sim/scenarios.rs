@@ -276,6 +276,31 @@ fn a_number_that_others_have_seen_is_never_given_twice() {
 }
 
 #[test]
+fn a_host_that_crashes_before_its_lease_is_on_disk_writes_no_line_twice() {
+    let mut town = town(33);
+    let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
+    town.world.weather.flush_ms = (150, 150);
+    for _ in 0..3 {
+        town.say(bob, HEARTH);
+        town.say(cat, HEARTH);
+    }
+    town.crash(anna);
+    while town
+        .view(bob, HEARTH)
+        .host
+        .is_none_or(|(_, epoch)| epoch.number < 2)
+    {
+        town.run(10);
+    }
+    town.run(100);
+    town.crash(bob);
+    town.start(bob);
+    town.say(bob, HEARTH);
+    town.settle();
+    assert_eq!(town.texts(bob, HEARTH), town.texts(cat, HEARTH));
+}
+
+#[test]
 fn a_hundred_join_at_once() {
     let mut town = town(9);
     town.start_mesh();
