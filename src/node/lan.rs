@@ -95,7 +95,10 @@ impl Lan {
             &[(KEY, key.as_str())][..],
         )
         .and_then(|info| {
-            let info = info.enable_addr_auto();
+            let mut info = info.enable_addr_auto();
+            // The name is made of the key: to ask for a second whether somebody else has it would let whoever
+            // starts meanwhile believe that nobody is here.
+            info.set_requires_probe(false);
             self.announced = Some(info.get_fullname().to_owned());
             self.daemon.register(info)
         });
