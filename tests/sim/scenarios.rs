@@ -176,6 +176,39 @@ fn who_starts_with_a_table_that_is_still_right_joins_later() {
 }
 
 #[test]
+fn who_remembers_only_the_dead_joins_as_soon_as_who_remembers_nobody() {
+    let mut town = Town::new(31, 1, 20);
+    town.world.trace = std::env::var("TRACE").is_ok();
+    let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
+    town.quit(anna);
+    town.run(5_000);
+    // Their machines are gone, so that nothing refuses a dial.
+    let gone = town.supernodes[1..].iter().map(|ix| (*ix, 1));
+    town.world.partition(gone.collect());
+    town.run(60_000);
+    town.say(bob, HEARTH);
+    town.start(anna);
+    town.run(3_000);
+    assert!(town.is_in(anna, HEARTH));
+    assert_eq!(town.host(anna, HEARTH), bob);
+    town.settle();
+}
+
+#[test]
+fn nodes_whose_first_address_leads_nowhere_are_linked_by_their_next() {
+    let mut town = town(32);
+    let [one, two] = [town.supernodes[0], town.supernodes[1]];
+    for ix in [one, two] {
+        // As of containers: the same on every machine.
+        let inward = std::net::SocketAddr::from(([172, 17, 0, 1], 7700));
+        town.world.add_inward(ix, inward);
+    }
+    town.start_mesh();
+    town.run(5_000);
+    assert!(town.world.is_linked(one, two));
+}
+
+#[test]
 fn a_hundred_join_at_once() {
     let mut town = town(9);
     town.start_mesh();

@@ -101,6 +101,8 @@ pub struct Node {
     seal: Arc<dyn Seal>,
     /// Where it can be dialled, if it can; seen by others all the same.
     address: SocketAddr,
+    /// An address that nobody else reaches it by, and that it takes for its best.
+    inward: Option<SocketAddr>,
     listens: bool,
     /// What `Discover` finds.
     bootstrap: Vec<SocketAddr>,
@@ -196,6 +198,7 @@ impl World {
             disk: Disk::default(),
             seal: Arc::new(CheapSeal(id)),
             address,
+            inward: None,
             listens,
             bootstrap,
             maker,
@@ -244,7 +247,8 @@ impl World {
         self.say(ix, "starts");
         self.give_later(ix, 0, Input::Start);
         if self.nodes[ix].listens {
-            let addresses = vec![self.nodes[ix].address];
+            let node = &self.nodes[ix];
+            let addresses = node.inward.into_iter().chain([node.address]).collect();
             self.give_later(ix, 0, Input::Addresses { addresses });
             let addresses = self.nodes[ix].bootstrap.clone();
             self.give_later(ix, 1, Input::Found { addresses });
@@ -289,6 +293,11 @@ impl World {
     }
 
     /// Sets how far a node's wall clock is off, from here on.
+    /// Gives a node another interface, whose address it tells first and nobody else reaches.
+    pub fn add_inward(&mut self, ix: NodeIx, address: SocketAddr) {
+        self.nodes[ix].inward = Some(address);
+    }
+
     pub fn set_clock(&mut self, ix: NodeIx, off_ms: i64) {
         self.nodes[ix].wall_off = off_ms;
     }
@@ -929,7 +938,7 @@ impl World {
     }
 
     /// Whether a node has a link to a mesh node that is up at its own end.
-    fn is_linked(&self, ix: NodeIx, to: NodeIx) -> bool {
+    pub fn is_linked(&self, ix: NodeIx, to: NodeIx) -> bool {
         self.nodes[ix].links.iter().any(|no| {
             self.links.get(no).is_some_and(|link| {
                 let side = link.side_of(ix);
