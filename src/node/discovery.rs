@@ -23,6 +23,8 @@ use crate::report::Failure;
 const LAN_WAIT: Duration = Duration::from_millis(750);
 /// A node of the local network that was offered so long ago while the client still searches is not there.
 const DOUBT_AFTER: Duration = Duration::from_secs(3);
+/// One that the client had found before and lost answers at once, or is not there either.
+const REDIAL_WAIT: Duration = Duration::from_millis(250);
 /// Without a question for so long the client has found somebody meanwhile, and the next question is a new search.
 const SEARCH_GAP: Duration = Duration::from_secs(15);
 /// A search that goes on for so long is told to the person.
@@ -158,7 +160,7 @@ struct Local {
     lan: Option<Lan>,
     mesh: Option<Mesh>,
     spell: Spell,
-    /// When each node of the local network was offered to the client, in this search.
+    /// When each node of the local network was first offered to the client.
     offered: BTreeMap<SocketAddr, Instant>,
     /// Until when a node of the local network is waited for.
     patience: Instant,
@@ -170,7 +172,7 @@ enum Happened {
     Stopped,
     Asked,
     NodeAsked,
-    Sighted(Vec<SocketAddr>),
+    Sighted,
     WaitedEnough,
 }
 
@@ -211,7 +213,7 @@ impl Local {
                         mesh.answer(others).await;
                     }
                 }
-                Happened::Sighted(addresses) => self.sighted(addresses).await,
+                Happened::Sighted => self.sighted().await,
                 Happened::WaitedEnough => {
                     self.is_waiting = false;
                     self.become_the_node().await;
@@ -241,7 +243,7 @@ impl Local {
                 None => Happened::Stopped,
             },
             Some(()) = node_asked => Happened::NodeAsked,
-            addresses = sighted => Happened::Sighted(addresses),
+            () = sighted => Happened::Sighted,
             () = sleep_until(self.patience), if self.is_waiting => Happened::WaitedEnough,
         }
     }
@@ -273,15 +275,16 @@ impl Local {
         }
     }
 
-    async fn sighted(&mut self, addresses: Vec<SocketAddr>) {
-        match &self.mesh {
-            // Two networks that did not know of each other become one.
-            Some(mesh) => mesh.try_tell(Input::Found { addresses }),
-            None => {
-                self.is_waiting = false;
-                let others = self.fresh_others();
-                self.discovery.found(others).await;
-            }
+    async fn sighted(&mut self) {
+        if let Some(mesh) = &self.mesh {
+            // Two networks that did not know of each other become one; perhaps because ours has just come up, so
+            // that we have another address too.
+            return mesh.answer(self.others()).await;
+        }
+        let others = self.fresh_others();
+        if !others.is_empty() {
+            self.is_waiting = false;
+            self.discovery.found(others).await;
         }
     }
 
@@ -320,19 +323,14 @@ impl Local {
     /// Those of them that were not offered in vain. One that died without a word stays announced for minutes.
     fn fresh_others(&mut self) -> Vec<SocketAddr> {
         let now = Instant::now();
-        let began = self.spell.began();
-        self.offered
-            .retain(|_, at| began.is_some_and(|began| *at >= began));
         let others = self.others();
-        for at in &others {
-            self.offered.entry(*at).or_insert(now);
-        }
-        let is_fresh = |at: &SocketAddr| {
-            self.offered
-                .get(at)
-                .is_some_and(|offered| now - *offered < DOUBT_AFTER)
-        };
-        let (fresh, stale): (Vec<_>, Vec<_>) = others.into_iter().partition(is_fresh);
+        self.offered.retain(|at, _| others.contains(at));
+        let began = self.spell.began();
+        let is_redialled = began.is_some_and(|began| now - began < REDIAL_WAIT);
+        let (fresh, stale): (Vec<_>, Vec<_>) = others.into_iter().partition(|at| {
+            let offered = *self.offered.entry(*at).or_insert(now);
+            is_redialled || now - offered < DOUBT_AFTER
+        });
         if !stale.is_empty()
             && let Some(lan) = &self.lan
         {

@@ -11,8 +11,9 @@ use crate::proto::id::NodeId;
 const SERVICE: &str = "_fireside._udp.local.";
 /// The property that carries the node's key.
 const KEY: &str = "key";
-/// How often the thread behind this looks for new interfaces, in seconds; each look wakes up the machine.
-const INTERFACES_LOOK_S: u32 = 30;
+/// How often the thread behind this looks for new interfaces, in seconds: a network that comes up is searched so
+/// soon. Each look wakes up the machine, as each of a link's pings does five times as often.
+const INTERFACES_LOOK_S: u32 = 5;
 /// Nodes kept in mind; a network with more has one we can reach among the first.
 const SEEN_MAX: usize = 32;
 
@@ -51,14 +52,14 @@ impl Lan {
         })
     }
 
-    /// Waits until a node is seen, and tells its addresses. Never ends if the search has ended. Cancel-safe.
-    pub(crate) async fn sighted(&mut self) -> Vec<SocketAddr> {
+    /// Waits until another node is seen. Never ends if the search has ended. Cancel-safe.
+    pub(crate) async fn sighted(&mut self) {
         loop {
             let Ok(event) = self.browsed.recv_async().await else {
                 return std::future::pending().await;
             };
-            if let Some(addresses) = self.note(event) {
-                return addresses;
+            if self.note(event) {
+                return;
             }
         }
     }
@@ -119,44 +120,50 @@ impl Lan {
         }
     }
 
-    fn note(&mut self, event: ServiceEvent) -> Option<Vec<SocketAddr>> {
+    /// Whether this tells of another node.
+    fn note(&mut self, event: ServiceEvent) -> bool {
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "of an open list only these say where a node is or is not"
         )]
         match event {
-            ServiceEvent::ServiceResolved(service) => {
-                let (key, addresses) = read(&service)?;
-                if self.announced.as_deref() == Some(service.get_fullname())
-                    || addresses.is_empty()
-                    || (self.seen.len() >= SEEN_MAX
-                        && !self.seen.contains_key(service.get_fullname()))
-                {
-                    return None;
-                }
-                tracing::info!(peer = %key.short(), ?addresses, "seen on the local network");
-                self.seen
-                    .insert(service.fullname.clone(), (key, addresses.clone()));
-                Some(addresses)
-            }
+            ServiceEvent::ServiceResolved(service) => self.saw(&service),
             ServiceEvent::ServiceRemoved(_, name) => {
                 self.seen.remove(&name);
-                None
+                false
             }
-            _ => None,
+            _ => false,
         }
+    }
+
+    fn saw(&mut self, service: &ResolvedService) -> bool {
+        let Some((key, addresses)) = read(service) else {
+            return false;
+        };
+        let name = service.get_fullname();
+        let has_room = self.seen.len() < SEEN_MAX || self.seen.contains_key(name);
+        if self.announced.as_deref() == Some(name) || addresses.is_empty() || !has_room {
+            return false;
+        }
+        tracing::info!(peer = %key.short(), ?addresses, "seen on the local network");
+        self.seen.insert(name.to_owned(), (key, addresses));
+        true
     }
 }
 
-/// Whose announcement it is, and where that node is reached, IPv4 first.
+/// Whose announcement it is, and where that node is reached, IPv4 first. An address that only means something
+/// together with an interface is the last resort: it is in no record, so that nobody could tell that this is a
+/// node it knows.
 fn read(service: &ResolvedService) -> Option<(NodeId, Vec<SocketAddr>)> {
     let key = NodeId::parse(service.get_property_val_str(KEY)?).ok()?;
     let mut addresses: Vec<SocketAddr> = service
         .get_addresses()
-        .clone()
-        .into_iter()
-        .map(|ip| dialled(&ip, service.get_port()))
+        .iter()
+        .map(|ip| dialled(ip, service.get_port()))
         .collect();
+    if addresses.iter().any(|at| !is_scoped(at)) {
+        addresses.retain(|at| !is_scoped(at));
+    }
     addresses.sort();
     Some((key, addresses))
 }
@@ -168,4 +175,8 @@ fn dialled(ip: &ScopedIp, port: u16) -> SocketAddr {
         }
         (ip, _) => SocketAddr::new(ip, port),
     }
+}
+
+fn is_scoped(at: &SocketAddr) -> bool {
+    matches!(at, SocketAddr::V6(at) if at.ip().is_unicast_link_local())
 }
