@@ -99,7 +99,7 @@ struct Options {
     nick: Option<Nick>,
 
     /// Neither look for others on the local network nor be seen there: this machine only
-    #[arg(long)]
+    #[arg(long, global = true)]
     no_lan: bool,
 
     /// The UDP port at which clients of this machine find each other
@@ -225,6 +225,7 @@ impl Cli {
         let ask = |data: PathBuf| node::AskSettings {
             bootstrap: options.bootstrap.clone(),
             local_port: options.local_port.unwrap_or(PORT),
+            lan: !options.no_lan,
             data,
         };
         Ok(match self.verb {

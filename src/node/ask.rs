@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::lan::Lan;
 use super::{AskSettings, embedded, resolve};
 use crate::identity::Identity;
 use crate::net::{Endpoint, driver};
@@ -22,6 +23,10 @@ use crate::store::{self, DataDir, Store};
 
 /// How long an answer from this machine's own node may take.
 const LOCAL_WAIT: Duration = Duration::from_millis(1_500);
+
+/// How long one from the local network may take: the question is asked twice in this time, since an answer that
+/// somebody else had within the last second is not given again (RFC 6762, section 6).
+const LAN_ANSWER_WAIT: Duration = Duration::from_millis(2_500);
 
 /// Where a table came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +45,7 @@ pub async fn known_table(settings: AskSettings) -> anyhow::Result<(Table, Source
     // Nobody: a person who merely looks needs no identity, and the client beside us has theirs.
     let identity = Identity::from_seed(super::random());
     let (addresses, failures, wait) = if settings.bootstrap.is_empty() {
-        let local = embedded::local(settings.local_port);
-        (vec![local], Vec::new(), LOCAL_WAIT)
+        (nearby(&settings).await, Vec::new(), LOCAL_WAIT)
     } else {
         let (addresses, failures) = resolve::all(&settings.bootstrap).await;
         (addresses, failures, DIAL_TIMEOUT)
@@ -67,6 +71,20 @@ pub async fn known_table(settings: AskSettings) -> anyhow::Result<(Table, Source
     };
     let table = kept(&settings, &identity)?.ok_or(nobody)?;
     Ok((table, Source::Disk))
+}
+
+/// Whoever is on this machine, or else on the local network.
+async fn nearby(settings: &AskSettings) -> Vec<SocketAddr> {
+    let local = embedded::local(settings.local_port);
+    if settings.lan
+        && !embedded::is_taken(settings.local_port, true)
+        && let Some(mut lan) = Lan::open()
+    {
+        let seen = timeout(LAN_ANSWER_WAIT, lan.sighted()).await;
+        lan.close().await;
+        return seen.unwrap_or_else(|_| vec![local]);
+    }
+    vec![local]
 }
 
 /// The table in the data directory, if there is one and nobody is using it. Nothing is made for it.

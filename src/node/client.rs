@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -97,12 +97,14 @@ impl ClientData {
         let (commands, asked) = mpsc::channel(COMMAND_QUEUE_MAX);
         let (events, told) = mpsc::channel(EVENT_QUEUE_MAX);
         let (discover, wanted) = mpsc::channel(1);
+        let found = watch::Sender::new(0);
         let inputs = wiring::inputs();
         let stop = CancellationToken::new();
         let discovery = Discovery {
             search: self.settings.search,
             data: self.data.path().to_owned(),
             asked: wanted,
+            found: found.subscribe(),
             inputs: inputs.sender.clone(),
             events: events.clone(),
             stop: stop.child_token(),
@@ -119,6 +121,7 @@ impl ClientData {
             events,
             notes: notes(&self.disk),
             discover,
+            found,
         };
         let running = wiring::run(
             Box::new(role),

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -23,10 +23,8 @@ use crate::report::Failure;
 const LAN_WAIT: Duration = Duration::from_millis(750);
 /// A node of the local network that was offered so long ago while the client still searches is not there.
 const DOUBT_AFTER: Duration = Duration::from_secs(3);
-/// One that the client had found before and lost answers at once, or is not there either.
-const REDIAL_WAIT: Duration = Duration::from_millis(250);
-/// Without a question for so long the client has found somebody meanwhile, and the next question is a new search.
-const SEARCH_GAP: Duration = Duration::from_secs(15);
+/// The same for one that the client has been linked to before: it is the one that was just lost, most likely.
+const DOUBT_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// A search that goes on for so long is told to the person.
 const SAY_AFTER: Duration = Duration::from_secs(5);
 
@@ -36,6 +34,8 @@ pub(crate) struct Discovery {
     /// The client's data directory, where an embedded node keeps its own files.
     pub(crate) data: PathBuf,
     pub(crate) asked: mpsc::Receiver<()>,
+    /// Counts the client's searches that came to their end.
+    pub(crate) found: watch::Receiver<u64>,
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) stop: CancellationToken,
@@ -70,19 +70,20 @@ impl Discovery {
                 asked = self.asked.recv() => if asked.is_none() { return },
             }
             let (addresses, failures) = resolve::all(hosts).await;
-            let is_long = spell.asked();
-            if is_long && addresses.is_empty() {
+            let is_long = spell.asked(*self.found.borrow());
+            if is_long {
                 for failure in failures {
                     self.say(failure);
                 }
-            } else if is_long {
-                self.say(unreachable(hosts));
+                if !addresses.is_empty() {
+                    self.say(unreachable(&addresses));
+                }
             }
-            self.found(addresses).await;
+            self.tell(addresses).await;
         }
     }
 
-    async fn found(&self, addresses: Vec<SocketAddr>) {
+    async fn tell(&self, addresses: Vec<SocketAddr>) {
         // A client that has ended searches no more.
         _ = self.inputs.send(Input::Found { addresses }).await;
     }
@@ -102,7 +103,10 @@ impl Discovery {
 
 impl Remains {
     /// Ends the embedded node: whoever needs one takes over.
-    pub(crate) async fn end(self) {
+    pub(crate) async fn end(mut self) {
+        if let Some(lan) = &mut self.lan {
+            lan.withdraw().await;
+        }
         if let Some(mesh) = self.mesh
             && let Err(error) = mesh.end().await
         {
@@ -114,8 +118,8 @@ impl Remains {
     }
 }
 
-fn unreachable(hosts: &[HostPort]) -> Failure {
-    let names: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+fn unreachable(addresses: &[SocketAddr]) -> Failure {
+    let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     Failure::new(
         "cannot reach any mesh node",
         format!("nobody answers at {}", names.join(", ")),
@@ -127,27 +131,24 @@ fn unreachable(hosts: &[HostPort]) -> Failure {
 #[derive(Default)]
 struct Spell {
     began: Option<Instant>,
-    last: Option<Instant>,
+    /// Searches that had ended before.
+    ended: u64,
     is_said: bool,
 }
 
 impl Spell {
-    /// Notes a question. True once in a search, when it has become long.
-    fn asked(&mut self) -> bool {
+    /// Notes a question, after so many searches have `ended`. True once in a search, when it has become long.
+    fn asked(&mut self, ended: u64) -> bool {
         let now = Instant::now();
-        if self.last.is_none_or(|last| now - last > SEARCH_GAP) {
+        if self.began.is_none() || self.ended != ended {
             *self = Self {
                 began: Some(now),
-                ..Self::default()
+                ended,
+                is_said: false,
             };
         }
-        self.last = Some(now);
         let is_long = self.began.is_some_and(|began| now - began >= SAY_AFTER);
         is_long && !std::mem::replace(&mut self.is_said, true)
-    }
-
-    fn began(&self) -> Option<Instant> {
-        self.began
     }
 }
 
@@ -160,8 +161,10 @@ struct Local {
     lan: Option<Lan>,
     mesh: Option<Mesh>,
     spell: Spell,
-    /// When each node of the local network was first offered to the client.
+    /// Until when each node of the local network that was offered to the client is believed to be there.
     offered: BTreeMap<SocketAddr, Instant>,
+    /// The search they were offered in.
+    offered_in: Option<Instant>,
     /// Until when a node of the local network is waited for.
     patience: Instant,
     /// Whether the client waits for an answer until then.
@@ -192,6 +195,7 @@ impl Local {
             mesh: None,
             spell: Spell::default(),
             offered: BTreeMap::new(),
+            offered_in: None,
             patience: Instant::now() + patience,
             is_waiting: false,
         }
@@ -243,36 +247,48 @@ impl Local {
                 None => Happened::Stopped,
             },
             Some(()) = node_asked => Happened::NodeAsked,
-            () = sighted => Happened::Sighted,
+            _ = sighted => Happened::Sighted,
             () = sleep_until(self.patience), if self.is_waiting => Happened::WaitedEnough,
         }
     }
 
     /// Tells the client where to look, or becomes what it looks for.
     async fn answer(&mut self) {
-        if self.spell.asked() {
-            self.discovery.say(Failure::new(
-                format!(
-                    "cannot reach the node at port {} of this machine",
-                    self.port
-                ),
-                "whoever has that port does not answer",
-                "end it, or choose another port with --local-port; it is tried again and again",
-            ));
+        if self.spell.asked(*self.discovery.found.borrow()) {
+            self.say_no_local_node();
         }
         if self.mesh.is_some() || embedded::is_taken(self.port, self.is_open) {
             let mut addresses = self.others();
             addresses.insert(0, embedded::local(self.port));
-            return self.discovery.found(addresses).await;
+            return self.discovery.tell(addresses).await;
         }
         let others = self.fresh_others();
         if !others.is_empty() {
-            self.discovery.found(others).await;
+            self.discovery.tell(others).await;
         } else if Instant::now() < self.patience {
             self.is_waiting = true;
         } else {
             self.become_the_node().await;
         }
+    }
+
+    fn say_no_local_node(&self) {
+        let (why, try_) = if self.mesh.is_some() {
+            (
+                "this machine does not carry UDP to itself",
+                "see whether its loopback interface is up; it is tried again and again",
+            )
+        } else {
+            (
+                "whoever has that port does not answer",
+                "end it, or choose another port with --local-port; it is tried again and again",
+            )
+        };
+        let what = format!(
+            "cannot reach the node at port {} of this machine",
+            self.port
+        );
+        self.discovery.say(Failure::new(what, why, try_));
     }
 
     async fn sighted(&mut self) {
@@ -284,7 +300,7 @@ impl Local {
         let others = self.fresh_others();
         if !others.is_empty() {
             self.is_waiting = false;
-            self.discovery.found(others).await;
+            self.discovery.tell(others).await;
         }
     }
 
@@ -307,7 +323,7 @@ impl Local {
             )),
         }
         let local = embedded::local(self.port);
-        self.discovery.found(vec![local]).await;
+        self.discovery.tell(vec![local]).await;
     }
 
     /// Nodes seen on the local network, on other machines than this one.
@@ -324,13 +340,17 @@ impl Local {
     fn fresh_others(&mut self) -> Vec<SocketAddr> {
         let now = Instant::now();
         let others = self.others();
-        self.offered.retain(|at, _| others.contains(at));
-        let began = self.spell.began();
-        let is_redialled = began.is_some_and(|began| now - began < REDIAL_WAIT);
-        let (fresh, stale): (Vec<_>, Vec<_>) = others.into_iter().partition(|at| {
-            let offered = *self.offered.entry(*at).or_insert(now);
-            is_redialled || now - offered < DOUBT_AFTER
-        });
+        if std::mem::replace(&mut self.offered_in, self.spell.began) != self.spell.began {
+            self.offered.retain(|at, _| others.contains(at));
+            for until in self.offered.values_mut() {
+                *until = now + DOUBT_AGAIN_AFTER;
+            }
+        }
+        for at in &others {
+            self.offered.entry(*at).or_insert(now + DOUBT_AFTER);
+        }
+        let is_fresh = |at: &SocketAddr| self.offered.get(at).is_some_and(|until| now < *until);
+        let (fresh, stale): (Vec<_>, Vec<_>) = others.into_iter().partition(is_fresh);
         if !stale.is_empty()
             && let Some(lan) = &self.lan
         {

@@ -52,14 +52,14 @@ impl Lan {
         })
     }
 
-    /// Waits until another node is seen. Never ends if the search has ended. Cancel-safe.
-    pub(crate) async fn sighted(&mut self) {
+    /// Waits until a node is seen, and tells its addresses. Never ends if the search has ended. Cancel-safe.
+    pub(crate) async fn sighted(&mut self) -> Vec<SocketAddr> {
         loop {
             let Ok(event) = self.browsed.recv_async().await else {
                 return std::future::pending().await;
             };
-            if self.note(event) {
-                return;
+            if let Some(addresses) = self.note(event) {
+                return addresses;
             }
         }
     }
@@ -108,20 +108,25 @@ impl Lan {
         }
     }
 
-    /// Takes the announcement back and ends.
-    pub(crate) async fn close(self) {
-        if let Some(name) = self.announced
+    /// Takes the announcement back.
+    pub(crate) async fn withdraw(&mut self) {
+        if let Some(name) = self.announced.take()
             && let Ok(done) = self.daemon.unregister(&name)
         {
             _ = done.recv_async().await;
         }
+    }
+
+    /// Ends the search and the announcement.
+    pub(crate) async fn close(mut self) {
+        self.withdraw().await;
         if let Ok(done) = self.daemon.shutdown() {
             _ = done.recv_async().await;
         }
     }
 
-    /// Whether this tells of another node.
-    fn note(&mut self, event: ServiceEvent) -> bool {
+    /// The addresses of the node that this tells of, if that is news.
+    fn note(&mut self, event: ServiceEvent) -> Option<Vec<SocketAddr>> {
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "of an open list only these say where a node is or is not"
@@ -130,42 +135,51 @@ impl Lan {
             ServiceEvent::ServiceResolved(service) => self.saw(&service),
             ServiceEvent::ServiceRemoved(_, name) => {
                 self.seen.remove(&name);
-                false
+                None
             }
-            _ => false,
+            _ => None,
         }
     }
 
-    fn saw(&mut self, service: &ResolvedService) -> bool {
-        let Some((key, addresses)) = read(service) else {
-            return false;
-        };
+    fn saw(&mut self, service: &ResolvedService) -> Option<Vec<SocketAddr>> {
+        let (key, addresses) = read(service)?;
         let name = service.get_fullname();
         let has_room = self.seen.len() < SEEN_MAX || self.seen.contains_key(name);
         if self.announced.as_deref() == Some(name) || addresses.is_empty() || !has_room {
-            return false;
+            return None;
+        }
+        let seen = (key, addresses.clone());
+        if self.seen.insert(name.to_owned(), seen.clone()) == Some(seen) {
+            return None;
         }
         tracing::info!(peer = %key.short(), ?addresses, "seen on the local network");
-        self.seen.insert(name.to_owned(), (key, addresses));
-        true
+        Some(addresses)
     }
 }
 
-/// Whose announcement it is, and where that node is reached, IPv4 first. An address that only means something
-/// together with an interface is the last resort: it is in no record, so that nobody could tell that this is a
-/// node it knows.
+/// Whose announcement it is, and where that node is reached: at addresses of one kind, since each that answers
+/// would be a link of its own.
 fn read(service: &ResolvedService) -> Option<(NodeId, Vec<SocketAddr>)> {
     let key = NodeId::parse(service.get_property_val_str(KEY)?).ok()?;
     let mut addresses: Vec<SocketAddr> = service
         .get_addresses()
-        .iter()
-        .map(|ip| dialled(ip, service.get_port()))
+        .clone()
+        .into_iter()
+        .map(|ip| dialled(&ip, service.get_port()))
         .collect();
-    if addresses.iter().any(|at| !is_scoped(at)) {
-        addresses.retain(|at| !is_scoped(at));
-    }
+    let best = addresses.iter().map(rank).min();
+    addresses.retain(|at| Some(rank(at)) == best);
     addresses.sort();
     Some((key, addresses))
+}
+
+/// IPv4 first, since all have it; last what only means something together with an interface.
+fn rank(at: &SocketAddr) -> u8 {
+    match at {
+        SocketAddr::V4(_) => 0,
+        SocketAddr::V6(at) if !at.ip().is_unicast_link_local() => 1,
+        SocketAddr::V6(_) => 2,
+    }
 }
 
 fn dialled(ip: &ScopedIp, port: u16) -> SocketAddr {
@@ -175,8 +189,4 @@ fn dialled(ip: &ScopedIp, port: u16) -> SocketAddr {
         }
         (ip, _) => SocketAddr::new(ip, port),
     }
-}
-
-fn is_scoped(at: &SocketAddr) -> bool {
-    matches!(at, SocketAddr::V6(at) if at.ip().is_unicast_link_local())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -92,6 +92,7 @@ impl Mesh {
             events,
             notes: VecDeque::new(),
             discover,
+            found: watch::Sender::new(0),
         };
         let stop = CancellationToken::new();
         let running = wiring::run(

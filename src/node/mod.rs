@@ -62,6 +62,8 @@ pub struct AskSettings {
     pub bootstrap: Vec<HostPort>,
     /// Where a node of this machine would be.
     pub local_port: u16,
+    /// Whether the local network is asked too.
+    pub lan: bool,
     /// Where a table is kept from earlier.
     pub data: PathBuf,
 }

@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 
 use anyhow::Context as _;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::net::{Endpoint, driver};
-use crate::proto::event::Event;
+use crate::proto::event::{Event, MeshState};
 use crate::proto::limits::INPUT_QUEUE_MAX;
 use crate::proto::role::{Input, Output, Role};
 use crate::store::{Job, Opened, Store};
@@ -26,6 +26,8 @@ pub(crate) struct Outlets {
     pub(crate) notes: VecDeque<Event>,
     /// One place, so that wishes to look for nodes do not pile up.
     pub(crate) discover: mpsc::Sender<()>,
+    /// Counts the times a search came to its end.
+    pub(crate) found: watch::Sender<u64>,
 }
 
 /// A channel to a role.
@@ -95,6 +97,14 @@ async fn perform(output: Output, store: &Store, outlets: &mut Outlets) {
             _ = outlets.discover.try_send(());
         }
         Output::Tell(event) => {
+            if matches!(
+                &event,
+                Event::Mesh {
+                    state: MeshState::Linked { .. }
+                }
+            ) {
+                outlets.found.send_modify(|times| *times += 1);
+            }
             // A face that is gone has asked us to end; until then nobody listens.
             _ = outlets.events.send(event).await;
             for note in outlets.notes.drain(..) {

@@ -35,6 +35,9 @@ const DIAL_TURN: Duration = Duration::from_millis(1_500);
 /// How long one address of a node may take to answer before the next is dialled too (RFC 8305, section 5).
 const DIAL_STAGGER: Duration = Duration::from_millis(250);
 
+/// How far apart two links between the same nodes may come up and still be two dials that crossed.
+const CROSSING: Duration = Duration::from_secs(3);
+
 /// A node of the mesh.
 #[derive(Debug)]
 pub struct MeshNode {
@@ -52,6 +55,7 @@ pub struct MeshNode {
     /// Addresses given to us, and who was found there.
     given: BTreeMap<SocketAddr, Option<NodeId>>,
     dials: BTreeMap<DialId, Dialled>,
+    births: BTreeMap<LinkId, Birth>,
     pauses: BTreeMap<SocketAddr, Pause>,
     table_due: Option<Mono>,
     exchange_due: Mono,
@@ -66,6 +70,13 @@ pub struct MeshNode {
 struct Dialled {
     address: SocketAddr,
     id: Option<NodeId>,
+}
+
+/// How a link came to be.
+#[derive(Clone, Copy, Debug)]
+struct Birth {
+    at: Mono,
+    is_ours: bool,
 }
 
 /// How long to leave an address alone.
@@ -102,6 +113,7 @@ impl MeshNode {
             news_due: None,
             given: BTreeMap::new(),
             dials: BTreeMap::new(),
+            births: BTreeMap::new(),
             pauses: BTreeMap::new(),
             table_due: None,
             exchange_due: Mono::default(),
@@ -148,6 +160,7 @@ impl MeshNode {
 
     fn linked(
         &mut self,
+        now: Now,
         link: LinkId,
         dial: Option<DialId>,
         kind: Kind,
@@ -164,9 +177,14 @@ impl MeshNode {
                 *found = Some(peer);
             }
         }
-        if peer == self.record.key {
+        if peer == self.record.key || self.is_spare(now, dialled.is_some(), peer) {
             return self.act.close(link, Reason::Done);
         }
+        let birth = Birth {
+            at: now.mono,
+            is_ours: dialled.is_some(),
+        };
+        self.births.insert(link, birth);
         self.links.add(link, kind, peer);
         self.greet(link);
         if let Some(address) = at {
@@ -187,6 +205,33 @@ impl MeshNode {
             let found = before.get(address).copied().flatten().or_else(linked);
             self.given.insert(*address, found);
         }
+    }
+
+    /// Whether a new link to a mesh node is one too many; if the one we have is, that is closed.
+    ///
+    /// Two nodes that dial each other at once both keep the link that the lower key dialled. Apart from that a
+    /// link we dialled is spare if there is one, and one that the other end dialled is not: it has lost its own.
+    fn is_spare(&mut self, now: Now, is_ours: bool, peer: NodeId) -> bool {
+        let Some(known) = self
+            .links
+            .to_node(&peer)
+            .filter(|_| self.table.get(&peer).is_some())
+        else {
+            return false;
+        };
+        let Some(birth) = self.births.get(&known).copied() else {
+            return false;
+        };
+        let is_crossing = now.mono - birth.at < CROSSING && birth.is_ours != is_ours;
+        let is_spare = if is_crossing {
+            is_ours != (self.record.key < peer)
+        } else {
+            is_ours
+        };
+        if !is_spare {
+            self.act.close(known, Reason::Done);
+        }
+        is_spare
     }
 
     fn greet(&mut self, link: LinkId) {
@@ -225,6 +270,7 @@ impl MeshNode {
         let Some(gone) = self.links.remove(link) else {
             return;
         };
+        self.births.remove(&link);
         self.told.remove(&link);
         self.in_supernode(now, |supernode, cx| supernode.unlinked(cx, link, gone.peer));
         if self.links.to_node(&gone.peer).is_none() {
@@ -523,7 +569,7 @@ impl MeshNode {
         for (id, addresses) in known.chain(given).collect::<Vec<_>>() {
             let is_next = |address: &SocketAddr| {
                 let pause = self.pauses.get(address);
-                !pause.is_some_and(|pause| now.mono < pause.until)
+                pause.is_none_or(|pause| now.mono >= pause.until)
                     && !self
                         .dials
                         .values()
@@ -585,7 +631,7 @@ impl Role for MeshNode {
                 address,
                 rtt_ms: _,
             } => {
-                self.linked(link, dial, kind, peer, address);
+                self.linked(now, link, dial, kind, peer, address);
             }
             Input::Undialled { dial, why: _ } => self.undialled(now, dial),
             Input::Lost { link, why: _ } => self.lost(now, link),

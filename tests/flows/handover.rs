@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Client, Machine};
+use crate::harness::{Client, Machine, is_once};
 use crate::together::three;
 
 fn hosts(nick: &str) -> impl Fn(&Value) -> bool + use<'_> {
@@ -30,7 +30,7 @@ fn talk_on(clients: &mut [&mut Client], word: &str) {
     }
     for client in clients.iter() {
         for line in &lines {
-            assert_eq!(client.times(line), 1, "{line} at {}", client.nick);
+            client.has_once(line);
         }
     }
 }
@@ -58,7 +58,7 @@ fn and_the_next_hosts_when_the_host(leaves: impl Fn(&mut Client)) {
     let all = bo.talk("#hearth");
     assert!(all.ends_with(&again.talk("#hearth")), "{all:?}");
     for line in all {
-        assert_eq!(anna.times(&line) + again.times(&line), 1, "{line}");
+        is_once("anna", &line, anna.events.iter().chain(&again.events));
     }
 }
 

@@ -207,10 +207,11 @@ impl Client {
         places.into_iter().map(|place| place.2.to_owned()).collect()
     }
 
-    /// How often a line was told as a message.
-    pub(crate) fn times(&self, text: &str) -> usize {
-        let is = |e: &&Value| e["event"] == "message" && e["text"] == text;
-        self.events.iter().filter(is).count()
+    /// That a line is there once: told as one message, and only told again if its place in the log moved (which
+    /// happens to a line that two hosts placed, each without knowing of the other).
+    #[track_caller]
+    pub(crate) fn has_once(&self, text: &str) {
+        is_once(&self.nick, text, &self.events);
     }
 
     /// Takes in one more line; false at the end of them, or of patience.
@@ -234,6 +235,19 @@ impl Client {
         let tail: Vec<&str> = log.lines().rev().take(60).collect();
         let tail: Vec<&str> = tail.into_iter().rev().collect();
         format!("events:\n{}\nlog:\n{}", events.join("\n"), tail.join("\n"))
+    }
+}
+
+/// The same of events that may be of several lives.
+#[track_caller]
+pub(crate) fn is_once<'a>(who: &str, text: &str, events: impl IntoIterator<Item = &'a Value>) {
+    let is = |e: &&Value| e["event"] == "message" && e["text"] == text;
+    let told: Vec<&Value> = events.into_iter().filter(is).collect();
+    assert!(!told.is_empty(), "{who} never saw {text}");
+    for (number, event) in told.iter().enumerate() {
+        assert_eq!(event["id"], told[0]["id"], "{who} has {text} twice");
+        let again = told[..number].iter().any(|e| e["order"] == event["order"]);
+        assert!(!again, "{who} was told {text} twice");
     }
 }
 

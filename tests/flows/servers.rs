@@ -118,7 +118,7 @@ fn clients_meet_over_real_servers_and_a_killed_host_is_succeeded() {
         client.sees_text("where is anna?");
         client.sees_text("gone");
         client.sees("bo hosting", |e| e["event"] == "host" && e["host"] == "bo");
-        assert_eq!(client.times("gone"), 1);
+        client.has_once("gone");
     }
     assert_eq!(bo.talk("#hearth"), cat.talk("#hearth"));
 }

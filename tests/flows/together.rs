@@ -47,7 +47,7 @@ fn three_people_see_the_same_lines_in_the_same_order() {
         let typed: Vec<String> = (0..count).map(|n| format!("{} {n}", client.nick)).collect();
         assert!(by.iter().copied().eq(&typed), "{by:?}");
         for line in &talk {
-            assert_eq!(client.times(line), 1, "{line} at {}", client.nick);
+            client.has_once(line);
         }
     }
 }

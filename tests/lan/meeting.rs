@@ -49,7 +49,7 @@ pub(crate) fn talk(clients: &mut [&mut Client], word: &str) {
     for client in clients.iter() {
         assert_eq!(said(client, word), order, "{} differs", client.nick);
         for line in &lines {
-            assert_eq!(client.times(line), 1, "{line} at {}", client.nick);
+            client.has_once(line);
         }
     }
 }

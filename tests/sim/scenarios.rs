@@ -141,6 +141,30 @@ fn a_crashed_host_that_restarts_at_once_loses_nothing() {
 }
 
 #[test]
+fn a_full_disk_takes_nothing_from_the_talk() {
+    let mut town = town(13);
+    let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
+    town.say(anna, HEARTH);
+    town.run(2_000);
+    town.world.fill_disk(bob, true);
+    for _ in 0..3 {
+        town.say(anna, HEARTH);
+        town.say(bob, HEARTH);
+    }
+    town.run(20_000);
+    assert_eq!(town.texts(bob, HEARTH).len(), 7);
+    assert_eq!(town.texts(bob, HEARTH), town.texts(cat, HEARTH));
+    town.world.fill_disk(bob, false);
+    town.say(cat, HEARTH);
+    town.settle();
+    town.crash(bob);
+    town.run(1_000);
+    town.start(bob);
+    town.settle();
+    assert_eq!(town.texts(bob, HEARTH).len(), 8);
+}
+
+#[test]
 fn everyone_leaves_and_one_returns_to_all_that_was_said() {
     let mut town = town(8);
     let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);

@@ -94,10 +94,20 @@ pub struct Happened {
     pub hash: u64,
 }
 
+/// Whether a disk takes what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fullness {
+    Roomy,
+    Full,
+    /// It takes writes again; lines it missed the middle of are refused until they are whole.
+    Freed,
+}
+
 pub struct Node {
     pub id: NodeId,
     pub name: String,
     pub disk: Disk,
+    fullness: Fullness,
     seal: Arc<dyn Seal>,
     /// Where it can be dialled, if it can; seen by others all the same.
     address: SocketAddr,
@@ -196,6 +206,7 @@ impl World {
             id,
             name: name.to_owned(),
             disk: Disk::default(),
+            fullness: Fullness::Roomy,
             seal: Arc::new(CheapSeal(id)),
             address,
             inward: None,
@@ -292,12 +303,21 @@ impl World {
         self.look_at_paths();
     }
 
-    /// Sets how far a node's wall clock is off, from here on.
+    /// Fills a node's disk, or makes room on it again.
+    pub fn fill_disk(&mut self, ix: NodeIx, is_full: bool) {
+        self.nodes[ix].fullness = if is_full {
+            Fullness::Full
+        } else {
+            Fullness::Freed
+        };
+    }
+
     /// Gives a node another interface, whose address it tells first and nobody else reaches.
     pub fn add_inward(&mut self, ix: NodeIx, address: SocketAddr) {
         self.nodes[ix].inward = Some(address);
     }
 
+    /// Sets how far a node's wall clock is off, from here on.
     pub fn set_clock(&mut self, ix: NodeIx, off_ms: i64) {
         self.nodes[ix].wall_off = off_ms;
     }
@@ -492,7 +512,7 @@ impl World {
         self.say(ix, "ends");
         for job in std::mem::take(&mut self.nodes[ix].jobs).into_values() {
             if let Job::Write(_, writes) = job {
-                self.write(ix, writes);
+                let _ = self.write(ix, writes);
             }
         }
         self.end(ix);
@@ -534,10 +554,10 @@ impl World {
     fn disk_done(&mut self, ix: NodeIx, number: u64) {
         let input = match self.nodes[ix].jobs.remove(&number) {
             None => return,
-            Some(Job::Write(ticket, writes)) => {
-                let moved = self.write(ix, writes);
-                Input::Written { ticket, moved }
-            }
+            Some(Job::Write(ticket, writes)) => match self.write(ix, writes) {
+                Ok(moved) => Input::Written { ticket, moved },
+                Err(why) => Input::Unwritten { ticket, why },
+            },
             Some(Job::Fetch(ticket, group, after, upto)) => {
                 let (runs, more) = self.nodes[ix].disk.fetch(&group, &after, &upto);
                 Input::Fetched { ticket, runs, more }
@@ -546,13 +566,20 @@ impl World {
         self.give(ix, input);
     }
 
-    fn write(&mut self, ix: NodeIx, writes: Vec<Write>) -> Vec<Moved> {
+    fn write(&mut self, ix: NodeIx, writes: Vec<Write>) -> Result<Vec<Moved>, String> {
         let node = &mut self.nodes[ix];
-        node.disk.write(writes).unwrap_or_else(|wrong| {
-            let what = format!("{} at {} ms: {wrong}", node.name, self.now);
-            self.checker.blame(what);
-            Vec::new()
-        })
+        if node.fullness == Fullness::Full {
+            return Err("the disk is full".to_owned());
+        }
+        let written = node.disk.write(writes);
+        match &written {
+            Err(wrong) if node.fullness == Fullness::Roomy => {
+                let what = format!("{} at {} ms: {wrong}", node.name, self.now);
+                self.checker.blame(what);
+            }
+            Err(_) | Ok(_) => {}
+        }
+        written
     }
 
     // -- links -------------------------------------------------------------------------------------------

@@ -17,7 +17,9 @@ use crate::proto::command::Command;
 use crate::proto::event::{Event, MeshState};
 use crate::proto::group::{Context, Group};
 use crate::proto::id::{GroupName, Nick, NodeId};
-use crate::proto::limits::{GROUPS_MAX, HANDOVER_WAIT, TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
+use crate::proto::limits::{
+    DISK_ERROR_INTERVAL, GROUPS_MAX, HANDOVER_WAIT, TEXT_SIZE_MAX, TOPIC_SIZE_MAX,
+};
 use crate::proto::links::Links;
 use crate::proto::ring::Point;
 use crate::proto::role::{DialId, Input, LinkId, Output, Role};
@@ -43,6 +45,8 @@ pub struct Client {
     links: Links,
     groups: BTreeMap<GroupName, Group>,
     search: Search,
+    /// When our person was told last that the disk takes nothing.
+    disk_told: Option<Mono>,
     /// When the table is written, if it has changed.
     table_due: Option<Mono>,
     /// Whether a mesh node has told us its table since we were last without any.
@@ -108,6 +112,7 @@ impl Client {
             links: Links::default(),
             groups: groups.collect(),
             search: Search::default(),
+            disk_told: None,
             table_due: None,
             has_heard: false,
             mesh: MeshState::Searching,
@@ -157,9 +162,7 @@ impl Client {
                 self.say(now, &group, text, |text| Body::Action { text })
             }
             Command::Topic { group, text } => {
-                self.in_group(now, &group, |group, cx| {
-                    group.author(cx, Body::Topic { text: clip(text) });
-                });
+                self.write(now, &group, Body::Topic { text: clip(text) });
             }
             Command::Nick { nick } => self.rename(now, &nick),
             Command::Names { group } => self.in_group(now, &group, |group, _| group.show_again()),
@@ -238,8 +241,20 @@ impl Client {
                 try_: "send it in parts".to_owned(),
             });
         }
-        self.in_group(now, group, |group, cx| {
-            group.author(cx, body(text));
+        self.write(now, group, body(text));
+    }
+
+    fn write(&mut self, now: Now, name: &GroupName, body: Body) {
+        if self.groups.get(name).is_none_or(Group::has_left) {
+            return self.act.tell(Event::Error {
+                group: Some(name.clone()),
+                what: format!("cannot write to {name}"),
+                why: "you are not in it".to_owned(),
+                try_: format!("/join {name} first"),
+            });
+        }
+        self.in_group(now, name, |group, cx| {
+            group.author(cx, body);
         });
     }
 
@@ -469,12 +484,18 @@ impl Role for Client {
                 for name in self.names() {
                     self.in_any_group(now, &name, |group, cx| group.unwritten(cx, ticket));
                 }
-                self.act.tell(Event::Error {
-                    group: None,
-                    what: "cannot write to disk".to_owned(),
-                    why,
-                    try_: "make room; until then the talk lives in memory only".to_owned(),
-                });
+                if self
+                    .disk_told
+                    .is_none_or(|told| now.mono - told >= DISK_ERROR_INTERVAL)
+                {
+                    self.disk_told = Some(now.mono);
+                    self.act.tell(Event::Error {
+                        group: None,
+                        what: "cannot write to disk".to_owned(),
+                        why,
+                        try_: "make room; until then the talk lives in memory only".to_owned(),
+                    });
+                }
             }
             Input::Fetched {
                 ticket,

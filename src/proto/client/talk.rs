@@ -192,7 +192,10 @@ impl Client {
             Message::Presence { group, here, away } => {
                 self.in_group(now, &group, |group, _| group.presence(link, here, &away));
             }
-            Message::Not { lease } => self.lease(now, &lease),
+            Message::Not { lease } => {
+                self.lease(now, &lease);
+                self.in_group(now, &lease.group, |group, cx| group.fell_silent(cx, link));
+            }
             Message::Unfollow { group } => {
                 self.in_group(now, &group, |group, cx| group.unfollow(cx, link, from));
             }

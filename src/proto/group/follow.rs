@@ -304,14 +304,6 @@ impl Group {
             }]);
             self.author(cx, stray.body);
         }
-        if self.intent == Intent::Stay {
-            // A farewell that did not get through before the process ended is none any more.
-            for number in self.outbox.farewells() {
-                let void = Entry::signed(cx.seal, &self.name, number, cx.now.wall, Body::Void);
-                self.write_own(cx, &void);
-                self.outbox.replace(void);
-            }
-        }
         self.join(cx);
         self.arrive(cx);
     }
@@ -319,7 +311,11 @@ impl Group {
     /// Joins if we mean to be in and the log says that we are not. It may come to say so at any time: a host that
     /// missed us wrote it in a line which we did not have.
     pub(super) fn join(&mut self, cx: &mut Context<'_>) {
-        if self.intent == Intent::Stay && !self.roster.contains(&cx.me) && !self.outbox.has_join() {
+        let is_in = self
+            .outbox
+            .brings_in()
+            .unwrap_or_else(|| self.roster.contains(&cx.me));
+        if self.intent == Intent::Stay && !is_in {
             let nick = cx.nick.clone();
             self.author(cx, Body::Join { nick });
         }
@@ -354,6 +350,9 @@ impl Group {
 
     /// Gives our unplaced lines to the host, if it is ready for them; or places them, if that is us.
     pub(super) fn put(&mut self, cx: &mut Context<'_>) {
+        if self.last_word.is_some() {
+            return;
+        }
         if matches!(self.phase, Phase::Hosting(_)) {
             return self.place_own(cx);
         }

@@ -6,6 +6,7 @@ use super::log::Appended;
 use super::{Context, Group, Phase, Source, Writing};
 use crate::proto::event::{Event, Line, What};
 use crate::proto::id::{EntryId, Epoch, Nick, NodeId, Number, Place};
+use crate::proto::limits::DISK_RETRY;
 use crate::proto::role::{LinkId, Moved, Ticket};
 use crate::proto::saved::Write;
 use crate::proto::seal::Hash;
@@ -228,13 +229,56 @@ impl Group {
         self.go(cx);
     }
 
-    /// A write failed: its lines live in memory only, and nobody is told that they are stored. An entry of ours
-    /// goes out all the same: better to be heard with a full disk.
+    /// A write failed: its lines live in memory, and nobody is told that they are stored. An entry of ours goes
+    /// out all the same: better to be heard with a full disk.
     pub(crate) fn unwritten(&mut self, cx: &mut Context<'_>, ticket: Ticket) {
-        self.writing.remove(&ticket);
+        if let Some(writing) = self.writing.remove(&ticket) {
+            self.unsaved.doubtful.extend(writing.doubtful);
+            self.unsaved.again.get_or_insert(cx.now.mono + DISK_RETRY);
+        }
         if self.outbox.written(ticket) && !self.has_left() {
             self.put(cx);
         }
+    }
+
+    /// Writes again what the disk did not take, once everything under way has been answered.
+    pub(super) fn rewrite(&mut self, cx: &mut Context<'_>) {
+        if self.unsaved.again.is_none_or(|again| cx.now.mono < again) || !self.writing.is_empty() {
+            return;
+        }
+        self.unsaved.again = None;
+        let doubtful = std::mem::take(&mut self.unsaved.doubtful);
+        let runs = self.log.unflushed().unwrap_or_default();
+        let lines = runs
+            .iter()
+            .map(|(run, _)| (run.epoch, run.last()))
+            .collect();
+        let own = runs
+            .iter()
+            .flat_map(|(run, _)| &run.entries)
+            .map(|sequenced| &sequenced.entry);
+        let done = own
+            .filter(|entry| entry.author == cx.me)
+            .map(|entry| Write::OutboxDone {
+                group: self.name.clone(),
+                number: entry.number,
+            });
+        let done: Vec<_> = done.collect();
+        let writes = runs.into_iter().map(|(run, head)| Write::Run {
+            group: self.name.clone(),
+            run,
+            head,
+        });
+        let writes = writes.chain(done);
+        let ticket = cx.act.write(writes.collect());
+        self.writing.insert(
+            ticket,
+            Writing {
+                lines,
+                doubtful,
+                is_to_report: true,
+            },
+        );
     }
 
     /// Confirms those of our entries that `kept` covers.

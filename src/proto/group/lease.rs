@@ -4,6 +4,8 @@ use super::follow::Follow;
 use super::{Context, Group, Intent, Phase};
 use crate::proto::event::Event;
 use crate::proto::id::NodeId;
+use crate::proto::limits::LAST_WORD_WAIT;
+use crate::proto::role::LinkId;
 use crate::proto::saved::Write;
 use crate::proto::wire::{Lease, Message};
 
@@ -50,12 +52,12 @@ impl Group {
             Phase::Following(follow) => {
                 let host = follow.host();
                 if let Some(link) = follow.link().filter(|_| host != lease.epoch.host) {
-                    cx.act.send(
-                        link,
-                        Message::Unfollow {
-                            group: self.name.clone(),
-                        },
-                    );
+                    // It steps down, if it has not yet, and says so to all who follow it: its last word.
+                    let lease = lease.clone();
+                    cx.act.send(link, Message::Not { lease });
+                    if self.outbox.is_under_way() {
+                        self.last_word = Some((link, cx.now.mono + LAST_WORD_WAIT));
+                    }
                 }
                 self.miss(cx, Some(host));
             }
@@ -77,6 +79,14 @@ impl Group {
             self.pursue(cx);
         }
         self.are_members_dirty = true;
+    }
+
+    /// A link says no more of this group: its end has stepped down, or it is gone.
+    pub(crate) fn fell_silent(&mut self, cx: &mut Context<'_>, link: LinkId) {
+        if self.last_word.is_some_and(|(awaited, _)| awaited == link) {
+            self.last_word = None;
+            self.put(cx);
+        }
     }
 
     /// Notes when and whom we missed, once per handover.

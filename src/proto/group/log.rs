@@ -16,6 +16,8 @@ use crate::proto::wire::{Entry, Run, Sequenced, Vector};
 
 /// Entries kept in memory for those who lack only the last few.
 const RECENT_MAX: usize = 512;
+/// Entries kept in memory while the disk does not take them.
+const UNFLUSHED_MAX: usize = 65_536;
 
 /// The state of a group's log.
 #[derive(Clone, Debug, Default)]
@@ -119,6 +121,30 @@ impl Log {
         vector::raise(&mut self.flushed, epoch, seq);
     }
 
+    /// Everything that is not known to be on disk, with the heads of its lines; `None` if memory has lost some
+    /// of it.
+    pub(crate) fn unflushed(&self) -> Option<Vec<(Run, Hash)>> {
+        let behind = self
+            .vector
+            .iter()
+            .filter(|(epoch, seq)| vector::upto(&self.flushed, **epoch) < **seq);
+        let runs = behind.map(|(epoch, upto)| {
+            let first = Seq(vector::upto(&self.flushed, *epoch).0 + 1);
+            let entries: Vec<_> = self
+                .recent
+                .range((*epoch, first)..=(*epoch, *upto))
+                .map(|(_, s)| s.clone())
+                .collect();
+            let run = Run {
+                epoch: *epoch,
+                first,
+                entries,
+            };
+            (run.last() == *upto).then(|| (run, self.heads.get(epoch).copied().unwrap_or_default()))
+        });
+        runs.collect()
+    }
+
     /// What the owner of `after` lacks, if memory holds all that comes next for it; at most about
     /// [`CATCH_UP_SIZE`] bytes of it. Empty if it lacks nothing.
     pub(crate) fn recent_after(&self, after: &Vector) -> Option<Vec<Run>> {
@@ -177,10 +203,13 @@ impl Log {
         let key = (place.epoch, place.seq);
         self.recent.insert(key, sequenced.clone());
         self.recent_order.push_back(key);
-        if self.recent_order.len() > RECENT_MAX
-            && let Some(oldest) = self.recent_order.pop_front()
+        while let Some((epoch, seq)) = self.recent_order.front().copied()
+            && self.recent_order.len() > RECENT_MAX
+            && (vector::upto(&self.flushed, epoch) >= seq
+                || self.recent_order.len() > UNFLUSHED_MAX)
         {
-            self.recent.remove(&oldest);
+            self.recent_order.pop_front();
+            self.recent.remove(&(epoch, seq));
         }
     }
 }

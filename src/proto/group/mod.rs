@@ -68,12 +68,16 @@ pub(crate) struct Group {
     /// Whether the group is ours at the next start: we did not part from it.
     is_joined: bool,
     is_leave_told: bool,
+    /// The link to the host before this one, while lines that we sent it may still come back placed, and
+    /// until when to wait for that.
+    last_word: Option<(LinkId, Mono)>,
     /// Members the host has a link to.
     here: BTreeSet<NodeId>,
     /// Own entries with a place that are not confirmed yet.
     unkept: BTreeMap<Number, Place>,
     /// What each write under way brings to disk.
     writing: BTreeMap<Ticket, Writing>,
+    unsaved: Unsaved,
     /// Whether the face knows that we are in; until then what comes is history.
     is_told: bool,
     /// The epoch the face was told of last.
@@ -123,6 +127,13 @@ struct Writing {
     is_to_report: bool,
 }
 
+/// What the disk did not take, and when to try again.
+#[derive(Debug, Default)]
+struct Unsaved {
+    doubtful: Vec<(Place, Entry, bool)>,
+    again: Option<Mono>,
+}
+
 /// Where a group is registered, and when to say it again.
 #[derive(Debug, Default)]
 pub(crate) struct Registration {
@@ -168,9 +179,11 @@ impl Group {
             },
             is_joined: saved.joined,
             is_leave_told: !saved.joined,
+            last_word: None,
             here: BTreeSet::new(),
             unkept: BTreeMap::new(),
             writing: BTreeMap::new(),
+            unsaved: Unsaved::default(),
             is_told: false,
             told_epoch: None,
             is_reporting: false,
@@ -205,6 +218,7 @@ impl Group {
         self.is_leave_told = false;
         self.barred = self.lease.as_ref().map(|lease| lease.epoch);
         self.phase = Phase::Finding;
+        self.last_word = None;
         self.here.clear();
         self.is_told = false;
         self.missed = None;
@@ -273,7 +287,11 @@ impl Group {
             Phase::Following(follow) => follow.due().filter(|_| self.registration.at.is_some()),
             Phase::Finding => None,
         };
-        [leaving, phase].into_iter().flatten().min()
+        let last_word = self.last_word.map(|(_, until)| until);
+        [leaving, phase, last_word, self.unsaved.again]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Does what has become due.
@@ -287,6 +305,14 @@ impl Group {
             Phase::Following(_) => self.pursue(cx),
             Phase::Finding => {}
         }
+        if self
+            .last_word
+            .is_some_and(|(_, until)| cx.now.mono >= until)
+        {
+            self.last_word = None;
+            self.put(cx);
+        }
+        self.rewrite(cx);
         self.go(cx);
     }
 }

@@ -35,21 +35,23 @@ impl Outbox {
         self.entries.len()
     }
 
-    /// Whether a join of ours is on its way.
-    pub(crate) fn has_join(&self) -> bool {
+    /// Whether we will be in the group once all of it has its place: what its last join or farewell says, if
+    /// there is one. A farewell from before the process started is said all the same, and a join follows it:
+    /// its number may have a place that we never heard of, and cannot be given to anything else.
+    pub(crate) fn brings_in(&self) -> Option<bool> {
         self.entries
             .values()
-            .any(|entry| matches!(entry.body, Body::Join { .. }))
-    }
-
-    /// The numbers of our last words in it.
-    pub(crate) fn farewells(&self) -> Vec<Number> {
-        let is_farewell = |body: &Body| matches!(body, Body::Part { .. } | Body::Quit { .. });
-        let farewells = self
-            .entries
-            .values()
-            .filter(|entry| is_farewell(&entry.body));
-        farewells.map(|entry| entry.number).collect()
+            .rev()
+            .find_map(|entry| match entry.body {
+                Body::Join { .. } => Some(true),
+                Body::Part { .. } | Body::Quit { .. } => Some(false),
+                Body::Nick { .. }
+                | Body::Text { .. }
+                | Body::Action { .. }
+                | Body::Topic { .. }
+                | Body::Gone { .. }
+                | Body::Void => None,
+            })
     }
 
     /// All of it, in order.
@@ -129,6 +131,11 @@ impl Outbox {
     /// Everything has to be sent again: we follow another host.
     pub(crate) fn rewind(&mut self) {
         self.sent = Number(0);
+    }
+
+    /// Whether something was sent that has no place yet, as far as we know.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.entries.range(..=self.sent).next().is_some()
     }
 
     /// What to send next; it counts as sent.

@@ -19,8 +19,9 @@ impl Group {
             });
             return None;
         }
-        let may_speak = self.roster.contains(&cx.me) || self.roster.was_missed(&cx.me);
-        if !matches!(body, Body::Join { .. }) && !may_speak && !self.outbox.has_join() {
+        let is_in = || self.roster.contains(&cx.me) || self.roster.was_missed(&cx.me);
+        let may_speak = self.outbox.brings_in().unwrap_or_else(is_in);
+        if !matches!(body, Body::Join { .. }) && !may_speak {
             let nick = cx.nick.clone();
             self.author(cx, Body::Join { nick });
         }
@@ -82,7 +83,8 @@ impl Group {
 
     /// Goes by another nick.
     pub(crate) fn rename(&mut self, cx: &mut Context<'_>, nick: Nick) {
-        if self.roster.contains(&cx.me) || self.outbox.has_join() {
+        let is_in = || self.roster.contains(&cx.me);
+        if self.outbox.brings_in().unwrap_or_else(is_in) {
             self.author(cx, Body::Nick { nick });
         }
     }

@@ -99,6 +99,7 @@ impl Group {
         if self.registration.at == Some(link) {
             self.registration.at = None;
         }
+        self.fell_silent(cx, link);
         self.unlinked_from_host(cx, link);
         self.unfollow(cx, link, peer);
     }
@@ -230,6 +231,9 @@ impl Group {
 
     /// Places our own entries.
     pub(super) fn place_own(&mut self, cx: &mut Context<'_>) {
+        if self.last_word.is_some() {
+            return;
+        }
         for entry in self.outbox.ready() {
             let Phase::Hosting(host) = &self.phase else {
                 return;
