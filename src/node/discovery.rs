@@ -24,7 +24,7 @@ const LAN_WAIT: Duration = Duration::from_millis(750);
 /// A node of the local network that was offered so long ago while the client still searches is not there.
 const DOUBT_AFTER: Duration = Duration::from_secs(3);
 /// The same for one that the client has been linked to before: it is the one that was just lost, most likely.
-const DOUBT_AGAIN_AFTER: Duration = Duration::from_millis(500);
+const DOUBT_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// A search that goes on for so long is told to the person.
 const SAY_AFTER: Duration = Duration::from_secs(5);
 

@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
-use crate::meeting::{meet, talk};
+use crate::meeting::{meet, talk, took};
 use crate::network::{Machine, Network};
 
 fn works(machine: &Machine) {
     let began = Instant::now();
     let mut anna = machine.client("anna");
     let joined = anna.joins("#hearth");
-    println!("alone in the group after {:?}", began.elapsed());
+    took("alone in the group", began, 4);
     assert_eq!(joined["host"], "anna");
     let mut bo = machine.client("bo");
     bo.joins("#hearth");
@@ -58,6 +58,6 @@ fn an_unplugged_machine_finds_the_others_once_it_is_plugged_in() {
     second.is_plugged_in();
     let began = Instant::now();
     meet(&mut [&mut anna, &mut bo]);
-    println!("found {:?} after it was plugged in", began.elapsed());
+    took("found once it was plugged in,", began, 15);
     talk(&mut [&mut anna, &mut bo], "plugged in");
 }

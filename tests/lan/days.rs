@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use serde_json::Value;
+
 use crate::harness::Client;
-use crate::meeting::{meet, talk};
+use crate::meeting::{meet, talk, took};
 use crate::network::{Machine, Network};
 
 fn quits(mut client: Client) {
@@ -43,7 +45,7 @@ fn nobody_waits_for_the_nodes_of_earlier_days() {
     let began = Instant::now();
     let mut bo = second.client("bo");
     bo.joins("#hearth");
-    println!("alone in the group after {:?}", began.elapsed());
+    took("alone in the group", began, 4);
     let first = network.machine("first", "10.77.0.1");
     let mut anna = first.client("anna");
     anna.joins("#hearth");
@@ -73,24 +75,49 @@ fn a_machine_that_comes_back_at_another_address_is_found_there() {
     let mut bo = second.client("bo");
     bo.joins("#hearth");
     meet(&mut [&mut anna, &mut bo]);
-    println!("with the other machine after {:?}", began.elapsed());
+    took("with the other machine", began, 4);
     talk(&mut [&mut anna, &mut bo], "elsewhere");
 }
 
 #[test]
-fn machines_whose_first_address_nobody_can_reach_find_each_other() {
+fn a_machine_that_moves_to_another_address_is_found_there() {
+    let Some(network) = Network::new() else {
+        return;
+    };
+    let first = network.machine("first", "10.77.0.1");
+    let second = network.machine("second", "10.77.0.2");
+    let mut anna = first.client("anna");
+    anna.joins("#hearth");
+    let mut bo = second.client("bo");
+    bo.joins("#hearth");
+    meet(&mut [&mut anna, &mut bo]);
+    talk(&mut [&mut anna, &mut bo], "here");
+    first.is_at("10.77.0.9");
+    let began = Instant::now();
+    talk(&mut [&mut anna, &mut bo], "there");
+    took("talking", began, 15);
+}
+
+#[test]
+fn a_node_is_known_by_the_address_that_others_reach() {
     let Some(network) = Network::new() else {
         return;
     };
     let first = network.machine("first", "192.168.77.1");
     let second = network.machine("second", "192.168.77.2");
     for machine in [&first, &second] {
-        machine.has_a_bridge_of_its_own("172.17.0.1");
+        machine.has_containers_at("172.17.0.1");
     }
     let mut anna = first.client("anna");
-    let mut bo = second.client("bo");
     anna.joins("#hearth");
+    let mut bo = second.client("bo");
     bo.joins("#hearth");
+    for client in [&mut anna, &mut bo] {
+        let is_linked = |e: &Value| e["event"] == "mesh" && e["state"] == "linked";
+        let linked = client.sees("a node", is_linked);
+        let address = linked["address"].as_str().unwrap();
+        assert!(address.starts_with("192.168.77."), "{linked}");
+    }
     meet(&mut [&mut anna, &mut bo]);
     talk(&mut [&mut anna, &mut bo], "together");
 }

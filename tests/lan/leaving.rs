@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::harness::{Client, is_once};
-use crate::meeting::{meet, talk};
+use crate::meeting::{meet, talk, took};
 use crate::network::Network;
 
 fn and_the_others_go_on_when_the_first(leaves: impl Fn(&mut Client), machines: [&str; 3]) {
@@ -30,7 +30,7 @@ fn and_the_others_go_on_when_the_first(leaves: impl Fn(&mut Client), machines: [
     leaves(&mut anna);
     let began = Instant::now();
     talk(&mut [&mut bo, &mut cat], "meanwhile");
-    println!("talking again after {:?}", began.elapsed());
+    took("talking", began, 20);
     anna.ends();
     talk(&mut [&mut bo, &mut cat], "after");
     assert_eq!(bo.talk("#hearth"), cat.talk("#hearth"));

@@ -28,86 +28,80 @@ struct Namespace(String);
 impl Network {
     /// A network without machines. `None` where it cannot be made, which is said aloud past the test runner.
     pub(crate) fn new() -> Option<Self> {
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        match Namespace::new(number, "switch") {
-            Ok(switch) => {
-                switch.ip("link add bridge type bridge mcast_snooping 0");
-                switch.ip("link set bridge up");
-                Some(Self { number, switch })
-            }
-            Err(why) => {
-                let skipped = "NOT TESTED: the local network";
-                let needed = "it takes the superuser and iproute2";
-                writeln!(std::io::stderr(), "{skipped}: {}; {needed}", why.trim()).unwrap();
-                None
-            }
+        let network = Self::try_new();
+        if let Err(why) = &network {
+            let mut aloud = std::io::stderr();
+            let said = "NOT TESTED, the local network: it takes the superuser and iproute2";
+            writeln!(aloud, "{said} ({})", why.trim()).unwrap();
         }
+        network.ok()
+    }
+
+    fn try_new() -> Result<Self, String> {
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let switch = Namespace::new(number, "switch")?;
+        switch.ip("link add name bridge0 type bridge mcast_snooping 0")?;
+        switch.ip("link set dev bridge0 up")?;
+        Ok(Self { number, switch })
     }
 
     /// A machine without a network.
     pub(crate) fn recluse(&self, name: &str) -> Machine {
         let namespace = Namespace::new(self.number, name).unwrap();
-        namespace.ip("link set lo up");
+        namespace.has("link set dev lo up");
         Machine {
             home: tempfile::tempdir().unwrap(),
             namespace,
         }
     }
 
-    /// A machine at `address`, plugged in, whose routes are those that a home router hands out.
+    /// A machine at `address`, plugged in.
     pub(crate) fn machine(&self, name: &str, address: &str) -> Machine {
         let machine = self.recluse(name);
-        let (switch, namespace) = (&self.switch.0, &machine.namespace);
-        // Known addresses need no trial (RFC 4862, section 5.4), which takes two seconds.
-        namespace.run("sysctl -qw net.ipv6.conf.default.accept_dad=0");
-        namespace.ip(&format!(
-            "link add eth0 type veth peer name {name} netns {switch}"
-        ));
-        self.switch
-            .ip(&format!("link set dev {name} master bridge up"));
+        let cable = format!("type veth peer name {name} netns {}", self.switch.0);
+        machine
+            .namespace
+            .has(&format!("link add name eth0 {cable}"));
+        let plug = format!("link set dev {name} master bridge0 up");
+        self.switch.has(&plug);
         machine.is_at(address);
         machine
     }
 }
 
 impl Machine {
-    /// Takes this address, in place of the one it had.
+    /// Takes this address, in place of the one it had, and the routes that home routers hand out.
     pub(crate) fn is_at(&self, address: &str) {
-        let namespace = &self.namespace;
-        namespace.ip("address flush dev eth0");
-        namespace.ip(&format!("address add {address}/24 dev eth0"));
-        namespace.ip("link set eth0 up");
-        self.has_routes();
+        self.namespace.has("address flush dev eth0");
+        self.namespace
+            .has(&format!("address add {address}/24 dev eth0"));
+        self.is_plugged_in();
     }
 
-    fn has_routes(&self) {
-        self.namespace.ip("route replace 224.0.0.0/4 dev eth0");
-        self.namespace.ip("route replace default dev eth0");
+    pub(crate) fn is_plugged_in(&self) {
+        self.namespace.has("link set dev eth0 up");
+        self.namespace.has("route replace default dev eth0");
+        self.namespace.has("route replace 224.0.0.0/4 dev eth0");
+    }
+
+    pub(crate) fn is_unplugged(&self) {
+        self.namespace.has("link set dev eth0 down");
     }
 
     /// Lets nothing through that is sent to many.
     pub(crate) fn has_no_multicast(&self) {
-        self.namespace.ip("link set eth0 multicast off");
-        self.namespace.ip("route replace unreachable 224.0.0.0/4");
+        self.namespace.has("link set dev eth0 multicast off");
+        self.namespace.has("route replace unreachable 224.0.0.0/4");
     }
 
-    pub(crate) fn is_unplugged(&self) {
-        self.namespace.ip("link set eth0 down");
-    }
-
-    pub(crate) fn is_plugged_in(&self) {
-        self.namespace.ip("link set eth0 up");
-        self.has_routes();
-    }
-
-    /// Another interface that nobody else is behind, as container engines make.
-    pub(crate) fn has_a_bridge_of_its_own(&self, address: &str) {
+    /// Another interface that nobody else is behind, as engines for containers make.
+    pub(crate) fn has_containers_at(&self, address: &str) {
         self.namespace
-            .ip("link add docker0 type veth peer name inside");
+            .has("link add name docker0 type veth peer name inside");
         self.namespace
-            .ip(&format!("address add {address}/16 dev docker0"));
-        self.namespace.ip("link set docker0 up");
-        self.namespace.ip("link set inside up");
+            .has(&format!("address add {address}/16 dev docker0"));
+        self.namespace.has("link set dev docker0 up");
+        self.namespace.has("link set dev inside up");
     }
 
     /// Somebody who starts the chat here and configures nothing.
@@ -133,14 +127,13 @@ impl Namespace {
         Ok(Self(name))
     }
 
-    fn ip(&self, args: &str) {
-        self.run(&format!("ip {args}"));
+    fn has(&self, what: &str) {
+        self.ip(what).unwrap_or_else(|why| panic!("{what}: {why}"));
     }
 
-    fn run(&self, words: &str) {
+    fn ip(&self, words: &str) -> Result<(), String> {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.0]);
-        run(command.args(words.split_whitespace())).unwrap_or_else(|why| panic!("{words}: {why}"));
+        run(command.args(["-n", &self.0]).args(words.split_whitespace()))
     }
 }
 
