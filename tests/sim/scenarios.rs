@@ -233,6 +233,33 @@ fn nodes_whose_first_address_leads_nowhere_are_linked_by_their_next() {
 }
 
 #[test]
+fn two_networks_that_meet_have_one_group_with_the_lines_of_both() {
+    let mut town = Town::new(33, 2, 2);
+    town.world.trace = std::env::var("TRACE").is_ok();
+    let [anna, bob, cat] = ["anna", "bob", "cat"].map(|nick| town.person(nick));
+    let there = [town.directories[1], town.supernodes[1], bob, cat];
+    town.world.partition(there.map(|ix| (ix, 1)).into());
+    town.start_mesh();
+    for who in [anna, bob, cat] {
+        town.start(who);
+        town.join(who, HEARTH);
+        town.run(4_000);
+        town.say(who, HEARTH);
+    }
+    town.run(4_000);
+    assert_eq!(town.host(anna, HEARTH), anna);
+    assert_eq!(town.host(cat, HEARTH), bob);
+    town.world.heal();
+    let took = town.settle();
+    assert!(took < 30_000, "two networks are one after {took} ms");
+    let host = town.host(anna, HEARTH);
+    for who in [anna, bob, cat] {
+        assert_eq!(town.host(who, HEARTH), host);
+        assert_eq!(town.texts(who, HEARTH), ["anna 1", "bob 2", "cat 3"]);
+    }
+}
+
+#[test]
 fn a_hundred_join_at_once() {
     let mut town = town(9);
     town.start_mesh();
