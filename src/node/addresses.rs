@@ -1,10 +1,14 @@
 //! The addresses at which this machine's node can be reached, and the name it goes by.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use crate::address::AddressPort;
 use crate::proto::id::{NodeId, NodeName};
 use crate::proto::limits::NODE_NAME_SIZE_MAX;
+
+/// Somewhere in the Internet, where nobody is (RFC 5737): asked for the way there, a machine tells which of its
+/// addresses others know it by.
+const ANYWHERE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
 
 /// What a node listening on `listening` tells others to dial, best first. The first one's IP is its place on the
 /// ring, so that one who knows better says so with `advertise`.
@@ -13,7 +17,8 @@ pub(crate) fn advertised(listening: SocketAddr, advertise: Option<AddressPort>) 
         Some(address) => vec![address.or_port(listening.port())],
         None if listening.ip().is_unspecified() => {
             let mut ips = of_interfaces(listening.is_ipv6());
-            ips.sort_by_key(|ip| (rank(ip), *ip));
+            let outward = outward();
+            ips.sort_by_key(|ip| (Some(*ip) != outward, rank(ip), *ip));
             // One's own loopback means nothing to others; it is told only when there is nothing else.
             if ips.iter().any(|ip| !ip.is_loopback()) {
                 ips.retain(|ip| !ip.is_loopback());
@@ -66,19 +71,28 @@ fn of_interfaces(with_v6: bool) -> Vec<IpAddr> {
     interfaces
         .iter()
         .filter(|interface| interface.is_oper_up() || interface.is_loopback())
-        .filter(|interface| !interface.is_link_local())
         .map(if_addrs::Interface::ip)
+        .filter(|ip| !matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local()))
         .filter(|ip| with_v6 || ip.is_ipv4())
         .collect()
+}
+
+/// The address of the interface that leads outward, if any does. Those of container and machine bridges look like
+/// any other, are the same on many machines, and lead nowhere. Nothing is sent.
+fn outward() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect(ANYWHERE).ok()?;
+    Some(socket.local_addr().ok()?.ip())
 }
 
 /// IPv4 first, since every peer of a small network has it; the loopback last.
 fn rank(ip: &IpAddr) -> u8 {
     match ip {
-        IpAddr::V4(v4) if v4.is_loopback() => 4,
+        IpAddr::V4(v4) if v4.is_loopback() => 5,
+        IpAddr::V4(v4) if v4.is_link_local() => 4,
         IpAddr::V4(v4) if v4.is_private() => 1,
         IpAddr::V4(_) => 0,
-        IpAddr::V6(v6) if *v6 == Ipv6Addr::LOCALHOST => 5,
+        IpAddr::V6(v6) if *v6 == Ipv6Addr::LOCALHOST => 6,
         IpAddr::V6(v6) if v6.is_unique_local() => 3,
         IpAddr::V6(_) => 2,
     }

@@ -24,7 +24,7 @@ const LAN_WAIT: Duration = Duration::from_millis(750);
 /// A node of the local network that was offered so long ago while the client still searches is not there.
 const DOUBT_AFTER: Duration = Duration::from_secs(3);
 /// The same for one that the client has been linked to before: it is the one that was just lost, most likely.
-const DOUBT_AGAIN_AFTER: Duration = Duration::from_millis(500);
+const DOUBT_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// A search that goes on for so long is told to the person.
 const SAY_AFTER: Duration = Duration::from_secs(5);
 
@@ -175,7 +175,7 @@ enum Happened {
     Stopped,
     Asked,
     NodeAsked,
-    Sighted(Vec<SocketAddr>),
+    Sighted,
     WaitedEnough,
 }
 
@@ -217,7 +217,7 @@ impl Local {
                         mesh.answer(others).await;
                     }
                 }
-                Happened::Sighted(addresses) => self.sighted(addresses).await,
+                Happened::Sighted => self.sighted().await,
                 Happened::WaitedEnough => {
                     self.is_waiting = false;
                     self.become_the_node().await;
@@ -247,7 +247,7 @@ impl Local {
                 None => Happened::Stopped,
             },
             Some(()) = node_asked => Happened::NodeAsked,
-            addresses = sighted => Happened::Sighted(addresses),
+            _ = sighted => Happened::Sighted,
             () = sleep_until(self.patience), if self.is_waiting => Happened::WaitedEnough,
         }
     }
@@ -291,15 +291,16 @@ impl Local {
         self.discovery.say(Failure::new(what, why, try_));
     }
 
-    async fn sighted(&mut self, addresses: Vec<SocketAddr>) {
-        match &self.mesh {
-            // Two networks that did not know of each other become one.
-            Some(mesh) => mesh.try_tell(Input::Found { addresses }),
-            None => {
-                self.is_waiting = false;
-                let others = self.fresh_others();
-                self.discovery.tell(others).await;
-            }
+    async fn sighted(&mut self) {
+        if let Some(mesh) = &self.mesh {
+            // Two networks that did not know of each other become one; perhaps because ours has just come up, so
+            // that we have another address too.
+            return mesh.answer(self.others()).await;
+        }
+        let others = self.fresh_others();
+        if !others.is_empty() {
+            self.is_waiting = false;
+            self.discovery.tell(others).await;
         }
     }
 

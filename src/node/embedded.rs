@@ -40,6 +40,7 @@ pub(crate) fn start(data: &Path, port: u16, lan: bool) -> Result<Mesh, Error> {
         },
         name: None,
         advertise: None,
+        recalls: false,
     })?;
     tracing::info!(name = %mesh.name, listening = %mesh.listening, "keeping a node for this network");
     Ok(mesh)

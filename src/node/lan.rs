@@ -11,8 +11,9 @@ use crate::proto::id::NodeId;
 const SERVICE: &str = "_fireside._udp.local.";
 /// The property that carries the node's key.
 const KEY: &str = "key";
-/// How often the thread behind this looks for new interfaces, in seconds; each look wakes up the machine.
-const INTERFACES_LOOK_S: u32 = 15;
+/// How often the thread behind this looks for new interfaces, in seconds: a network that comes up is searched so
+/// soon. Each look wakes up the machine, as each of a link's pings does five times as often.
+const INTERFACES_LOOK_S: u32 = 5;
 /// Nodes kept in mind; a network with more has one we can reach among the first.
 const SEEN_MAX: usize = 32;
 
@@ -95,7 +96,10 @@ impl Lan {
             &[(KEY, key.as_str())][..],
         )
         .and_then(|info| {
-            let info = info.enable_addr_auto();
+            let mut info = info.enable_addr_auto();
+            // The name is made of the key: to ask for a second whether somebody else has it would let whoever
+            // starts meanwhile believe that nobody is here.
+            info.set_requires_probe(false);
             self.announced = Some(info.get_fullname().to_owned());
             self.daemon.register(info)
         });
@@ -121,29 +125,14 @@ impl Lan {
         }
     }
 
+    /// The addresses of the node that this tells of, if that is news.
     fn note(&mut self, event: ServiceEvent) -> Option<Vec<SocketAddr>> {
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "of an open list only these say where a node is or is not"
         )]
         match event {
-            ServiceEvent::ServiceResolved(service) => {
-                let (key, addresses) = read(&service)?;
-                if self.announced.as_deref() == Some(service.get_fullname())
-                    || addresses.is_empty()
-                    || (self.seen.len() >= SEEN_MAX
-                        && !self.seen.contains_key(service.get_fullname()))
-                {
-                    return None;
-                }
-                let seen = (key, addresses.clone());
-                let known = self.seen.insert(service.fullname.clone(), seen.clone());
-                if known == Some(seen) {
-                    return None;
-                }
-                tracing::info!(peer = %key.short(), ?addresses, "seen on the local network");
-                Some(addresses)
-            }
+            ServiceEvent::ServiceResolved(service) => self.saw(&service),
             ServiceEvent::ServiceRemoved(_, name) => {
                 self.seen.remove(&name);
                 None
@@ -151,10 +140,25 @@ impl Lan {
             _ => None,
         }
     }
+
+    fn saw(&mut self, service: &ResolvedService) -> Option<Vec<SocketAddr>> {
+        let (key, addresses) = read(service)?;
+        let name = service.get_fullname();
+        let has_room = self.seen.len() < SEEN_MAX || self.seen.contains_key(name);
+        if self.announced.as_deref() == Some(name) || addresses.is_empty() || !has_room {
+            return None;
+        }
+        let seen = (key, addresses.clone());
+        if self.seen.insert(name.to_owned(), seen.clone()) == Some(seen) {
+            return None;
+        }
+        tracing::info!(peer = %key.short(), ?addresses, "seen on the local network");
+        Some(addresses)
+    }
 }
 
-/// Whose announcement it is, and where that node is reached: over IPv4, or where there is none over IPv6. One
-/// family is enough, since each address that answers would be a link of its own.
+/// Whose announcement it is, and where that node is reached: at addresses of one kind, since each that answers
+/// would be a link of its own.
 fn read(service: &ResolvedService) -> Option<(NodeId, Vec<SocketAddr>)> {
     let key = NodeId::parse(service.get_property_val_str(KEY)?).ok()?;
     let mut addresses: Vec<SocketAddr> = service
@@ -163,11 +167,19 @@ fn read(service: &ResolvedService) -> Option<(NodeId, Vec<SocketAddr>)> {
         .into_iter()
         .map(|ip| dialled(&ip, service.get_port()))
         .collect();
+    let best = addresses.iter().map(rank).min();
+    addresses.retain(|at| Some(rank(at)) == best);
     addresses.sort();
-    if addresses.iter().any(SocketAddr::is_ipv4) {
-        addresses.retain(SocketAddr::is_ipv4);
-    }
     Some((key, addresses))
+}
+
+/// IPv4 first, since all have it; last what only means something together with an interface.
+fn rank(at: &SocketAddr) -> u8 {
+    match at {
+        SocketAddr::V4(_) => 0,
+        SocketAddr::V6(at) if !at.ip().is_unicast_link_local() => 1,
+        SocketAddr::V6(_) => 2,
+    }
 }
 
 fn dialled(ip: &ScopedIp, port: u16) -> SocketAddr {

@@ -50,6 +50,9 @@ pub(crate) struct Begin<'a> {
     pub(crate) roles: Roles,
     pub(crate) name: Option<NodeName>,
     pub(crate) advertise: Option<AddressPort>,
+    /// Whether the nodes it knew at its last end are worth a dial. Those of a local network are not: who is here
+    /// shows itself, and the others are other people's laptops of other days.
+    pub(crate) recalls: bool,
 }
 
 impl Mesh {
@@ -61,6 +64,7 @@ impl Mesh {
             roles,
             name,
             advertise,
+            recalls,
         } = begin;
         let mut disk: Opened = Store::open(database)?;
         let key = identity.id();
@@ -68,7 +72,10 @@ impl Mesh {
         let listening = endpoint
             .local_addr()
             .context("cannot learn where we listen")?;
-        let saved = std::mem::take(&mut disk.saved);
+        let mut saved = std::mem::take(&mut disk.saved);
+        if !recalls {
+            saved.table.clear();
+        }
         let role = MeshNode::new(
             Arc::new(identity),
             name.clone(),
@@ -106,9 +113,9 @@ impl Mesh {
             ended: tokio::spawn(running),
             stop,
         };
-        mesh.try_tell(Input::Addresses {
-            addresses: mesh.advertised(),
-        });
+        let addresses = mesh.advertised();
+        // Nobody has used the channel yet, so that there is room; a node that broke already hears nothing more.
+        _ = mesh.inputs.try_send(Input::Addresses { addresses });
         Ok(mesh)
     }
 
@@ -122,11 +129,6 @@ impl Mesh {
             // One that has ended needs no answer.
             _ = self.inputs.send(input).await;
         }
-    }
-
-    /// Tells it of nodes unasked; if it is too busy to hear, it asks within seconds anyway.
-    pub(crate) fn try_tell(&self, input: Input) {
-        _ = self.inputs.try_send(input);
     }
 
     /// Lets it hand over what it holds, and waits until it has ended.
@@ -169,6 +171,7 @@ pub fn serve(settings: MeshSettings) -> anyhow::Result<Server> {
         roles: settings.roles,
         name: settings.name,
         advertise: settings.advertise,
+        recalls: true,
     })?;
     Ok(Server {
         mesh,

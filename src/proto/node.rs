@@ -32,6 +32,8 @@ const NEWS_GATHERED: Duration = Duration::from_millis(50);
 const TABLE_GATHERED: Duration = Duration::from_secs(1);
 /// How long a node waits to be dialled by a node with a lower key before it dials that one itself.
 const DIAL_TURN: Duration = Duration::from_millis(1_500);
+/// How long one address of a node may take to answer before the next is dialled too (RFC 8305, section 5).
+const DIAL_STAGGER: Duration = Duration::from_millis(250);
 
 /// How far apart two links between the same nodes may come up and still be two dials that crossed.
 const CROSSING: Duration = Duration::from_secs(3);
@@ -190,6 +192,21 @@ impl MeshNode {
         }
     }
 
+    /// Takes the addresses at which nodes may be found by now. One that belongs to a node we have a link to is not
+    /// dialled for a second one.
+    fn found(&mut self, addresses: &[SocketAddr]) {
+        let before = std::mem::take(&mut self.given);
+        for address in addresses {
+            let has = |id: &NodeId| {
+                let listed = self.table.get(id);
+                listed.is_some_and(|listed| listed.record.addresses.contains(address))
+            };
+            let linked = || self.links.nodes().find(has);
+            let found = before.get(address).copied().flatten().or_else(linked);
+            self.given.insert(*address, found);
+        }
+    }
+
     /// Whether a new link to a mesh node is one too many; if the one we have is, that is closed.
     ///
     /// Two nodes that dial each other at once both keep the link that the lower key dialled. Apart from that a
@@ -242,7 +259,9 @@ impl MeshNode {
         if let Some(found) = self.given.get_mut(&address) {
             *found = None;
         }
-        if let Some(id) = id.filter(|id| self.links.to_node(id).is_none()) {
+        // A node has several addresses, and is missed only if none of them leads to it.
+        let is_dialled = |id| self.dials.values().any(|dialled| dialled.id == Some(id));
+        if let Some(id) = id.filter(|id| self.links.to_node(id).is_none() && !is_dialled(*id)) {
             self.alive(now, id, false);
         }
     }
@@ -533,7 +552,7 @@ impl MeshNode {
         }
     }
 
-    /// Dials every node that should be linked and is not.
+    /// Dials every node that should be linked and is not, at one of its addresses after the other.
     fn dial_all(&mut self, now: Now) {
         let known = self.table.listed().filter(|listed| {
             let record = &listed.record;
@@ -541,24 +560,30 @@ impl MeshNode {
                 && !record.tombstone
                 && self.links.to_node(&record.key).is_none()
         });
-        let known = known.filter_map(|l| Some((*l.record.addresses.first()?, Some(l.record.key))));
+        let known = known.map(|l| (Some(l.record.key), l.record.addresses.clone()));
         let given = self.given.iter().filter(|(_, found)| match found {
             None => true,
             Some(id) => *id != self.record.key && self.links.to_node(id).is_none(),
         });
-        let given = given.map(|(address, _)| (*address, None));
-        for (address, id) in known.chain(given).collect::<Vec<_>>() {
-            let is_paused = self
-                .pauses
-                .get(&address)
-                .is_some_and(|pause| now.mono < pause.until);
-            let is_dialled = self
-                .dials
-                .values()
-                .any(|dialled| dialled.address == address);
-            if !is_paused && !is_dialled && !self.record.addresses.contains(&address) {
-                let dial = self.act.dial(Target::Node { address, id });
-                self.dials.insert(dial, Dialled { address, id });
+        let given = given.map(|(address, _)| (None, vec![*address]));
+        for (id, addresses) in known.chain(given).collect::<Vec<_>>() {
+            let is_next = |address: &SocketAddr| {
+                let pause = self.pauses.get(address);
+                pause.is_none_or(|pause| now.mono >= pause.until)
+                    && !self
+                        .dials
+                        .values()
+                        .any(|dialled| dialled.address == *address)
+                    && !self.record.addresses.contains(address)
+            };
+            let Some(address) = addresses.iter().copied().find(is_next) else {
+                continue;
+            };
+            let dial = self.act.dial(Target::Node { address, id });
+            self.dials.insert(dial, Dialled { address, id });
+            for other in addresses.into_iter().filter(|other| *other != address) {
+                let pause = self.pauses.entry(other).or_default();
+                pause.until = pause.until.max(now.mono + DIAL_STAGGER);
             }
         }
     }
@@ -611,11 +636,7 @@ impl Role for MeshNode {
             Input::Undialled { dial, why: _ } => self.undialled(now, dial),
             Input::Lost { link, why: _ } => self.lost(now, link),
             Input::Received { link, message } => self.received(now, link, message),
-            Input::Found { addresses } => {
-                for address in addresses {
-                    self.given.entry(address).or_insert(None);
-                }
-            }
+            Input::Found { addresses } => self.found(&addresses),
             Input::Addresses { addresses } => self.addresses(now, addresses),
             Input::Timeout
             | Input::Command(_)

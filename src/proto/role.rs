@@ -91,7 +91,8 @@ pub enum Input {
         more: bool,
     },
     /// Addresses at which a mesh node may be found: the configured ones, resolved again, and those seen on the
-    /// local network. The answer to [`Output::Discover`], or unasked when something is seen.
+    /// local network. The answer to [`Output::Discover`], or unasked when something is seen; it takes the place
+    /// of what was found before.
     Found { addresses: Vec<SocketAddr> },
     /// The node's own addresses have become known or have changed, best first (mesh nodes only).
     Addresses { addresses: Vec<SocketAddr> },

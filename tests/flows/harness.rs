@@ -82,7 +82,7 @@ impl Drop for Process {
 }
 
 impl Client {
-    fn start(nick: &str, mut command: Command, log: PathBuf) -> Self {
+    pub(crate) fn start(nick: &str, mut command: Command, log: PathBuf) -> Self {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

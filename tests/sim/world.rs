@@ -111,6 +111,8 @@ pub struct Node {
     seal: Arc<dyn Seal>,
     /// Where it can be dialled, if it can; seen by others all the same.
     address: SocketAddr,
+    /// An address that nobody else reaches it by, and that it takes for its best.
+    inward: Option<SocketAddr>,
     listens: bool,
     /// What `Discover` finds.
     bootstrap: Vec<SocketAddr>,
@@ -207,6 +209,7 @@ impl World {
             fullness: Fullness::Roomy,
             seal: Arc::new(CheapSeal(id)),
             address,
+            inward: None,
             listens,
             bootstrap,
             maker,
@@ -255,7 +258,8 @@ impl World {
         self.say(ix, "starts");
         self.give_later(ix, 0, Input::Start);
         if self.nodes[ix].listens {
-            let addresses = vec![self.nodes[ix].address];
+            let node = &self.nodes[ix];
+            let addresses = node.inward.into_iter().chain([node.address]).collect();
             self.give_later(ix, 0, Input::Addresses { addresses });
             let addresses = self.nodes[ix].bootstrap.clone();
             self.give_later(ix, 1, Input::Found { addresses });
@@ -299,7 +303,6 @@ impl World {
         self.look_at_paths();
     }
 
-    /// Sets how far a node's wall clock is off, from here on.
     /// Fills a node's disk, or makes room on it again.
     pub fn fill_disk(&mut self, ix: NodeIx, is_full: bool) {
         self.nodes[ix].fullness = if is_full {
@@ -309,6 +312,12 @@ impl World {
         };
     }
 
+    /// Gives a node another interface, whose address it tells first and nobody else reaches.
+    pub fn add_inward(&mut self, ix: NodeIx, address: SocketAddr) {
+        self.nodes[ix].inward = Some(address);
+    }
+
+    /// Sets how far a node's wall clock is off, from here on.
     pub fn set_clock(&mut self, ix: NodeIx, off_ms: i64) {
         self.nodes[ix].wall_off = off_ms;
     }

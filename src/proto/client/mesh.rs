@@ -15,7 +15,8 @@ use crate::proto::table::Change;
 use crate::proto::time::Now;
 use crate::proto::wire::{Listed, Message, Reason};
 
-/// Mesh nodes dialled at once when none is linked: enough to race, few enough to be polite.
+/// Mesh nodes dialled at once when none is linked, of those we were told of and of those we remember: enough to
+/// race, few enough to be polite.
 const RACED_MAX: usize = 8;
 
 impl Client {
@@ -167,14 +168,16 @@ impl Client {
                     .map(|a| (*a, Some(listed.record.key)))
             })
             .collect();
-        let given: Vec<_> = self
-            .search
-            .addresses
-            .iter()
-            .map(|address| (*address, None))
-            .collect();
-        for (address, id) in given.into_iter().chain(cached) {
-            self.dial(now, address, id);
+        let given = self.search.addresses.iter();
+        let given: Vec<_> = given.map(|address| (*address, None)).collect();
+        // Each has its own room: a memory full of the dead keeps nobody from whom we have just been told of.
+        for places in [given, cached] {
+            for (address, id) in places {
+                let raced = self.search.dials.values();
+                if raced.filter(|(_, to)| to.is_some() == id.is_some()).count() < RACED_MAX {
+                    self.dial(now, address, id);
+                }
+            }
         }
         if now.mono >= self.search.again {
             self.pause_search(now);
@@ -215,7 +218,7 @@ impl Client {
             .pauses
             .get(&address)
             .is_some_and(|pause| now.mono < pause.until);
-        if is_dialled || is_paused || self.search.dials.len() >= RACED_MAX {
+        if is_dialled || is_paused {
             return;
         }
         let dial = self.act.dial(Target::Node { address, id });

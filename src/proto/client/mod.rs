@@ -504,7 +504,9 @@ impl Role for Client {
                     self.in_group(now, &name, |group, cx| group.fetched(cx, ticket, runs));
                 }
             }
-            Input::Found { addresses } => self.search.addresses.extend(addresses),
+            Input::Found { addresses } => {
+                self.search.addresses = addresses.into_iter().collect();
+            }
         }
         if self.table.version() != version {
             self.touched = Touched::All;
