@@ -8,6 +8,7 @@ mod feed;
 mod follow;
 mod growth;
 mod host;
+mod latest;
 mod lease;
 mod log;
 mod outbox;

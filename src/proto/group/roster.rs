@@ -1,12 +1,13 @@
 //! Who is in a group, in join order, under which nick, and what its topic is: derived from the log alone.
 //!
-//! Each fact is a last-writer-wins register over the log's order, so that applying the same entries in any
+//! Each fact is a last-writer-wins register ([`Latest`]) over the log's order, so that applying the same entries in any
 //! order gives the same roster, which is what a merge after a partition needs. Join order *is* succession
 //! order; it is kept nowhere else.
 
 use std::collections::BTreeMap;
 
-use crate::proto::id::{Nick, NodeId, Place};
+use super::latest::Latest;
+use crate::proto::id::{EntryId, Nick, NodeId, Place};
 use crate::proto::wire::{Body, Entry};
 
 /// The members of a group and its topic.
@@ -15,15 +16,16 @@ pub(crate) struct Roster {
     marks: BTreeMap<NodeId, Mark>,
     /// Members by the place of the join that is in force.
     order: BTreeMap<Place, NodeId>,
-    topic: Option<(Place, String)>,
+    topic: Latest<String>,
 }
 
 /// What the log says of one key.
 #[derive(Clone, Debug, Default)]
 struct Mark {
-    join: Option<Place>,
-    leave: Option<(Place, Leave)>,
-    nick: Option<(Place, Nick, String)>,
+    join: Latest<()>,
+    leave: Latest<Leave>,
+    /// The nick, and what it folds to.
+    nick: Latest<(Nick, String)>,
 }
 
 /// How somebody left last.
@@ -38,8 +40,8 @@ enum Leave {
 impl Mark {
     /// The place of the join that is in force.
     fn position(&self) -> Option<Place> {
-        match (self.join, self.leave) {
-            (Some(join), Some((leave, _))) if leave > join => None,
+        match (self.join.place(), self.leave.place()) {
+            (Some(join), Some(leave)) if leave > join => None,
             (join, _) => join,
         }
     }
@@ -50,21 +52,21 @@ impl Roster {
     pub(crate) fn apply(&mut self, place: Place, entry: &Entry) -> bool {
         match &entry.body {
             Body::Join { nick } => {
-                let named = self.name(entry.author, place, nick);
-                self.change(entry.author, |mark| mark.join = mark.join.max(Some(place))) || named
+                let named = self.name(entry.id(), place, nick);
+                self.change(entry.author, |mark| mark.join.put(place, entry.id(), ())) || named
             }
-            Body::Nick { nick } => self.name(entry.author, place, nick),
-            Body::Part { .. } | Body::Quit { .. } => self.leave(entry.author, place, Leave::Own),
+            Body::Nick { nick } => self.name(entry.id(), place, nick),
+            Body::Part { .. } | Body::Quit { .. } => {
+                self.leave(entry.author, place, entry.id(), Leave::Own)
+            }
             // Only the line's own host speaks for the group.
             Body::Gone { member } if entry.author == place.epoch.host => {
-                self.leave(*member, place, Leave::Gone)
+                self.leave(*member, place, entry.id(), Leave::Gone)
             }
             Body::Topic { text } => {
-                let newer = self.topic.as_ref().is_none_or(|(at, _)| place > *at);
-                if newer {
-                    self.topic = Some((place, text.clone()));
-                }
-                newer
+                let before = self.topic.place();
+                self.topic.put(place, entry.id(), text.clone());
+                self.topic.place() != before
             }
             Body::Gone { .. } | Body::Text { .. } | Body::Action { .. } | Body::Void => false,
         }
@@ -93,16 +95,16 @@ impl Roster {
     /// Whether it was a member until a host missed it, and has not said that it left.
     pub(crate) fn was_missed(&self, id: &NodeId) -> bool {
         self.marks.get(id).is_some_and(|mark| {
-            mark.position().is_none() && matches!(mark.leave, Some((_, Leave::Gone)))
+            mark.position().is_none() && mark.leave.value() == Some(&Leave::Gone)
         })
     }
 
     /// The nick of a key, whether it is in the group or was; its short form if it never named itself.
     pub(crate) fn nick(&self, id: &NodeId) -> Nick {
-        let named = self.marks.get(id).and_then(|mark| mark.nick.as_ref());
+        let named = self.marks.get(id).and_then(|mark| mark.nick.value());
         named.map_or_else(
             || Nick::parse(&id.short()).expect("base32 makes a nick"),
-            |(_, nick, _)| nick.clone(),
+            |(nick, _)| nick.clone(),
         )
     }
 
@@ -110,26 +112,24 @@ impl Roster {
     pub(crate) fn holder(&self, nick: &Nick, id: &NodeId) -> Option<NodeId> {
         let wanted = nick.folded();
         self.members().filter(|member| member != id).find(|member| {
-            let named = self.marks.get(member).and_then(|mark| mark.nick.as_ref());
-            named.is_some_and(|(_, _, folded)| *folded == wanted)
+            let named = self.marks.get(member).and_then(|mark| mark.nick.value());
+            named.is_some_and(|(_, folded)| *folded == wanted)
         })
     }
 
     pub(crate) fn topic(&self) -> &str {
-        self.topic.as_ref().map_or("", |(_, text)| text)
+        self.topic.value().map_or("", String::as_str)
     }
 
-    fn name(&mut self, id: NodeId, place: Place, nick: &Nick) -> bool {
-        let mark = self.marks.entry(id).or_default();
-        let newer = mark.nick.as_ref().is_none_or(|(at, _, _)| place > *at);
-        if newer {
-            mark.nick = Some((place, nick.clone(), nick.folded()));
-        }
-        newer
+    fn name(&mut self, id: EntryId, place: Place, nick: &Nick) -> bool {
+        let mark = self.marks.entry(id.author).or_default();
+        let before = mark.nick.place();
+        mark.nick.put(place, id, (nick.clone(), nick.folded()));
+        mark.nick.place() != before
     }
 
-    fn leave(&mut self, id: NodeId, place: Place, leave: Leave) -> bool {
-        self.change(id, |mark| mark.leave = mark.leave.max(Some((place, leave))))
+    fn leave(&mut self, who: NodeId, place: Place, id: EntryId, leave: Leave) -> bool {
+        self.change(who, |mark| mark.leave.put(place, id, leave))
     }
 
     fn change(&mut self, id: NodeId, with: impl FnOnce(&mut Mark)) -> bool {
@@ -219,7 +219,9 @@ mod tests {
         let told = |order: &[usize]| {
             let mut roster = Roster::default();
             for &index in order {
-                roster.apply(entries[index].0, &entries[index].1);
+                let (place, mut entry) = entries[index].clone();
+                entry.number = Number(place.seq.0);
+                roster.apply(place, &entry);
             }
             let nicks = roster
                 .members()
