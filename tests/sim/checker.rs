@@ -194,7 +194,8 @@ impl Checker {
             );
         }
         let said = (group.clone(), id);
-        if self.said.entry(said).or_insert_with(|| line.clone()).what != line.what {
+        let first = self.said.entry(said).or_insert_with(|| line.clone());
+        if !is_same(&first.what, &line.what) {
             self.complain(
                 who,
                 group,
@@ -472,6 +473,14 @@ fn differences<'a>(one: &'a View, two: &'a View) -> impl Iterator<Item = String>
         .chain(lacking(two, one, "first"))
         .chain(moved)
         .chain(rest)
+}
+
+/// Whether two tellings of one entry say the same. A nick is told as it is known at that moment.
+fn is_same(one: &What, two: &What) -> bool {
+    match (one, two) {
+        (What::Gone { member: one, .. }, What::Gone { member: two, .. }) => one == two,
+        (one, two) => one == two,
+    }
 }
 
 fn mark(standing: Standing) -> &'static str {

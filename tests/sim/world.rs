@@ -330,6 +330,16 @@ impl World {
         }
     }
 
+    /// Breaks the links between two nodes.
+    pub fn cut_between(&mut self, one: NodeIx, two: NodeIx) {
+        for no in self.nodes[one].links.clone() {
+            let link = &self.links[&no];
+            if link.end(link.side_of(one).other()).node == two {
+                self.break_link(no);
+            }
+        }
+    }
+
     pub fn is_running(&self, ix: NodeIx) -> bool {
         self.nodes[ix].role.is_some()
     }

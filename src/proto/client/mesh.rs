@@ -147,10 +147,14 @@ impl Client {
         }
     }
 
-    /// Dials whatever may be a mesh node while none is linked, and asks for more.
+    /// Dials whatever may be a mesh node while none is linked, and asks for more. While one is linked and a group
+    /// has no supernode all the same, asks it for the table: our view of who is alive may be worse than its.
     pub(super) fn search(&mut self, now: Now) {
-        if self.links.has_node() || self.end == Some(End::Done) {
+        if self.end == Some(End::Done) {
             return;
+        }
+        if self.links.has_node() {
+            return self.doubt_own_view(now);
         }
         let cached: Vec<_> = self
             .table
@@ -176,11 +180,35 @@ impl Client {
             }
         }
         if now.mono >= self.search.again {
-            let pause = (RETRY_FIRST * 2_u32.pow(self.search.asked.min(6))).min(RETRY_LAST);
-            self.search.asked += 1;
-            self.search.again = now.mono + pause;
+            self.pause_search(now);
             self.act.discover();
         }
+    }
+
+    fn doubt_own_view(&mut self, now: Now) {
+        if !self.is_adrift() {
+            self.search.again = now.mono + RETRY_LAST / 4;
+            self.search.asked = 0;
+        } else if now.mono >= self.search.again {
+            self.pause_search(now);
+            let digest = self.table.digest();
+            let open = |link: &LinkId| self.links.get(*link).is_some_and(|link| link.is_open);
+            for link in self.links.node_links().filter(open) {
+                self.act.send(link, Message::TableWanted { digest });
+            }
+        }
+    }
+
+    /// Whether a group is registered nowhere.
+    pub(super) fn is_adrift(&self) -> bool {
+        let mut groups = self.groups.values();
+        groups.any(|group| !group.has_left() && group.registration.at.is_none())
+    }
+
+    fn pause_search(&mut self, now: Now) {
+        let pause = (RETRY_FIRST * 2_u32.pow(self.search.asked.min(6))).min(RETRY_LAST);
+        self.search.asked += 1;
+        self.search.again = now.mono + pause;
     }
 
     pub(super) fn dial(&mut self, now: Now, address: SocketAddr, id: Option<NodeId>) {

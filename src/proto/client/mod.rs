@@ -245,7 +245,7 @@ impl Client {
     }
 
     fn write(&mut self, now: Now, name: &GroupName, body: Body) {
-        if self.groups.get(name).is_none_or(Group::has_left) {
+        if !self.groups.get(name).is_some_and(Group::is_staying) {
             return self.act.tell(Event::Error {
                 group: Some(name.clone()),
                 what: format!("cannot write to {name}"),
@@ -278,11 +278,7 @@ impl Client {
             self.forget(&name);
         }
         self.touched = Touched::These(BTreeSet::new());
-        if self
-            .groups
-            .values()
-            .all(|group| group.has_left() || group.registration.at.is_some())
-        {
+        if !self.is_adrift() {
             self.prune();
         }
         if now.mono >= self.idle_due {
@@ -380,7 +376,8 @@ impl Client {
             Some(End::Leaving(until)) => Some(until),
             Some(End::Done) | None => None,
         };
-        let search = (!self.links.has_node()).then_some(self.search.again);
+        let is_searching = !self.links.has_node() || self.is_adrift();
+        let search = is_searching.then_some(self.search.again);
         let pauses = self.search.pauses.values().map(|pause| pause.until);
         let idle = self.links.peer_links().next().map(|_| self.idle_due);
         let dues = groups

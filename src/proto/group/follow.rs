@@ -28,6 +28,8 @@ pub(super) struct Follow {
     fetch: Option<Ticket>,
     /// What the host has reported to be on its disk.
     stored: Vector,
+    /// What the host has said is kept, and by how many: our lines may come after it, from the host's disk.
+    kept: (Vector, u32),
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
     is_presence_whole: bool,
     failures: u32,
@@ -56,6 +58,7 @@ impl Follow {
             feed: Feed::default(),
             fetch: None,
             stored: Vector::new(),
+            kept: (Vector::new(), 0),
             is_presence_whole: false,
             failures: 0,
         }
@@ -223,6 +226,7 @@ impl Group {
         }
         follow.feed = Feed::new(theirs.clone());
         follow.stored = Vector::new();
+        follow.kept = (Vector::new(), 0);
         follow.is_presence_whole = true;
         follow.stage = Stage::Catching {
             link: from,
@@ -241,11 +245,14 @@ impl Group {
         runs: Vec<Run>,
         report: bool,
     ) {
-        if report && runs.is_empty() {
+        // What we have already, from another host, comes to no disk again and would never be reported.
+        let is_known = |run: &Run| run.first <= vector::upto(self.log.vector(), run.epoch);
+        if report && (runs.is_empty() || runs.iter().any(is_known)) {
             self.report_all(cx, link);
         }
         self.is_reporting = report;
         let is_whole = runs.into_iter().all(|run| self.take(cx, link, from, run));
+        self.confirm_kept(cx);
         let Phase::Following(follow) = &self.phase else {
             return;
         };
@@ -400,8 +407,21 @@ impl Group {
 
     /// The host confirms what is on enough disks.
     pub(crate) fn kept(&mut self, cx: &mut Context<'_>, link: LinkId, kept: &Vector, copies: u32) {
-        if matches!(&self.phase, Phase::Following(follow) if follow.greeted() == Some(link)) {
-            self.confirm(cx, kept, copies);
+        if let Phase::Following(follow) = &mut self.phase
+            && follow.greeted() == Some(link)
+        {
+            vector::merge(&mut follow.kept.0, kept);
+            follow.kept.1 = copies;
+            self.confirm_kept(cx);
+        }
+    }
+
+    fn confirm_kept(&mut self, cx: &mut Context<'_>) {
+        if let Phase::Following(follow) = &self.phase
+            && !self.unkept.is_empty()
+        {
+            let (kept, copies) = follow.kept.clone();
+            self.confirm(cx, &kept, copies);
         }
     }
 

@@ -60,6 +60,17 @@ impl Group {
             .collect()
     }
 
+    /// As the host, counts a member that came in over another host's line, and has no link to us, as absent.
+    fn miss_stranger(&mut self, cx: &Context<'_>, id: NodeId) {
+        if let Phase::Hosting(host) = &mut self.phase
+            && id != cx.me
+            && self.roster.contains(&id)
+            && !host.followers.contains_key(&id)
+        {
+            host.absent.entry(id).or_insert(cx.now.mono);
+        }
+    }
+
     /// What follows from the log having grown by `run`.
     pub(super) fn gain(
         &mut self,
@@ -83,6 +94,7 @@ impl Group {
             let entry = &sequenced.entry;
             let before = self.roster.nick(&entry.author);
             self.are_members_dirty |= self.roster.apply(place, entry);
+            self.miss_stranger(cx, entry.author);
             if entry.author == cx.me {
                 if self.outbox.remove(entry) {
                     let number = entry.number;

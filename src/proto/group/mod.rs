@@ -206,6 +206,11 @@ impl Group {
         self.intent == Intent::Left
     }
 
+    /// Whether our person is in the group, or coming in, and not on the way out.
+    pub(crate) fn is_staying(&self) -> bool {
+        self.intent == Intent::Stay
+    }
+
     /// Whether we have left and nobody asked before.
     pub(crate) fn take_left(&mut self) -> bool {
         self.has_left() && !std::mem::replace(&mut self.is_leave_told, true)

@@ -56,7 +56,9 @@ impl Group {
             return;
         }
         self.is_joined = matches!(body, Body::Quit { .. });
-        let farewell = if self.roster.contains(&cx.me) {
+        // A join that is on its way would bring us in after we are gone.
+        let is_in = || self.roster.contains(&cx.me);
+        let farewell = if self.outbox.brings_in().unwrap_or_else(is_in) {
             self.author(cx, body)
         } else {
             None

@@ -92,6 +92,7 @@ impl Group {
         host.feed(cx, &group, &self.log, from);
         self.here.insert(from);
         self.came_or_went(cx);
+        self.keep(cx);
     }
 
     /// A link is gone, whichever it was.
@@ -271,6 +272,16 @@ impl Group {
             return;
         };
         follower.is_pushing = true;
+        // What we have already is not written again, and has to be reported now.
+        let is_known = |run: &&Run| run.first <= vector::upto(self.log.vector(), run.epoch);
+        let known = runs.iter().filter(is_known);
+        let flushed = known.map(|run| (run.epoch, vector::upto(self.log.flushed(), run.epoch)));
+        let stored: Vector = flushed.collect();
+        if !stored.is_empty() {
+            let group = self.name.clone();
+            let vector = stored;
+            cx.act.send(link, Message::Stored { group, vector });
+        }
         // Nobody else writes our line.
         for run in runs.into_iter().filter(|run| run.epoch != own) {
             for (place, _) in run.places() {
