@@ -12,6 +12,7 @@
 
 mod checker;
 mod disk;
+mod found;
 mod hostile;
 mod link;
 mod rng;

@@ -191,11 +191,16 @@ impl Group {
 
     /// Whether this is a write of ours.
     pub(crate) fn is_writing(&self, ticket: Ticket) -> bool {
-        self.writing.contains_key(&ticket) || self.outbox.is_writing(ticket)
+        self.writing.contains_key(&ticket)
+            || self.outbox.is_writing(ticket)
+            || self.lease_write == Some(ticket)
     }
 
     /// A write of ours is on disk.
     pub(crate) fn written(&mut self, cx: &mut Context<'_>, ticket: Ticket, moved: &[Moved]) {
+        if self.lease_write == Some(ticket) {
+            return self.take_office(cx);
+        }
         if self.outbox.written(ticket) && !self.has_left() {
             self.put(cx);
             return self.go(cx);
@@ -244,6 +249,9 @@ impl Group {
     /// A write failed: its lines live in memory, and nobody is told that they are stored. An entry of ours goes
     /// out all the same: better to be heard with a full disk.
     pub(crate) fn unwritten(&mut self, cx: &mut Context<'_>, ticket: Ticket) {
+        if self.lease_write == Some(ticket) {
+            return self.take_office(cx);
+        }
         if let Some(writing) = self.writing.remove(&ticket) {
             self.unsaved.doubtful.extend(writing.doubtful);
             self.unsaved.again.get_or_insert(cx.now.mono + DISK_RETRY);

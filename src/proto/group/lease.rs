@@ -34,11 +34,11 @@ impl Group {
         }
         if is_news {
             self.lease = Some(lease.clone());
-            cx.act.write(vec![Write::Group {
+            self.lease_write = Some(cx.act.write(vec![Write::Group {
                 group: self.name.clone(),
                 joined: self.is_joined,
                 lease: Some(lease.clone()),
-            }]);
+            }]));
         }
         self.obey(cx, lease);
     }
@@ -79,6 +79,22 @@ impl Group {
             self.pursue(cx);
         }
         self.are_members_dirty = true;
+    }
+
+    /// The lease is on disk, or the disk will not take it: what waited for that is placed.
+    pub(super) fn take_office(&mut self, cx: &mut Context<'_>) {
+        self.lease_write = None;
+        if self.has_left() {
+            return;
+        }
+        if let Phase::Hosting(host) = &self.phase {
+            let followers: Vec<_> = host.followers.keys().copied().collect();
+            self.place_own(cx);
+            for id in followers {
+                self.serve(cx, id);
+            }
+        }
+        self.go(cx);
     }
 
     /// A link says no more of this group: its end has stepped down, or it is gone.

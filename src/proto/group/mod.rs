@@ -63,6 +63,9 @@ pub(crate) struct Group {
     lease: Option<Lease>,
     /// The epoch we may have hosted before the process started; it is never resumed.
     barred: Option<Epoch>,
+    /// The lease's way to disk. Until it is there nothing is placed under it: a host that forgot its epoch in a
+    /// crash would take it up again, and write its line a second time.
+    lease_write: Option<Ticket>,
     phase: Phase,
     intent: Intent,
     /// Whether the group is ours at the next start: we did not part from it.
@@ -171,6 +174,7 @@ impl Group {
             outbox: Outbox::restored(saved.outbox.clone()),
             lease: saved.lease.clone(),
             barred: saved.lease.as_ref().map(|lease| lease.epoch),
+            lease_write: None,
             phase: Phase::Finding,
             intent: if saved.joined {
                 Intent::Stay

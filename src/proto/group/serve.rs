@@ -63,6 +63,8 @@ impl Group {
         host.followers.insert(from, follower);
         host.owed.insert(from);
         host.absent.remove(&from);
+        // An heir that comes over another link is asked again: what it reported before is forgotten.
+        host.heirs.retain(|id| *id != from);
         host.news.came(from, cx.now.mono);
         let group = self.name.clone();
         let vector = self.log.vector().clone();
@@ -194,7 +196,7 @@ impl Group {
 
     /// Places as many of a follower's entries as it may send by now.
     pub(super) fn serve(&mut self, cx: &mut Context<'_>, from: NodeId) {
-        loop {
+        while self.lease_write.is_none() {
             let Phase::Hosting(host) = &mut self.phase else {
                 return;
             };
@@ -232,7 +234,7 @@ impl Group {
 
     /// Places our own entries.
     pub(super) fn place_own(&mut self, cx: &mut Context<'_>) {
-        if self.last_word.is_some() {
+        if self.last_word.is_some() || self.lease_write.is_some() {
             return;
         }
         for entry in self.outbox.ready() {

@@ -1,0 +1,112 @@
+//! Mistakes that random worlds found, each told again as a story of its own.
+
+use crate::town::Town;
+
+const HEARTH: &str = "#hearth";
+
+fn town(seed: u64) -> Town {
+    let mut town = Town::new(seed, 1, 2);
+    town.world.trace = std::env::var("TRACE").is_ok();
+    town
+}
+
+#[test]
+fn who_loses_the_only_supernode_and_keeps_a_directory_finds_it_again() {
+    let mut town = Town::new(29, 1, 1);
+    let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
+    let (directory, supernode) = (town.directories[0], town.supernodes[0]);
+    town.quit(bob);
+    town.run(5_000);
+    town.start(bob);
+    while !(town.world.is_linked(bob, directory) && town.world.is_linked(bob, supernode)) {
+        town.run(1);
+    }
+    town.world.cut_between(bob, supernode);
+    town.settle();
+    assert_eq!(town.host(bob, HEARTH), anna);
+}
+
+#[test]
+fn a_farewell_overtakes_no_join_and_no_line_follows_it() {
+    let mut town = town(30);
+    let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
+    let cat = town.person("cat");
+    town.start(cat);
+    town.join(cat, HEARTH);
+    while town.texts(anna, HEARTH).is_empty() && !town.is_in(cat, HEARTH) {
+        town.run(5);
+        if town
+            .view(anna, HEARTH)
+            .members
+            .iter()
+            .any(|m| m.nick.as_str() == "cat")
+        {
+            break;
+        }
+    }
+    town.part(cat, HEARTH);
+    town.say(cat, HEARTH);
+    town.part(bob, HEARTH);
+    town.say(bob, HEARTH);
+    town.settle();
+    assert!(town.texts(anna, HEARTH).is_empty());
+    assert_eq!(town.view(anna, HEARTH).members.len(), 1);
+}
+
+#[test]
+fn whoever_leaves_and_joins_in_one_breath_is_in() {
+    let mut town = town(31);
+    let people = town.circle(HEARTH, ["anna", "bob", "cat"]);
+    for who in people {
+        town.part(who, HEARTH);
+        town.join(who, HEARTH);
+    }
+    town.settle();
+    for who in people {
+        assert_eq!(town.view(who, HEARTH).members.len(), 3);
+    }
+}
+
+#[test]
+fn a_number_that_others_have_seen_is_never_given_twice() {
+    let mut town = town(32);
+    town.world.weather.flush_ms = (50, 200);
+    let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
+    for _ in 0..3 {
+        town.say(anna, HEARTH);
+    }
+    town.run(120);
+    town.crash(anna);
+    town.run(100);
+    town.start(anna);
+    for _ in 0..3 {
+        town.say(anna, HEARTH);
+    }
+    town.settle();
+    assert_eq!(town.texts(anna, HEARTH), town.texts(bob, HEARTH));
+}
+
+#[test]
+fn a_host_that_crashes_before_its_lease_is_on_disk_writes_no_line_twice() {
+    let mut town = town(33);
+    let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
+    town.world.weather.flush_ms = (150, 150);
+    for _ in 0..3 {
+        town.say(bob, HEARTH);
+        town.say(cat, HEARTH);
+    }
+    town.crash(anna);
+    while town
+        .view(bob, HEARTH)
+        .host
+        .is_none_or(|(_, epoch)| epoch.number < 2)
+    {
+        town.run(10);
+    }
+    town.run(100);
+    town.crash(bob);
+    town.start(bob);
+    town.say(bob, HEARTH);
+    town.settle();
+    assert_eq!(town.texts(bob, HEARTH), town.texts(cat, HEARTH));
+}
