@@ -26,8 +26,8 @@ fn evening(theme: &str) -> Story {
     );
     story.path("anna", Path::Relayed, Some("fra"), 61);
     story
-        .path("bob", Path::Direct, None, 14)
-        .path("joe", Path::Direct, None, 9);
+        .path("bob", Path::Relayed, Some("fra"), 61)
+        .path("joe", Path::Relayed, Some("fra"), 48);
     story
         .minutes(1)
         .entry("joe", What::Join)
@@ -55,7 +55,7 @@ fn evening(theme: &str) -> Story {
         ("mats", Standing::Heir),
         ("thomas", Standing::Member),
     ]);
-    story.path("bob", Path::Direct, None, 14);
+    story.path("bob", Path::Relayed, Some("fra"), 61);
     story.minutes(1).entry("anna", What::Quit(String::new()));
     story.hosts("bob", "anna", 234);
     story.minutes(1).say("bob", "still warm in here 🔥");

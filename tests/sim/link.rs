@@ -115,7 +115,7 @@ impl LinkNo {
     }
 
     pub fn of(id: LinkId) -> (Self, Side) {
-        let side = if id.0 % 2 == 0 {
+        let side = if id.0.is_multiple_of(2) {
             Side::Dialler
         } else {
             Side::Dialled

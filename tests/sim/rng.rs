@@ -5,10 +5,6 @@
 pub struct Rng(u64);
 
 impl Rng {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
     /// A generator of its own for one purpose, so that what one draws does not shift what another gets.
     pub fn of(seed: u64, purpose: u64) -> Self {
         Self(mix(seed ^ mix(purpose)))

@@ -230,10 +230,6 @@ impl World {
         &self.nodes[ix]
     }
 
-    pub fn seal(&self, ix: NodeIx) -> Arc<dyn Seal> {
-        self.nodes[ix].seal.clone()
-    }
-
     pub fn nodes(&self) -> impl Iterator<Item = (NodeIx, &Node)> {
         self.nodes.iter().enumerate()
     }

@@ -268,13 +268,19 @@ mod tests {
         for number in 1..=(RECENT_MAX as u64 + 10) {
             log.place(EPOCH, Wall(number), vec![entry(number)]);
         }
+        assert!(
+            log.recent_after(&Vector::new()).is_some(),
+            "what is not on disk stays in memory"
+        );
+        log.flush(EPOCH, Seq(RECENT_MAX as u64 + 10));
+        log.place(EPOCH, Wall(1), vec![entry(RECENT_MAX as u64 + 11)]);
         assert!(log.recent_after(&Vector::new()).is_none());
         let tail = log
             .recent_after(&Vector::from([(EPOCH, Seq(500))]))
             .expect("in memory");
         assert_eq!(
             (tail.len(), tail[0].first, tail[0].last()),
-            (1, Seq(501), Seq(522))
+            (1, Seq(501), Seq(523))
         );
         assert_eq!(log.recent_after(log.vector()), Some(vec![]));
     }
