@@ -10,6 +10,7 @@
     clippy::unwrap_used
 )]
 
+mod bites;
 mod checker;
 mod disk;
 mod found;

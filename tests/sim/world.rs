@@ -63,12 +63,26 @@ impl Default for Weather {
     }
 }
 
+/// A way to break the contract with the roles on purpose, to see that the checker notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A disk says that it has flushed before it has.
+    EarlyReports,
+    /// A node is not given its leases back.
+    ForgottenLeases,
+    /// A node is not given its outbox back.
+    ForgottenOutbox,
+    /// Links between members lose frames and go on.
+    SilentLoss,
+}
+
 /// Makes a node's role, at its first start and after each crash.
 pub type Maker = Box<dyn Fn(Arc<dyn Seal>, Saved, u64) -> Box<dyn Role>>;
 
 pub struct World {
     pub seed: u64,
     pub weather: Weather,
+    pub fault: Option<Fault>,
     pub checker: Checker,
     /// Whether everything that happens is printed.
     pub trace: bool,
@@ -171,6 +185,7 @@ impl World {
         Self {
             seed,
             weather: Weather::default(),
+            fault: None,
             checker: Checker::new(),
             trace: false,
             happened: Happened::default(),
@@ -250,7 +265,15 @@ impl World {
         node.timer = None;
         // A monotonic clock means nothing across a restart.
         node.mono_start = seed % 1_000_000;
-        node.role = Some((node.maker)(node.seal.clone(), node.disk.saved(), seed));
+        let mut saved = node.disk.saved();
+        for group in saved.groups.values_mut() {
+            match self.fault {
+                Some(Fault::ForgottenLeases) => group.lease = None,
+                Some(Fault::ForgottenOutbox) => group.outbox.clear(),
+                Some(Fault::EarlyReports | Fault::SilentLoss) | None => {}
+            }
+        }
+        node.role = Some((node.maker)(node.seal.clone(), saved, seed));
         self.say(ix, "starts");
         self.give_later(ix, 0, Input::Start);
         if self.nodes[ix].listens {
@@ -551,6 +574,11 @@ impl World {
         let number = self.order;
         let node = &mut self.nodes[ix];
         let done = node.disk_busy_until.max(self.now) + took;
+        if let (Some(Fault::EarlyReports), Job::Write(ticket, _)) = (self.fault, &job) {
+            let (ticket, moved) = (*ticket, Vec::new());
+            self.give_later(ix, 0, Input::Written { ticket, moved });
+        }
+        let node = &mut self.nodes[ix];
         node.disk_busy_until = done;
         node.jobs.insert(number, job);
         let run = node.run;
@@ -560,6 +588,10 @@ impl World {
     fn disk_done(&mut self, ix: NodeIx, number: u64) {
         let input = match self.nodes[ix].jobs.remove(&number) {
             None => return,
+            Some(Job::Write(_, writes)) if self.fault == Some(Fault::EarlyReports) => {
+                drop(self.write(ix, writes));
+                return;
+            }
             Some(Job::Write(ticket, writes)) => match self.write(ix, writes) {
                 Ok(moved) => Input::Written { ticket, moved },
                 Err(why) => Input::Unwritten { ticket, why },
@@ -728,6 +760,10 @@ impl World {
     /// Puts a frame on its way to one end of a link that has a path.
     fn carry(&mut self, no: LinkNo, to: Side, frame: Bytes) {
         let broken = self.rng.chance(self.weather.breaks_per_million, 1_000_000);
+        let is_peer = self.links.get(&no).map(|link| link.kind) == Some(Kind::Peer);
+        if self.fault == Some(Fault::SilentLoss) && is_peer && self.rng.chance(1, 200) {
+            return;
+        }
         let at = self.arrival(no, to);
         self.schedule(at, What::Arrive(no, to, frame));
         if broken {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use crate::link::NodeIx;
 use crate::rng::Rng;
 use crate::town::Town;
-use crate::world::Weather;
+use crate::world::{Fault, Weather};
 
 const GROUPS: [&str; 2] = ["#hearth", "#garden"];
 const NICKS: [&str; 8] = ["anna", "bob", "cat", "dan", "eve", "fay", "gus", "hal"];
@@ -23,13 +23,13 @@ enum Trouble {
     Calm,
     /// Clients crash and return, links break.
     Rough,
-    /// Supernodes crash, the network parts, clocks jump.
+    /// Mesh nodes crash, the network parts, clocks jump.
     Storm,
 }
 
 /// What one world did.
 #[derive(Clone, Copy, Debug, Default)]
-struct Outcome {
+pub struct Outcome {
     virtual_ms: u64,
     settled_ms: u64,
     events: u64,
@@ -42,8 +42,8 @@ struct Outcome {
 #[test]
 fn worlds() {
     if let Some(seed) = number("SEED") {
-        println!("{:?}", Play::new(seed, false).trouble);
-        match one(seed, true) {
+        println!("{:?}", Play::new(seed, false, None).trouble);
+        match one(seed, true, None) {
             Ok(outcome) => println!("seed {seed}: {outcome:?}"),
             Err(wrong) => panic!("seed {seed}:\n{wrong}"),
         }
@@ -62,7 +62,7 @@ fn worlds() {
                     if seed >= first + count {
                         return;
                     }
-                    let outcome = one(seed, false);
+                    let outcome = one(seed, false, None);
                     let (total, failed) = &mut *totals.lock().unwrap();
                     match outcome {
                         Ok(outcome) => total.add(outcome),
@@ -103,9 +103,14 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().expect("a number"))
 }
 
+/// One world whose contract is broken on purpose.
+pub fn with_fault(seed: u64, fault: Fault) -> Result<Outcome, String> {
+    one(seed, false, Some(fault))
+}
+
 /// One world from its seed.
-fn one(seed: u64, trace: bool) -> Result<Outcome, String> {
-    let run = AssertUnwindSafe(|| Play::new(seed, trace).run());
+fn one(seed: u64, trace: bool, fault: Option<Fault>) -> Result<Outcome, String> {
+    let run = AssertUnwindSafe(|| Play::new(seed, trace, fault).run());
     std::panic::catch_unwind(run).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
@@ -125,16 +130,17 @@ struct Play {
 }
 
 impl Play {
-    fn new(seed: u64, trace: bool) -> Self {
+    fn new(seed: u64, trace: bool, fault: Option<Fault>) -> Self {
         let mut chance = Rng::of(seed, 2);
         let trouble = match chance.range(0, 9) {
-            0..=3 => Trouble::Calm,
-            4..=9 if std::env::var("FIRESIDE_STORM").is_err() => Trouble::Rough,
+            0..=2 => Trouble::Calm,
+            3..=6 => Trouble::Rough,
             _ => Trouble::Storm,
         };
         let supernodes = chance.range(1, 4) as u8;
         let mut town = Town::new(seed, chance.range(1, 2) as u8, supernodes);
         town.world.trace = trace;
+        town.world.fault = fault;
         town.world.weather = weather(&mut chance, trouble);
         Self {
             town,
@@ -170,6 +176,7 @@ impl Play {
             self.bring_back(self.town.world.now());
         }
         self.bring_back(u64::MAX);
+        // Whoever judges waits for calm; what was lost by then stays lost.
         self.town.world.weather.breaks_per_million = 0;
         let settled_ms = self.town.judge()?;
         let counts = self.town.world.checker.counts;
@@ -203,8 +210,8 @@ impl Play {
             75..=77 => self.town.topic(who, group),
             78..=84 => self.town.quit(who),
             85..=99 if self.trouble == Trouble::Calm => self.speak(who, group),
-            85..=93 => self.crash(who),
-            94..=96 => self.town.world.cut(who),
+            85..=91 => self.crash(who),
+            92..=94 => self.town.world.cut(who),
             _ if self.trouble == Trouble::Rough => self.speak(who, group),
             _ => self.disaster(who),
         }
@@ -239,14 +246,14 @@ impl Play {
     }
 
     fn disaster(&mut self, who: NodeIx) {
-        match self.chance.range(0, 2) {
-            0 => {
-                let supernodes = self.town.supernodes.clone();
-                if let Some(&ix) = self.chance.pick(&supernodes) {
+        match self.chance.range(0, 3) {
+            0 | 1 => {
+                let mesh = [&*self.town.supernodes, &*self.town.directories].concat();
+                if let Some(&ix) = self.chance.pick(&mesh) {
                     self.crash(ix);
                 }
             }
-            1 if self.heals_at.is_none() => {
+            2 if self.heals_at.is_none() => {
                 let nodes = self.town.world.nodes().count();
                 let sides = (0..nodes).map(|ix| (ix, self.chance.range(0, 1) as u8));
                 let sides = sides.collect();
