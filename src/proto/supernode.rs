@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::actions::Actions;
 use super::id::{Epoch, GroupName, NodeId};
-use super::limits::{COUNT_MAX, GROUPS_PER_LINK_MAX, HOST_LOST, REHOST_WAIT, WITNESS_WAIT};
+use super::limits::{
+    COUNT_MAX, GROUPS_PER_LINK_MAX, HOST_LOST, HOST_QUIET, REHOST_WAIT, REHOST_WAIT_MISSED,
+    WITNESS_WAIT,
+};
 use super::links::Links;
 use super::ring::Point;
 use super::role::LinkId;
@@ -54,6 +57,10 @@ struct Registered {
     /// The epoch it says it knows, and whether it hosts under it.
     epoch: Option<Epoch>,
     is_hosting: bool,
+    /// Whether it misses the epoch's host.
+    is_missing_host: bool,
+    /// Whether its link is quiet: it may come to itself, and is granted nothing until then.
+    is_quiet: bool,
     /// The epoch it has been told.
     told: Option<Epoch>,
 }
@@ -68,8 +75,43 @@ enum Wait {
         asked: BTreeSet<NodeId>,
         until: Mono,
     },
-    /// The host may still show itself.
-    Host { until: Mono },
+    /// The host, which was linked here, may come back.
+    Back { until: Mono },
+    /// The host, which was never linked here, may still show itself.
+    Host { since: Mono },
+}
+
+impl Held {
+    /// The members whose links are heard.
+    fn heard(&self) -> impl Iterator<Item = (&NodeId, &Registered)> {
+        let registered = self.registered.iter();
+        registered.filter(|(_, registered)| !registered.is_quiet)
+    }
+
+    fn is_hosted_by(&self, id: &NodeId) -> bool {
+        let lease = self.lease.as_ref();
+        lease.is_some_and(|lease| lease.epoch.host == *id)
+    }
+
+    /// Until when the host, which was never linked here, is waited for: less where all who know its epoch miss it.
+    fn host_until(&self, since: Mono) -> Mono {
+        let epoch = self.lease.as_ref().map(|lease| lease.epoch);
+        let misses = |member: &Registered| member.is_missing_host && member.epoch == epoch;
+        if self.heard().all(|(_, member)| misses(member)) {
+            since + REHOST_WAIT_MISSED
+        } else {
+            since + REHOST_WAIT
+        }
+    }
+
+    /// When the wait is over.
+    fn until(&self) -> Option<Mono> {
+        match self.wait {
+            Wait::Witnesses { until, .. } | Wait::Back { until } => Some(until),
+            Wait::Host { since } => Some(self.host_until(since)),
+            Wait::Nothing => None,
+        }
+    }
 }
 
 /// What a supernode needs of the node around it, for the time of one input.
@@ -105,6 +147,7 @@ pub(crate) struct Registration {
     pub(crate) group: GroupName,
     pub(crate) lease: Option<Lease>,
     pub(crate) hosting: bool,
+    pub(crate) missed: bool,
     pub(crate) roster: Vec<NodeId>,
 }
 
@@ -139,6 +182,7 @@ impl Supernode {
             group,
             lease,
             hosting,
+            missed,
             roster,
         } = registration;
         let lease = lease.filter(|lease| lease.group == group && self.is_credible(cx, lease));
@@ -176,6 +220,8 @@ impl Supernode {
                 arrival,
                 epoch,
                 is_hosting,
+                is_missing_host: missed,
+                is_quiet: false,
                 told,
             },
         );
@@ -229,12 +275,8 @@ impl Supernode {
                 .is_some_and(|registered| registered.link == link)
             {
                 held.registered.remove(&peer);
-                if held
-                    .lease
-                    .as_ref()
-                    .is_some_and(|lease| lease.epoch.host == peer)
-                {
-                    held.wait = Wait::Host {
+                if held.is_hosted_by(&peer) && !matches!(held.wait, Wait::Back { .. }) {
+                    held.wait = Wait::Back {
                         until: cx.now + HOST_LOST,
                     };
                 }
@@ -245,10 +287,41 @@ impl Supernode {
             .iter_mut()
             .filter_map(|(group, held)| match &mut held.wait {
                 Wait::Witnesses { asked, .. } => asked.remove(&peer).then(|| group.clone()),
-                Wait::Host { .. } | Wait::Nothing => None,
+                Wait::Back { .. } | Wait::Host { .. } | Wait::Nothing => None,
             });
         for group in waiting.collect::<Vec<_>>() {
             self.decide(cx, &group);
+        }
+    }
+
+    /// Nothing comes over a link any more. What is registered over it stays, for the case that it comes to itself.
+    pub(crate) fn fell_quiet(&mut self, cx: &mut Context<'_>, link: LinkId, peer: NodeId) {
+        for group in self.by_link.get(&link).into_iter().flatten() {
+            let Some(held) = self.held.get_mut(group) else {
+                continue;
+            };
+            let registered = held.registered.get_mut(&peer).filter(|r| r.link == link);
+            let Some(registered) = registered else {
+                continue;
+            };
+            registered.is_quiet = true;
+            if held.is_hosted_by(&peer) {
+                held.wait = Wait::Back {
+                    until: cx.now + HOST_QUIET,
+                };
+            }
+        }
+    }
+
+    /// A quiet link has come to itself.
+    pub(crate) fn heard_again(&mut self, cx: &mut Context<'_>, link: LinkId, peer: NodeId) {
+        for group in self.by_link.get(&link).cloned().unwrap_or_default() {
+            let held = self.held.get_mut(&group);
+            let registered = held.and_then(|held| held.registered.get_mut(&peer));
+            if let Some(registered) = registered.filter(|r| r.link == link) {
+                registered.is_quiet = false;
+                self.decide(cx, &group);
+            }
         }
     }
 
@@ -329,19 +402,12 @@ impl Supernode {
 
     /// When a wait is over.
     pub(crate) fn due(&self) -> Option<Mono> {
-        let waits = self.held.values().filter_map(|held| match held.wait {
-            Wait::Witnesses { until, .. } | Wait::Host { until } => Some(until),
-            Wait::Nothing => None,
-        });
-        waits.min()
+        self.held.values().filter_map(Held::until).min()
     }
 
     /// Decides what has waited long enough.
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
-        let is_over = |held: &Held| match held.wait {
-            Wait::Witnesses { until, .. } | Wait::Host { until } => cx.now >= until,
-            Wait::Nothing => false,
-        };
+        let is_over = |held: &Held| held.until().is_some_and(|until| cx.now >= until);
         let over: Vec<_> = self
             .held
             .iter()
@@ -403,7 +469,7 @@ impl Supernode {
         let Some(held) = self.held.get_mut(group) else {
             return;
         };
-        if held.registered.is_empty() {
+        if held.heard().next().is_none() {
             held.wait = Wait::Nothing;
             return;
         }
@@ -411,6 +477,7 @@ impl Supernode {
             return self.ask(cx, group);
         };
         let host = held.registered.get(&lease.epoch.host);
+        let host = host.filter(|host| !host.is_quiet);
         let is_hosting =
             host.is_some_and(|host| host.is_hosting && host.epoch == Some(lease.epoch));
         // It knows the epoch and does not host: it has restarted, and never resumes.
@@ -418,23 +485,21 @@ impl Supernode {
             host.is_some_and(|host| !host.is_hosting && host.epoch == Some(lease.epoch));
         if is_hosting {
             held.wait = Wait::Nothing;
+            held.is_vacant = false;
             return self.tell(cx, group, &lease);
         }
         if is_restarted || held.is_vacant {
             return self.grant(cx, group, None);
         }
         match held.wait {
-            Wait::Host { until } if cx.now >= until => {
-                self.grant(cx, group, Some(lease.epoch.host))
+            Wait::Back { .. } | Wait::Host { .. } => {
+                if held.until().is_some_and(|until| cx.now >= until) {
+                    return self.grant(cx, group, Some(lease.epoch.host));
+                }
             }
-            Wait::Host { .. } => self.tell(cx, group, &lease),
-            Wait::Nothing | Wait::Witnesses { .. } => {
-                held.wait = Wait::Host {
-                    until: cx.now + REHOST_WAIT,
-                };
-                self.tell(cx, group, &lease);
-            }
+            Wait::Nothing | Wait::Witnesses { .. } => held.wait = Wait::Host { since: cx.now },
         }
+        self.tell(cx, group, &lease);
     }
 
     /// Asks the witnesses whether they know a group that we do not; grants its first epoch if none does.
@@ -445,7 +510,7 @@ impl Supernode {
         match &held.wait {
             Wait::Witnesses { asked, until } if !asked.is_empty() && cx.now < *until => {}
             Wait::Witnesses { .. } => self.grant(cx, group, None),
-            Wait::Nothing | Wait::Host { .. } => {
+            Wait::Nothing | Wait::Back { .. } | Wait::Host { .. } => {
                 let mut asked = BTreeSet::new();
                 for witness in cx.witnesses(group) {
                     if let Some(link) = cx.links.to_node(&witness) {
@@ -475,15 +540,17 @@ impl Supernode {
         let Some(held) = self.held.get_mut(group) else {
             return;
         };
-        let is_candidate = |id: &NodeId| Some(*id) != but && held.registered.contains_key(id);
+        let is_heard = |id: &NodeId| held.registered.get(id).is_some_and(|r| !r.is_quiet);
+        let is_candidate = |id: &NodeId| Some(*id) != but && is_heard(id);
         let in_line = held.roster.iter().copied().find(|id| is_candidate(id));
-        let first = held.registered.iter().filter(|(id, _)| is_candidate(id));
+        let first = held.heard().filter(|(id, _)| is_candidate(id));
         let first = first
             .min_by_key(|(_, registered)| registered.arrival)
             .map(|(id, _)| *id);
         let Some(host) = in_line.or(first) else {
             held.wait = Wait::Nothing;
-            held.is_vacant = but.is_some();
+            // A quiet host has not gone for good.
+            held.is_vacant = but.is_some_and(|host| !held.registered.contains_key(&host));
             return;
         };
         let number = held.lease.as_ref().map_or(0, |lease| lease.epoch.number) + 1;
@@ -495,9 +562,7 @@ impl Supernode {
         held.has_granted = true;
         let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
         held.lease = Some(lease.clone());
-        held.wait = Wait::Host {
-            until: cx.now + REHOST_WAIT,
-        };
+        held.wait = Wait::Host { since: cx.now };
         let roster = held.roster.clone();
         cx.act.write(vec![Write::Record {
             lease: lease.clone(),

@@ -43,6 +43,8 @@ pub struct Client {
     act: Actions,
     table: Table,
     links: Links,
+    /// Our latest link to each mesh node, be it gone by now.
+    latest: BTreeMap<NodeId, LinkId>,
     groups: BTreeMap<GroupName, Group>,
     search: Search,
     /// When our person was told last that the disk takes nothing.
@@ -110,6 +112,7 @@ impl Client {
             act: Actions::new(seed),
             table,
             links: Links::default(),
+            latest: BTreeMap::new(),
             groups: groups.collect(),
             search: Search::default(),
             disk_told: None,
@@ -453,6 +456,8 @@ impl Role for Client {
                 self.linked(link, dial, kind, peer);
             }
             Input::Undialled { dial, why: _ } => self.undialled(now, dial),
+            Input::Quiet { link } => self.quiet(now, link),
+            Input::Heard { link } => self.heard(now, link),
             Input::Lost { link, why } => self.lost(now, link, why),
             Input::Received { link, message } => self.received(now, link, message),
             Input::PathIs {

@@ -55,7 +55,7 @@ impl Group {
                     // It steps down, if it has not yet, and says so to all who follow it: its last word.
                     let lease = lease.clone();
                     cx.act.send(link, Message::Not { lease });
-                    if self.outbox.is_under_way() {
+                    if self.outbox.is_under_way() && !follow.is_missed {
                         self.last_word = Some((link, cx.now.mono + LAST_WORD_WAIT));
                     }
                 }
