@@ -47,30 +47,14 @@ pub struct End {
     pub waiting: VecDeque<Bytes>,
     /// The supernode over which this end reaches the other (peer links).
     pub via: Option<NodeIx>,
-    /// Whether the other end has died without a word.
-    pub death: Death,
-    /// Whether nothing comes here, and how many times that has changed.
-    pub is_silent: bool,
-    pub silences: u32,
-    /// Whether its role was told so.
-    pub is_quiet: bool,
-}
-
-/// What can be seen of a dead process from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Death {
-    No,
-    /// Its machine died with it.
-    Silent,
-    /// Its machine refuses what is sent to its port.
-    Refused,
 }
 
 #[derive(Debug)]
 pub struct Link {
     pub kind: Kind,
     pub dial: DialId,
-    /// Whether it has no path; frames wait meanwhile.
+    /// How many times the path was lost; frames wait while `stalled`.
+    pub stalls: u32,
     pub stalled: bool,
     /// Whether both ends are about to lose it: nothing passes any more.
     pub broken: bool,
@@ -86,14 +70,11 @@ impl Link {
             floor: 0,
             waiting: VecDeque::new(),
             via: None,
-            death: Death::No,
-            is_silent: false,
-            silences: 0,
-            is_quiet: false,
         };
         Self {
             kind,
             dial,
+            stalls: 0,
             stalled: false,
             broken: false,
             dialler: end(dialler),

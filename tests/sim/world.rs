@@ -20,7 +20,7 @@ use fireside::proto::wire::{Message, Reason, Vector};
 
 use crate::checker::Checker;
 use crate::disk::{Disk, Kept};
-use crate::link::{Death, Link, LinkNo, NodeIx, Side, State};
+use crate::link::{Link, LinkNo, NodeIx, Side, State};
 use crate::rng::Rng;
 use crate::seal::CheapSeal;
 
@@ -28,6 +28,8 @@ use crate::seal::CheapSeal;
 const EPOCH_MS: u64 = 1_767_225_600_000;
 /// How long a dial without an answer is waited for.
 const DIAL_TIMEOUT_MS: u64 = 5_000;
+/// How long an end-to-end link lives without a path.
+const PEER_STALL_MS: u64 = 8_000;
 /// Timeouts in a row without time passing that are taken for an endless loop.
 const SPINS_MAX: u32 = 1_000;
 
@@ -44,11 +46,7 @@ pub struct Weather {
     pub breaks_per_million: u64,
     /// From the end of one disk job to the end of the next.
     pub flush_ms: (u64, u64),
-    /// How long after the last sign of life a link is called quiet; and where the other end's machine says that
-    /// nobody is there.
-    pub quiet_ms: (u64, u64),
-    pub refused_ms: (u64, u64),
-    /// After how long without a sign of life a link is given up.
+    /// After how long without a sign of life a link between addresses is given up.
     pub idle_ms: (u64, u64),
 }
 
@@ -60,9 +58,7 @@ impl Default for Weather {
             loss_permille: 5,
             breaks_per_million: 0,
             flush_ms: (1, 20),
-            quiet_ms: (1_500, 2_250),
-            refused_ms: (550, 1_350),
-            idle_ms: (30_000, 31_000),
+            idle_ms: (2_000, 3_000),
         }
     }
 }
@@ -143,14 +139,10 @@ pub struct Node {
     jobs: BTreeMap<u64, Job>,
     /// When the timer that is set goes off.
     timer: Option<u64>,
-    /// The monotonic clock at the world's beginning, how long it stood since, and how far the wall clock is off.
+    /// The monotonic clock at the world's beginning, and how far the wall clock is off.
     mono_start: u64,
-    mono_stood: u64,
     wall_off: i64,
     spins: (u64, u32),
-    /// Since when it is stopped, and what waits for it.
-    stopped: Option<u64>,
-    waiting: Vec<What>,
 }
 
 enum Job {
@@ -177,11 +169,8 @@ enum What {
     Arrive(LinkNo, Side, Bytes),
     /// An end learns that its link is gone.
     Lost(LinkNo, Side, Option<Reason>),
-    /// Nothing has come to an end for a while; or something has again; or nothing for so long that it gives up. Each
-    /// if nothing has changed since.
-    Quiet(LinkNo, Side, u32),
-    Heard(LinkNo, Side, u32),
-    GiveUp(LinkNo, Side, u32),
+    /// A stalled link, if it still is in this stall, is given up.
+    GiveUp(LinkNo, u32),
 }
 
 /// Whom a dial reaches, and over what.
@@ -246,11 +235,8 @@ impl World {
             jobs: BTreeMap::new(),
             timer: None,
             mono_start: draw.range(0, 1_000_000),
-            mono_stood: 0,
             wall_off: 0,
             spins: (0, 0),
-            stopped: None,
-            waiting: Vec::new(),
         });
         ix
     }
@@ -279,7 +265,6 @@ impl World {
         node.timer = None;
         // A monotonic clock means nothing across a restart.
         node.mono_start = seed % 1_000_000;
-        node.mono_stood = self.now;
         let mut saved = node.disk.saved();
         for group in saved.groups.values_mut() {
             match self.fault {
@@ -290,7 +275,6 @@ impl World {
         }
         node.role = Some((node.maker)(node.seal.clone(), saved, seed));
         self.say(ix, "starts");
-        self.disown(ix);
         self.give_later(ix, 0, Input::Start);
         if self.nodes[ix].listens {
             let node = &self.nodes[ix];
@@ -305,63 +289,15 @@ impl World {
     pub fn crash(&mut self, ix: NodeIx) {
         self.say(ix, "crashes");
         self.end(ix);
-        let death = if self.rng.chance(1, 2) {
-            Death::Refused
-        } else {
-            Death::Silent
-        };
         for no in std::mem::take(&mut self.nodes[ix].links) {
+            let wait = self.silence(no);
             let Some(link) = self.links.get_mut(&no) else {
                 continue;
             };
             let side = link.side_of(ix);
             link.end_mut(side).state = State::Gone;
-            link.end_mut(side.other()).death = death;
-            if link.is_gone() {
-                self.links.remove(&no);
-            }
+            self.lose(no, side.other(), self.now + wait, None);
         }
-        self.look_at_paths();
-    }
-
-    /// What is left of an earlier run is told so by the next: nobody there knows those links.
-    fn disown(&mut self, ix: NodeIx) {
-        let is_left = |link: &Link, side: Side| {
-            link.end(side).node == ix && link.end(side.other()).death != Death::No
-        };
-        let sides = [Side::Dialler, Side::Dialled];
-        let of = |(no, link): (&LinkNo, &Link)| {
-            let side = sides.into_iter().find(|side| is_left(link, *side));
-            side.map(|side| (*no, side.other()))
-        };
-        for (no, side) in self.links.iter().filter_map(of).collect::<Vec<_>>() {
-            let after = self.rng.range(50, 1_500);
-            self.lose(no, side, self.now + after, None);
-        }
-    }
-
-    /// Stops a process where it stands; what comes for it waits.
-    pub fn pause(&mut self, ix: NodeIx) {
-        if self.nodes[ix].stopped.is_none() {
-            self.say(ix, "is stopped");
-            self.nodes[ix].stopped = Some(self.now);
-            self.look_at_paths();
-        }
-    }
-
-    /// Lets a stopped process go on. Its monotonic clock has stood meanwhile.
-    pub fn resume(&mut self, ix: NodeIx) {
-        let Some(since) = self.nodes[ix].stopped.take() else {
-            return;
-        };
-        self.say(ix, "goes on");
-        self.nodes[ix].mono_stood += self.now - since;
-        for what in std::mem::take(&mut self.nodes[ix].waiting) {
-            self.schedule(self.now, what);
-        }
-        self.nodes[ix].timer = None;
-        let wanted = self.nodes[ix].role.as_ref().and_then(|r| r.poll_timeout());
-        self.set_timer(ix, wanted);
         self.look_at_paths();
     }
 
@@ -445,9 +381,6 @@ impl World {
     }
 
     fn happen(&mut self, what: What) {
-        if let Some(ix) = self.whom(&what).filter(|ix| !self.is_awake(*ix)) {
-            return self.nodes[ix].waiting.push(what);
-        }
         match what {
             What::Give(ix, run, input) => {
                 if self.nodes[ix].run == run {
@@ -474,41 +407,13 @@ impl World {
             What::Up(no, side) => self.up(no, side),
             What::Arrive(no, side, frame) => self.arrive(no, side, &frame),
             What::Lost(no, side, why) => self.lost(no, side, why),
-            What::Quiet(no, side, silence) => {
-                if self.is_still(no, side, silence) {
-                    self.hush(no, side, true);
-                }
-            }
-            What::Heard(no, side, silence) => {
-                if self.is_still(no, side, silence) {
-                    self.hush(no, side, false);
-                }
-            }
-            What::GiveUp(no, side, silence) => {
-                if self.is_still(no, side, silence) {
+            What::GiveUp(no, stall) => {
+                let is_this = |link: &Link| link.stalled && link.stalls == stall;
+                if self.links.get(&no).is_some_and(is_this) {
                     self.break_link(no);
                 }
             }
         }
-    }
-
-    /// Whose role something happens to.
-    fn whom(&self, what: &What) -> Option<NodeIx> {
-        match what {
-            What::Give(ix, ..) | What::Timer(ix, _) | What::Disk(ix, ..) | What::Dialled(ix, ..) => {
-                Some(*ix)
-            }
-            What::Up(no, side)
-            | What::Arrive(no, side, _)
-            | What::Lost(no, side, _)
-            | What::Quiet(no, side, _)
-            | What::Heard(no, side, _) => self.links.get(no).map(|link| link.end(*side).node),
-            What::GiveUp(..) => None,
-        }
-    }
-
-    fn is_awake(&self, ix: NodeIx) -> bool {
-        self.nodes[ix].stopped.is_none()
     }
 
     fn schedule(&mut self, at: u64, what: What) {
@@ -552,8 +457,7 @@ impl World {
 
     fn set_timer(&mut self, ix: NodeIx, wanted: Option<Mono>) {
         let node = &mut self.nodes[ix];
-        let world = |mono: Mono| (mono.0 + node.mono_stood).saturating_sub(node.mono_start);
-        let at = wanted.map(|mono| world(mono).max(self.now));
+        let at = wanted.map(|mono| mono.0.saturating_sub(node.mono_start).max(self.now));
         if node.timer != at {
             node.timer = at;
             let run = node.run;
@@ -580,7 +484,7 @@ impl World {
         let node = &self.nodes[ix];
         let wall = (EPOCH_MS + self.now).saturating_add_signed(node.wall_off);
         Now {
-            mono: Mono(self.now + node.mono_start - node.mono_stood),
+            mono: Mono(self.now + node.mono_start),
             wall: Wall(wall),
         }
     }
@@ -656,8 +560,6 @@ impl World {
         node.jobs.clear();
         node.disk_busy_until = 0;
         node.timer = None;
-        node.stopped = None;
-        node.waiting.clear();
         let log = |group: &GroupName| node.disk.log(group).map(|(p, id)| (id, p)).collect();
         let waits = |group: &GroupName, id| node.disk.keeps(group, id) == Kept::Waiting;
         self.checker.ended(node.id, log, waits);
@@ -771,7 +673,6 @@ impl World {
             ),
         };
         let reached = match via {
-            _ if !self.is_awake(to) => false,
             None => self.is_reachable(ix, to),
             Some(via) => self.is_relayed(ix, via, to),
         };
@@ -827,30 +728,8 @@ impl World {
         );
         match kind {
             Kind::Peer => self.tell_path(no, side),
-            Kind::Mesh => self.replace(no, side),
-        }
-        // What was waiting for a supernode both are linked to may go on.
-        self.look_at_paths();
-    }
-
-    /// A client has one link to each mesh node: the latest. (Its network sees to that, and not its role.)
-    fn replace(&mut self, by: LinkNo, side: Side) {
-        let link = &self.links[&by];
-        let (ix, client) = (link.end(side).node, link.end(side.other()).node);
-        if side == Side::Dialler || self.nodes[client].listens {
-            return;
-        }
-        for no in self.nodes[ix].links.clone() {
-            let Some(link) = self.links.get(&no).filter(|_| no < by) else {
-                continue;
-            };
-            let at = link.side_of(ix);
-            let is_old = at == Side::Dialled && link.end(at.other()).node == client;
-            if is_old && link.end(at).state == State::Up {
-                let (link, why) = (no.id(at), Some(Reason::Replaced));
-                self.close(link, Reason::Replaced);
-                self.give(ix, Input::Lost { link, why });
-            }
+            // What was waiting for a supernode both are linked to may go on.
+            Kind::Mesh => self.look_at_paths(),
         }
     }
 
@@ -920,7 +799,6 @@ impl World {
             return;
         };
         let ix = link.end(side).node;
-        self.hush(no, side, false);
         let link = no.id(side);
         match codec::decode(&frame[codec::LENGTH_SIZE..]) {
             Ok(message) => self.give(ix, Input::Received { link, message }),
@@ -949,10 +827,8 @@ impl World {
         self.nodes[ix].links.remove(&no);
         let far = side.other();
         if stalled {
-            // The word does not get through.
-            if let Some(link) = self.links.get_mut(&no) {
-                link.end_mut(far).death = Death::Silent;
-            }
+            let at = self.now + self.silence(no);
+            self.lose(no, far, at, None);
         } else {
             let at = self.arrival(no, far);
             self.lose(no, far, at, Some(reason));
@@ -998,74 +874,12 @@ impl World {
         }
     }
 
-    // -- silence -----------------------------------------------------------------------------------------
-
-    /// Counts the time in which nothing comes to an end, and tells its role.
-    fn listen(&mut self, no: LinkNo, side: Side) {
-        let Some(link) = self.links.get(&no) else {
-            return;
-        };
-        let (here, there) = (link.end(side), link.end(side.other()));
-        if here.state != State::Up || link.broken {
-            return;
-        }
-        // While it is stopped itself it hears nothing, and does not count.
-        let is_counting = self.is_awake(here.node);
-        let is_silent = if is_counting {
-            link.stalled || here.death != Death::No || !self.is_awake(there.node)
-        } else {
-            here.is_quiet
-        };
-        if is_silent == here.is_silent {
-            return;
-        }
-        let ((from, to), (idle_from, idle_to)) = match (here.death, link.kind) {
-            (Death::Refused, Kind::Mesh) => (self.weather.refused_ms, self.weather.idle_ms),
-            (Death::Refused | Death::Silent | Death::No, _) => {
-                (self.weather.quiet_ms, self.weather.idle_ms)
-            }
-        };
-        let is_quiet = here.is_quiet;
-        let (quiet, idle) = (self.rng.range(from, to), self.rng.range(idle_from, idle_to));
-        let heard = if is_silent {
-            0
-        } else {
-            self.arrival(no, side) + self.rng.range(0, 200)
-        };
-        let Some(link) = self.links.get_mut(&no) else {
-            return;
-        };
-        let here = link.end_mut(side);
-        here.is_silent = is_silent;
-        here.silences += 1;
-        let silence = here.silences;
-        if is_silent {
-            self.schedule(self.now + quiet, What::Quiet(no, side, silence));
-            self.schedule(self.now + idle, What::GiveUp(no, side, silence));
-        } else if is_quiet && is_counting {
-            self.schedule(heard, What::Heard(no, side, silence));
-        }
-    }
-
-    fn is_still(&self, no: LinkNo, side: Side, silence: u32) -> bool {
-        let link = self.links.get(&no);
-        link.is_some_and(|link| link.end(side).silences == silence && !link.broken)
-    }
-
-    fn hush(&mut self, no: LinkNo, side: Side, is_quiet: bool) {
-        let Some(link) = self.links.get_mut(&no) else {
-            return;
-        };
-        let here = link.end_mut(side);
-        let ix = here.node;
-        if here.state == State::Up && std::mem::replace(&mut here.is_quiet, is_quiet) != is_quiet {
-            let link = no.id(side);
-            let input = if is_quiet {
-                Input::Quiet { link }
-            } else {
-                Input::Heard { link }
-            };
-            self.give(ix, input);
+    /// How long the other end of a link takes to notice that nobody answers.
+    fn silence(&mut self, no: LinkNo) -> u64 {
+        let (from, to) = self.weather.idle_ms;
+        match self.links.get(&no).map(|link| link.kind) {
+            Some(Kind::Peer) => self.rng.range(from, PEER_STALL_MS),
+            Some(Kind::Mesh) | None => self.rng.range(from, to),
         }
     }
 
@@ -1100,8 +914,6 @@ impl World {
                 .iter()
                 .all(|side| link.end(*side).state != State::Gone);
             if !both_there || link.broken {
-                self.listen(no, Side::Dialler);
-                self.listen(no, Side::Dialled);
                 continue;
             }
             let (a, b) = (link.end(Side::Dialler).node, link.end(Side::Dialled).node);
@@ -1114,17 +926,24 @@ impl World {
                 (false, false) => self.stall(no),
                 (true, false) | (false, true) => {}
             }
-            self.listen(no, Side::Dialler);
-            self.listen(no, Side::Dialled);
         }
     }
 
     fn stall(&mut self, no: LinkNo) {
+        let (from, to) = self.weather.idle_ms;
+        let idle = self.rng.range(from, to);
         let Some(link) = self.links.get_mut(&no) else {
             return;
         };
         link.stalled = true;
-        if link.kind == Kind::Peer {
+        link.stalls += 1;
+        let (kind, stall) = (link.kind, link.stalls);
+        let after = match kind {
+            Kind::Mesh => idle,
+            Kind::Peer => PEER_STALL_MS,
+        };
+        self.schedule(self.now + after, What::GiveUp(no, stall));
+        if kind == Kind::Peer {
             self.tell_path(no, Side::Dialler);
             self.tell_path(no, Side::Dialled);
         }
@@ -1184,7 +1003,7 @@ impl World {
 
     fn is_relayed(&self, a: NodeIx, via: NodeIx, b: NodeIx) -> bool {
         let linked = self.is_linked(a, via) && self.is_linked(b, via);
-        linked && self.is_running(via) && self.is_awake(via) && self.is_reachable(a, via) && self.is_reachable(b, via)
+        linked && self.is_running(via) && self.is_reachable(a, via) && self.is_reachable(b, via)
     }
 
     /// Whether a node has a link to a mesh node that is up at its own end.
