@@ -35,6 +35,8 @@ pub(super) fn run(
             reply(job, answer, outbox);
         }
     }
+    // Whoever hears that the store is closed finds it closed.
+    drop(inbox);
     worker.close();
     if let Some(done) = done {
         // Whoever asked may not have waited.
