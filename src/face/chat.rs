@@ -44,6 +44,10 @@ struct Talk {
     names_wanted: BTreeSet<GroupName>,
     /// Commands that the client has no room for yet.
     waiting: VecDeque<Command>,
+    /// The client has told all that it knows from its last life.
+    is_told: bool,
+    /// Pages of the past that were asked for and did not come yet.
+    pages: usize,
     is_leaving: bool,
 }
 
@@ -113,7 +117,7 @@ async fn turn(
                     }
                 }
             },
-            line = lines.recv(), if !talk.is_leaving && talk.waiting.is_empty() => match line {
+            line = lines.recv(), if talk.may_type() => match line {
                 None => talk.leave(),
                 Some(line) => to_tell.extend(talk.typed(&line, teller)),
             },
@@ -140,10 +144,15 @@ impl Talk {
             Command::Say { .. }
             | Command::Act { .. }
             | Command::Topic { .. }
-            | Command::Nick { .. }
-            | Command::History { .. } => {}
+            | Command::Nick { .. } => {}
+            Command::History { .. } => self.pages += 1,
         }
         self.waiting.push_back(command);
+    }
+
+    /// Who types into a pipe may be at the end of it before the groups are open: their past comes first.
+    fn may_type(&self) -> bool {
+        self.is_told && self.pages == 0 && !self.is_leaving && self.waiting.is_empty()
     }
 
     fn leave(&mut self) {
@@ -246,6 +255,8 @@ impl Talk {
                 return teller.names(group, members);
             }
             Event::Bye => self.is_leaving = true,
+            Event::Mesh { .. } => self.is_told = true,
+            Event::History { .. } => self.pages = self.pages.saturating_sub(1),
             Event::Ready { .. }
             | Event::Opened { .. }
             | Event::Joined { .. }
@@ -257,9 +268,7 @@ impl Talk {
             | Event::Host { .. }
             | Event::Role { .. }
             | Event::Path { .. }
-            | Event::Mesh { .. }
             | Event::Merge { .. }
-            | Event::History { .. }
             | Event::Notice { .. }
             | Event::Error { .. } => {}
         }

@@ -229,15 +229,15 @@ impl Ears {
             us: self.us,
             reply,
         };
-        if self.store.submit(job).await.is_err() {
-            return;
-        }
-        if let Ok((lines, more)) = page.await {
-            _ = self
-                .events
-                .send(Event::History { group, lines, more })
-                .await;
-        }
+        // Who asks is always answered: a store that has ended has no past.
+        let (lines, more) = match self.store.submit(job).await {
+            Ok(()) => page.await.unwrap_or_default(),
+            Err(_) => Default::default(),
+        };
+        _ = self
+            .events
+            .send(Event::History { group, lines, more })
+            .await;
     }
 }
 

@@ -130,9 +130,6 @@ impl Client {
             id: self.me,
             nick: self.nick.clone(),
         });
-        self.act.tell(Event::Mesh {
-            state: MeshState::Searching,
-        });
         self.act.write(vec![Write::Nick(self.nick.clone())]);
         for group in self.groups.values().filter(|group| !group.has_left()) {
             let (name, topic) = (group.name.clone(), group.topic().to_owned());
@@ -143,6 +140,9 @@ impl Client {
             });
             group.show_outbox(&mut self.act);
         }
+        self.act.tell(Event::Mesh {
+            state: MeshState::Searching,
+        });
         self.search.again = now.mono;
     }
 
