@@ -202,6 +202,9 @@ impl Play {
             self.town.start(who);
             return self.town.join(who, GROUPS[0]);
         }
+        if self.trouble == Trouble::Storm && self.chance.chance(1, 6) {
+            return self.disaster(who);
+        }
         match self.chance.range(0, 99) {
             0..=49 => self.speak(who, group),
             50..=62 => self.town.join(who, group),
@@ -212,8 +215,7 @@ impl Play {
             85..=99 if self.trouble == Trouble::Calm => self.speak(who, group),
             85..=91 => self.crash(who),
             92..=94 => self.town.world.cut(who),
-            _ if self.trouble == Trouble::Rough => self.speak(who, group),
-            _ => self.disaster(who),
+            _ => self.speak(who, group),
         }
     }
 

@@ -128,6 +128,11 @@ impl Outbox {
         std::mem::take(&mut self.entries).into_values().collect()
     }
 
+    /// What begins with this number has to be sent again: the host has dropped it.
+    pub(crate) fn resume_at(&mut self, number: Number) {
+        self.sent = self.sent.min(Number(number.0.saturating_sub(1)));
+    }
+
     /// Everything has to be sent again: we follow another host.
     pub(crate) fn rewind(&mut self) {
         self.sent = Number(0);
