@@ -45,17 +45,30 @@ pub struct End {
     pub floor: u64,
     /// Frames for this end that wait for a path.
     pub waiting: VecDeque<Bytes>,
+    /// Whether nothing of the other end is heard here; and how many times that began.
+    pub is_deaf: bool,
+    pub stalls: u32,
+    /// Whether its role was told that the link is quiet.
+    pub is_quiet: bool,
+    /// How the other end's process died, if it did.
+    pub death: Option<Death>,
     /// The supernode over which this end reaches the other (peer links).
     pub via: Option<NodeIx>,
+}
+
+/// What can be seen of a dead process from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// Its machine died with it.
+    Silent,
+    /// Its machine refuses what is sent to its port.
+    Refused,
 }
 
 #[derive(Debug)]
 pub struct Link {
     pub kind: Kind,
     pub dial: DialId,
-    /// How many times the path was lost; frames wait while `stalled`.
-    pub stalls: u32,
-    pub stalled: bool,
     /// Whether both ends are about to lose it: nothing passes any more.
     pub broken: bool,
     dialler: End,
@@ -69,13 +82,15 @@ impl Link {
             state: State::Pending,
             floor: 0,
             waiting: VecDeque::new(),
+            is_deaf: false,
+            stalls: 0,
+            is_quiet: false,
+            death: None,
             via: None,
         };
         Self {
             kind,
             dial,
-            stalls: 0,
-            stalled: false,
             broken: false,
             dialler: end(dialler),
             dialled: end(dialled),
