@@ -64,12 +64,13 @@ pub const PACED_MAX: usize = 256;
 pub const HEIRS: usize = 2;
 /// How long an absent member keeps its place in the roster before the host writes that it is gone.
 pub const ROSTER_GRACE: Duration = Duration::from_secs(10);
-/// How long a supernode waits after the host's link broke before it grants to the next in line: a link that was
-/// closed by a restart or a slow reader is dialled again within a round trip or two.
-pub const HOST_LOST: Duration = Duration::from_millis(500);
-/// The same after the host's link fell silent, which has cost the wait already: long enough for the other links
-/// that ended with it to fall silent too, so that the lease goes to one who lives.
-pub const HOST_QUIET: Duration = Duration::from_millis(250);
+/// How long a supernode waits after the host's link broke before it grants to the next in line. Who dies or freezes
+/// is missed by silence, not by this: a link that breaks with a word (a restart, a reader too slow) is dialled again
+/// within a few round trips, perhaps by way of another supernode that sends it back here.
+pub const HOST_LOST: Duration = Duration::from_secs(1);
+/// How long the next in line may take to answer before a host is missed without it: a round trip and one packet that
+/// was sent again. The lease goes to one who answers, not to one who died with the host.
+pub const ANSWER_WAIT: Duration = Duration::from_millis(600);
 /// How long a supernode that has just learned of a group waits for its living host: "not linked to me" is not "dead".
 pub const REHOST_WAIT: Duration = Duration::from_secs(3);
 /// The same where every member that registered misses the host too. They miss a living one when the supernode that

@@ -544,7 +544,7 @@ impl MeshNode {
         let pauses = self.pauses.values().map(|pause| pause.until);
         let dues = fixed
             .into_iter()
-            .chain([self.supernode.due()])
+            .chain([self.supernode.due(now.mono)])
             .flatten()
             .chain(pauses);
         // What is due and could not be done waits for an input that changes something.
@@ -652,7 +652,7 @@ impl Role for MeshNode {
                 self.linked(now, link, dial, kind, peer, address);
             }
             Input::Undialled { dial, why: _ } => self.undialled(now, dial),
-            Input::Quiet { link } => self.hushed(now, link, true),
+            Input::Quiet { link, since: _ } => self.hushed(now, link, true),
             Input::Heard { link } => self.hushed(now, link, false),
             Input::Lost { link, why: _ } => self.lost(now, link),
             Input::Received { link, message } => self.received(now, link, message),

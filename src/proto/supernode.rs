@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::actions::Actions;
 use super::id::{Epoch, GroupName, NodeId};
 use super::limits::{
-    COUNT_MAX, GROUPS_PER_LINK_MAX, HOST_LOST, HOST_QUIET, REHOST_WAIT, REHOST_WAIT_MISSED,
+    ANSWER_WAIT, COUNT_MAX, GROUPS_PER_LINK_MAX, HEIRS, HOST_LOST, REHOST_WAIT, REHOST_WAIT_MISSED,
     WITNESS_WAIT,
 };
 use super::links::Links;
@@ -54,6 +54,8 @@ struct Held {
 struct Registered {
     link: LinkId,
     arrival: u64,
+    /// When it said so last.
+    at: Mono,
     /// The epoch it says it knows, and whether it hosts under it.
     epoch: Option<Epoch>,
     is_hosting: bool,
@@ -75,8 +77,9 @@ enum Wait {
         asked: BTreeSet<NodeId>,
         until: Mono,
     },
-    /// The host, which was linked here, may come back.
-    Back { until: Mono },
+    /// The host, which was linked here, may come back, in any case until `from`. Those next in line were asked at
+    /// `since` whether they are there.
+    Back { since: Mono, from: Mono },
     /// The host, which was never linked here, may still show itself.
     Host { since: Mono },
 }
@@ -93,6 +96,29 @@ impl Held {
         lease.is_some_and(|lease| lease.epoch.host == *id)
     }
 
+    fn is_due(&self, now: Mono) -> bool {
+        match self.wait {
+            Wait::Witnesses { until, .. } => now >= until,
+            Wait::Back { from, .. } => now >= from,
+            Wait::Host { since } => now >= self.host_until(since),
+            Wait::Nothing => false,
+        }
+    }
+
+    /// The host is missed: asks those next in line whether they are there. None is granted anything before `from`.
+    fn ask_candidates(&mut self, cx: &mut Context<'_>, group: &GroupName, from: Mono) {
+        let host = self.lease.as_ref().map(|lease| lease.epoch.host);
+        let candidates = self.candidates(host);
+        let links = candidates.iter().map(|(_, member)| member.link);
+        let links = links.take(HEIRS + 1).collect();
+        let group = group.clone();
+        cx.act.send_all(links, Message::Query { group });
+        self.wait = Wait::Back {
+            since: cx.now,
+            from,
+        };
+    }
+
     /// Until when the host, which was never linked here, is waited for: less where all who know its epoch miss it.
     fn host_until(&self, since: Mono) -> Mono {
         let epoch = self.lease.as_ref().map(|lease| lease.epoch);
@@ -104,13 +130,27 @@ impl Held {
         }
     }
 
-    /// When the wait is over.
-    fn until(&self) -> Option<Mono> {
+    /// When to look again at what is waited for.
+    fn due(&self, now: Mono) -> Option<Mono> {
         match self.wait {
-            Wait::Witnesses { until, .. } | Wait::Back { until } => Some(until),
+            Wait::Witnesses { until, .. } => Some(until),
+            Wait::Back { since, from } if now >= from => Some(from.max(since + ANSWER_WAIT)),
+            Wait::Back { from, .. } => Some(from),
             Wait::Host { since } => Some(self.host_until(since)),
             Wait::Nothing => None,
         }
+    }
+
+    /// The members that could come to host, the next in line first.
+    fn candidates(&self, but: Option<NodeId>) -> Vec<(NodeId, &Registered)> {
+        let is_candidate = |id: &NodeId| Some(*id) != but;
+        let mut heard: Vec<_> = self.heard().filter(|(id, _)| is_candidate(id)).collect();
+        let line = |id: &NodeId| self.roster.iter().position(|member| member == id);
+        heard.sort_by_key(|(id, member)| (line(id).unwrap_or(usize::MAX), member.arrival));
+        heard
+            .into_iter()
+            .map(|(id, member)| (*id, member))
+            .collect()
     }
 }
 
@@ -218,6 +258,7 @@ impl Supernode {
             Registered {
                 link,
                 arrival,
+                at: cx.now,
                 epoch,
                 is_hosting,
                 is_missing_host: missed,
@@ -276,9 +317,7 @@ impl Supernode {
             {
                 held.registered.remove(&peer);
                 if held.is_hosted_by(&peer) && !matches!(held.wait, Wait::Back { .. }) {
-                    held.wait = Wait::Back {
-                        until: cx.now + HOST_LOST,
-                    };
+                    held.ask_candidates(cx, &group, cx.now + HOST_LOST);
                 }
             }
         }
@@ -306,9 +345,7 @@ impl Supernode {
             };
             registered.is_quiet = true;
             if held.is_hosted_by(&peer) {
-                held.wait = Wait::Back {
-                    until: cx.now + HOST_QUIET,
-                };
+                held.ask_candidates(cx, group, cx.now);
             }
         }
     }
@@ -401,13 +438,13 @@ impl Supernode {
     }
 
     /// When a wait is over.
-    pub(crate) fn due(&self) -> Option<Mono> {
-        self.held.values().filter_map(Held::until).min()
+    pub(crate) fn due(&self, now: Mono) -> Option<Mono> {
+        self.held.values().filter_map(|held| held.due(now)).min()
     }
 
     /// Decides what has waited long enough.
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
-        let is_over = |held: &Held| held.until().is_some_and(|until| cx.now >= until);
+        let is_over = |held: &Held| held.is_due(cx.now);
         let over: Vec<_> = self
             .held
             .iter()
@@ -492,14 +529,36 @@ impl Supernode {
             return self.grant(cx, group, None);
         }
         match held.wait {
-            Wait::Back { .. } | Wait::Host { .. } => {
-                if held.until().is_some_and(|until| cx.now >= until) {
-                    return self.grant(cx, group, Some(lease.epoch.host));
-                }
+            Wait::Back { since, from } if cx.now >= from => {
+                return self.succeed(cx, group, lease.epoch.host, since);
             }
+            Wait::Host { since } if cx.now >= held.host_until(since) => {
+                return self.grant(cx, group, Some(lease.epoch.host));
+            }
+            Wait::Back { .. } | Wait::Host { .. } => {}
             Wait::Nothing | Wait::Witnesses { .. } => held.wait = Wait::Host { since: cx.now },
         }
         self.tell(cx, group, &lease);
+    }
+
+    /// Grants to the next in line who has answered since the host is missed; the first of them is waited for a
+    /// little, and if nobody answers it is us who hear nothing.
+    fn succeed(&mut self, cx: &mut Context<'_>, group: &GroupName, host: NodeId, since: Mono) {
+        let Some(held) = self.held.get_mut(group) else {
+            return;
+        };
+        let candidates = held.candidates(Some(host));
+        let first = candidates.iter().position(|(_, member)| member.at >= since);
+        let is_over = cx.now >= since + ANSWER_WAIT;
+        match first {
+            Some(0) => self.grant(cx, group, Some(host)),
+            Some(first) if is_over => {
+                let heir = candidates[first].0;
+                self.grant_to(cx, group, heir);
+            }
+            None if is_over => held.ask_candidates(cx, group, cx.now),
+            Some(_) | None => {}
+        }
     }
 
     /// Asks the witnesses whether they know a group that we do not; grants its first epoch if none does.
@@ -540,17 +599,17 @@ impl Supernode {
         let Some(held) = self.held.get_mut(group) else {
             return;
         };
-        let is_heard = |id: &NodeId| held.registered.get(id).is_some_and(|r| !r.is_quiet);
-        let is_candidate = |id: &NodeId| Some(*id) != but && is_heard(id);
-        let in_line = held.roster.iter().copied().find(|id| is_candidate(id));
-        let first = held.heard().filter(|(id, _)| is_candidate(id));
-        let first = first
-            .min_by_key(|(_, registered)| registered.arrival)
-            .map(|(id, _)| *id);
-        let Some(host) = in_line.or(first) else {
-            held.wait = Wait::Nothing;
-            // A quiet host has not gone for good.
-            held.is_vacant = but.is_some_and(|host| !held.registered.contains_key(&host));
+        if let Some((host, _)) = held.candidates(but).first() {
+            let host = *host;
+            return self.grant_to(cx, group, host);
+        }
+        held.wait = Wait::Nothing;
+        // A quiet host has not gone for good.
+        held.is_vacant = but.is_some_and(|host| !held.registered.contains_key(&host));
+    }
+
+    fn grant_to(&mut self, cx: &mut Context<'_>, group: &GroupName, host: NodeId) {
+        let Some(held) = self.held.get_mut(group) else {
             return;
         };
         let number = held.lease.as_ref().map_or(0, |lease| lease.epoch.number) + 1;

@@ -49,7 +49,7 @@ pub enum Message {
     Moved { group: GroupName, to: NodeId },
 
     // -- between supernodes ------------------------------------------------------------------------------
-    /// Do you know this group?
+    /// Do you know this group? (To a member: register again, so that I see who is there.)
     Query { group: GroupName },
     /// What I know of it: nothing, or the highest lease and its roster.
     Known {

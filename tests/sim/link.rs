@@ -50,6 +50,8 @@ pub struct End {
     pub stalls: u32,
     /// Whether its role was told that the link is quiet.
     pub is_quiet: bool,
+    /// Since when it hears nothing, if it does not.
+    pub silent_since: u64,
     /// How the other end's process died, if it did.
     pub death: Option<Death>,
     /// The supernode over which this end reaches the other (peer links).
@@ -85,6 +87,7 @@ impl Link {
             is_deaf: false,
             stalls: 0,
             is_quiet: false,
+            silent_since: 0,
             death: None,
             via: None,
         };

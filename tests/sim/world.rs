@@ -191,7 +191,7 @@ pub struct Node {
     fullness: Fullness,
     seal: Arc<dyn Seal>,
     /// Where it can be dialled, if it can; seen by others all the same.
-    address: SocketAddr,
+    pub address: SocketAddr,
     /// An address that nobody else reaches it by, and that it takes for its best.
     inward: Option<SocketAddr>,
     listens: bool,
@@ -958,7 +958,11 @@ impl World {
                 rtt_ms,
             },
         );
-        if self.links.get(&no).is_some_and(|link| link.end(side).death.is_some()) {
+        if self
+            .links
+            .get(&no)
+            .is_some_and(|link| link.end(side).death.is_some())
+        {
             self.miss(no, side);
         }
         match kind {
@@ -1236,6 +1240,7 @@ impl World {
         let kind = link.kind;
         let end = link.end_mut(side);
         end.stalls += 1;
+        end.silent_since = self.now;
         let stall = end.stalls;
         let (from, to) = match (end.death, kind) {
             (Some(Death::Refused), Kind::Mesh) => self.weather.refused_ms,
@@ -1261,9 +1266,10 @@ impl World {
         let end = link.end_mut(side);
         let ix = end.node;
         if end.state == State::Up && std::mem::replace(&mut end.is_quiet, is_quiet) != is_quiet {
-            let link = no.id(side);
+            let (link, for_ms) = (no.id(side), self.now - end.silent_since);
+            let since = Mono(self.clocks(ix).mono.0 - for_ms);
             let input = if is_quiet {
-                Input::Quiet { link }
+                Input::Quiet { link, since }
             } else {
                 Input::Heard { link }
             };

@@ -12,7 +12,7 @@ use crate::proto::id::NodeId;
 use crate::proto::limits::{RETRY_FIRST, RETRY_LAST, WIRE_VERSION};
 use crate::proto::role::{DialId, Kind, LinkId, Target};
 use crate::proto::table::Change;
-use crate::proto::time::Now;
+use crate::proto::time::{Mono, Now};
 use crate::proto::wire::{Listed, Message, Reason, Record};
 
 /// Mesh nodes dialled at once when none is linked, of those we were told of and of those we remember: enough to
@@ -82,12 +82,14 @@ impl Client {
     }
 
     /// Nothing comes over a link any more: we go on without it.
-    pub(super) fn quiet(&mut self, now: Now, link: LinkId) {
+    pub(super) fn quiet(&mut self, now: Now, link: LinkId, since: Mono) {
         let Some(hushed) = self.links.hush(link, true) else {
             return;
         };
         for name in self.names() {
-            self.in_group(now, &name, |group, cx| group.fell_quiet(cx, link, hushed.peer));
+            self.in_group(now, &name, |group, cx| {
+                group.fell_quiet(cx, link, hushed.peer, since);
+            });
         }
         if hushed.kind == Kind::Mesh {
             self.without(now, hushed.peer);
@@ -100,7 +102,9 @@ impl Client {
             return;
         };
         for name in self.names() {
-            self.in_group(now, &name, |group, cx| group.heard_again(cx, link, heard.peer));
+            self.in_group(now, &name, |group, cx| {
+                group.heard_again(cx, link, heard.peer)
+            });
         }
         if heard.kind != Kind::Mesh {
             return;

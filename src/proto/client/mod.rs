@@ -456,7 +456,7 @@ impl Role for Client {
                 self.linked(link, dial, kind, peer);
             }
             Input::Undialled { dial, why: _ } => self.undialled(now, dial),
-            Input::Quiet { link } => self.quiet(now, link),
+            Input::Quiet { link, since } => self.quiet(now, link, since),
             Input::Heard { link } => self.heard(now, link),
             Input::Lost { link, why } => self.lost(now, link, why),
             Input::Received { link, message } => self.received(now, link, message),

@@ -117,13 +117,17 @@ impl Client {
                     );
                 }
             }
+            Message::Query { group } => self.in_group(now, &group, |group, _| {
+                if group.registration.at == Some(link) {
+                    group.registration.again = now.mono;
+                }
+            }),
             // Our address as others see it matters once direct paths are tried.
             Message::Observed { .. } => {}
             Message::Open { .. }
             | Message::TableWanted { .. }
             | Message::Register { .. }
             | Message::Leave { .. }
-            | Message::Query { .. }
             | Message::Known { .. }
             | Message::Transfer { .. }
             | Message::Hello { .. }

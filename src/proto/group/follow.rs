@@ -174,7 +174,7 @@ impl Group {
         follow.fetch = None;
         follow.is_missed = true;
         let host = follow.host;
-        self.miss(cx, Some(host));
+        self.miss(cx.now.mono, Some(host));
         self.registration.again = cx.now.mono;
         true
     }

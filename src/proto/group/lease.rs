@@ -7,6 +7,7 @@ use crate::proto::id::NodeId;
 use crate::proto::limits::LAST_WORD_WAIT;
 use crate::proto::role::LinkId;
 use crate::proto::saved::Write;
+use crate::proto::time::Mono;
 use crate::proto::wire::{Lease, Message};
 
 impl Group {
@@ -47,7 +48,7 @@ impl Group {
         match std::mem::replace(&mut self.phase, Phase::Finding) {
             Phase::Hosting(host) => {
                 host.step_down(cx, lease);
-                self.miss(cx, Some(cx.me));
+                self.miss(cx.now.mono, Some(cx.me));
             }
             Phase::Following(follow) => {
                 let host = follow.host();
@@ -59,7 +60,7 @@ impl Group {
                         self.last_word = Some((link, cx.now.mono + LAST_WORD_WAIT));
                     }
                 }
-                self.miss(cx, Some(host));
+                self.miss(cx.now.mono, Some(host));
             }
             Phase::Finding => {}
         }
@@ -105,10 +106,10 @@ impl Group {
         }
     }
 
-    /// Notes when and whom we missed, once per handover.
-    pub(super) fn miss(&mut self, cx: &Context<'_>, host: Option<NodeId>) {
+    /// Notes since when and whom we miss, once per handover.
+    pub(super) fn miss(&mut self, since: Mono, host: Option<NodeId>) {
         if self.missed.is_none() {
-            self.missed = Some((cx.now.mono, host));
+            self.missed = Some((since, host));
         }
     }
 

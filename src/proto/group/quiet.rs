@@ -6,10 +6,17 @@
 use super::{Context, Group, Phase};
 use crate::proto::id::NodeId;
 use crate::proto::role::LinkId;
+use crate::proto::time::Mono;
 
 impl Group {
-    /// Nothing comes over a link any more.
-    pub(crate) fn fell_quiet(&mut self, cx: &mut Context<'_>, link: LinkId, peer: NodeId) {
+    /// Nothing came over a link since then.
+    pub(crate) fn fell_quiet(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: LinkId,
+        peer: NodeId,
+        since: Mono,
+    ) {
         if self.registration.at == Some(link) {
             self.registration.at = None;
         }
@@ -19,7 +26,7 @@ impl Group {
             Phase::Following(follow) if follow.link() == Some(link) => {
                 follow.is_missed = true;
                 let host = follow.host();
-                self.miss(cx, Some(host));
+                self.miss(since, Some(host));
                 self.registration.again = cx.now.mono;
             }
             Phase::Hosting(_) if is_followed => self.is_away(cx, peer),
