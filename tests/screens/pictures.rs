@@ -2,7 +2,7 @@
 //!
 //! `PICTURES=write cargo test --test screens pictures` draws them anew.
 
-use fireside::proto::event::{Path, Standing, What};
+use fireside::proto::event::{Path, Standing, Tenure, What};
 use fireside::tui::svg::svg;
 
 use crate::story::Story;
@@ -57,7 +57,7 @@ fn evening(theme: &str) -> Story {
     ]);
     story.path("bob", Path::Relayed, Some("fra"), 61);
     story.minutes(1).entry("anna", What::Quit(String::new()));
-    story.hosts("bob", "anna", 234);
+    story.hosts("bob", "anna", Tenure::Left, 234);
     story.minutes(1).say("bob", "still warm in here 🔥");
     story.entry("thomas", What::Action("puts another log on".to_owned()));
     story.kept("mats", "that was all?", 3);
