@@ -178,9 +178,9 @@ pub struct Before {
 pub enum Tenure {
     /// It said that it leaves.
     Left,
-    /// We lost sight of it: it crashed, or is cut off.
+    /// Nothing was heard of it since: it crashed, or is cut off.
     Missed,
-    /// We had a link to it when another was named.
+    /// It lives, and gave way: the supernode had lost sight of it.
     Replaced,
 }
 

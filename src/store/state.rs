@@ -227,10 +227,11 @@ fn shaping_query() -> String {
     )
 }
 
-/// The places of what waits to be confirmed, joined to it by all that makes it the same entry.
+/// The place of an own entry, found by all that makes it the same one. It is looked up for each of the few that
+/// wait, never the other way round: a start reads no log.
 const PLACED: &str =
-    "entries p ON p.in_group = e.in_group AND p.author = e.author AND p.number = e.number
-     AND p.signature = e.signature AND p.earliest";
+    "entries p INDEXED BY entries_by_id ON p.in_group = e.in_group AND p.author = e.author
+     AND p.number = e.number AND p.signature = e.signature AND p.earliest";
 
 fn load_outbox(db: &Connection, in_group: i64) -> rusqlite::Result<BTreeMap<Number, Entry>> {
     db.prepare_cached(&format!(
@@ -246,7 +247,7 @@ fn load_outbox(db: &Connection, in_group: i64) -> rusqlite::Result<BTreeMap<Numb
 
 fn load_unkept(db: &Connection, in_group: i64) -> rusqlite::Result<BTreeMap<Number, Place>> {
     db.prepare_cached(&format!(
-        "SELECT p.place, p.ord, l.number, h.key, e.number FROM outbox e JOIN {PLACED}
+        "SELECT p.place, p.ord, l.number, h.key, e.number FROM outbox e CROSS JOIN {PLACED}
          JOIN lines l ON l.id = p.place >> 32 JOIN keys h ON h.id = l.host WHERE e.in_group = ?1"
     ))?
     .query_map([in_group], |row| {

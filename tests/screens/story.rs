@@ -248,6 +248,7 @@ impl Story {
     }
 
     /// Nobody answers at the host's end of the link.
+    #[allow(dead_code)]
     pub(crate) fn misses(&mut self, name: &str) -> &mut Self {
         let (group, host, is_held) = (self.group.clone(), id(name), false);
         self.tell(Event::Contact {

@@ -16,6 +16,7 @@ mod disk;
 mod found;
 mod hostile;
 mod link;
+mod own;
 mod rng;
 mod scenarios;
 mod seal;

@@ -31,7 +31,7 @@ pub(super) struct Follow {
     /// What the host has said is kept, and by how many: our lines may come after it, from the host's disk.
     kept: (Vector, u32),
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
-    is_presence_whole: bool,
+    pub(super) is_presence_whole: bool,
     failures: u32,
 }
 
@@ -170,7 +170,7 @@ impl Group {
         follow.stage = Stage::Reaching { dial: None, again };
         follow.fetch = None;
         let host = follow.host;
-        self.miss(cx, host, true);
+        self.miss(cx, host);
         self.registration.again = cx.now.mono;
         true
     }

@@ -46,7 +46,7 @@ impl Group {
         match std::mem::replace(&mut self.phase, Phase::Finding) {
             Phase::Hosting(host) => {
                 host.step_down(cx, lease);
-                self.miss(cx, cx.me, false);
+                self.miss(cx, cx.me);
             }
             Phase::Following(follow) => {
                 let host = follow.host();
@@ -58,7 +58,7 @@ impl Group {
                         self.last_word = Some((link, cx.now.mono + LAST_WORD_WAIT));
                     }
                 }
-                self.miss(cx, host, false);
+                self.miss(cx, host);
             }
             Phase::Finding => {}
         }

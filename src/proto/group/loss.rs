@@ -3,7 +3,7 @@
 //! A log only grows, and whoever follows a new host pushes what that one lacks; so what we have seen in its place
 //! is safe. What can be missing is what the host before had said that it has and had not sent us yet.
 
-use super::{Context, Group, Missed, spoken};
+use super::{Context, Group, Missed, Phase, spoken};
 use crate::proto::event::{Before, Event, Loss, Tenure};
 use crate::proto::id::{EntryId, NodeId};
 use crate::proto::limits::VECTOR_SIZE_MAX;
@@ -87,24 +87,31 @@ impl Group {
     pub(super) fn before(&self, missed: &Missed) -> Option<Before> {
         let id = missed.host?;
         let has_left = !self.roster.contains(&id) && !self.roster.was_missed(&id);
-        let end = match (has_left, missed.is_cut && !self.here.contains(&id)) {
+        // Who was here under the last host says nothing of now.
+        let is_here_known = match &self.phase {
+            Phase::Following(follow) => !follow.is_presence_whole,
+            Phase::Hosting(_) => true,
+            Phase::Finding => false,
+        };
+        let is_alive = missed.is_alive || is_here_known && self.here.contains(&id);
+        let end = match (has_left, is_alive) {
             (true, _) => Tenure::Left,
-            (false, true) => Tenure::Missed,
-            (false, false) => Tenure::Replaced,
+            (false, false) => Tenure::Missed,
+            (false, true) => Tenure::Replaced,
         };
         let nick = self.roster.nick(&id);
         Some(Before { id, nick, end })
     }
 
-    /// Notes when and whom we missed, once per handover; `is_cut` if we lost the link to it.
-    pub(super) fn miss(&mut self, cx: &mut Context<'_>, host: NodeId, is_cut: bool) {
+    /// Notes when and whom we missed, once per handover.
+    pub(super) fn miss(&mut self, cx: &mut Context<'_>, host: NodeId) {
         if self.missed.is_some() {
             return;
         }
         self.missed = Some(Missed {
             since: cx.now.mono,
             host: Some(host),
-            is_cut,
+            is_alive: host == cx.me,
         });
         self.losses.begin();
         if self.is_told {
@@ -114,6 +121,13 @@ impl Group {
                 host,
                 is_held,
             });
+        }
+    }
+
+    /// The host we miss says itself that another hosts.
+    pub(crate) fn gives_way(&mut self, host: NodeId) {
+        if let Some(missed) = &mut self.missed {
+            missed.is_alive |= missed.host == Some(host);
         }
     }
 

@@ -162,8 +162,8 @@ pub(crate) struct Registration {
 struct Missed {
     since: Mono,
     host: Option<NodeId>,
-    /// Whether we lost the link to it; otherwise another was named while we had one.
-    is_cut: bool,
+    /// Whether it has shown a sign of life since.
+    is_alive: bool,
 }
 
 /// Where a run came from.
