@@ -331,15 +331,16 @@ impl Log {
     pub(crate) fn hand_over(&mut self, at: Wall, mut handover: Handover) {
         for (_, item) in self.items.iter_mut().rev().take(LEAVE_NEAR) {
             if let Kind::Said(said) = &mut item.kind
-                && leaves(&said.what)
-                && handover.is_of(&said.from)
+                && parted(&said.what, &said.from).is_some_and(|nick| handover.is_of(&nick))
                 && !said.told
                 && at.0.saturating_sub(item.at.0) < 60_000
             {
                 said.told = true;
                 self.stamp += 1;
                 item.stamp = self.stamp;
-                handover.has_left();
+                if leaves(&said.what) {
+                    handover.has_left();
+                }
             }
         }
         let key = self.next_note(at);
@@ -445,19 +446,22 @@ impl Log {
         self.items.insert(key, item);
     }
 
-    /// Whether the newest handover tells this leave.
+    /// Whether the newest handover tells of this one going.
     fn is_told(&self, said: &Said) -> bool {
-        leaves(&said.what)
-            && self
-                .items
-                .iter()
-                .rev()
-                .take(LEAVE_NEAR)
-                .find_map(|(_, item)| match &item.kind {
-                    Kind::Note(Note::Handover(handover)) => Some(handover),
-                    Kind::Note(_) | Kind::Said(_) => None,
-                })
-                .is_some_and(|handover| handover.is_of(&said.from) && handover.is_by_leave())
+        let Some(nick) = parted(&said.what, &said.from) else {
+            return false;
+        };
+        self.items
+            .iter()
+            .rev()
+            .take(LEAVE_NEAR)
+            .find_map(|(_, item)| match &item.kind {
+                Kind::Note(Note::Handover(handover)) => Some(handover),
+                Kind::Note(_) | Kind::Said(_) => None,
+            })
+            .is_some_and(|handover| {
+                handover.is_of(&nick) && handover.is_by_leave() == leaves(&said.what)
+            })
     }
 }
 
@@ -510,6 +514,15 @@ pub(crate) fn leaves(what: &What) -> bool {
         | What::Join
         | What::Nick(_)
         | What::Gone { .. } => false,
+    }
+}
+
+/// Who is out of the group by this entry.
+fn parted(what: &What, from: &str) -> Option<String> {
+    match what {
+        What::Part(_) | What::Quit(_) => Some(from.to_owned()),
+        What::Gone { nick, .. } => Some(sanitize::name(nick.as_str()).into_owned()),
+        What::Text(_) | What::Action(_) | What::Topic(_) | What::Join | What::Nick(_) => None,
     }
 }
 

@@ -7,8 +7,8 @@ use super::wrap::{fit, width};
 use crate::proto::event::{Tenure, What};
 use crate::sanitize;
 
-/// A handover's line fits a narrow log.
-const HANDOVER_WIDTH: u16 = 58;
+/// A handover's line fits the log of a screen of 80 columns, beside its time.
+const HANDOVER_WIDTH: u16 = 54;
 /// Names told one by one in a run of joins or leaves.
 const NAMES_TOLD: usize = 6;
 
@@ -92,15 +92,16 @@ pub(crate) struct Fates {
     pub(crate) waiting: usize,
 }
 
-/// One calm line, at most [`HANDOVER_WIDTH`] columns with its sign: names give way.
+/// One calm line, at most [`HANDOVER_WIDTH`] columns with its sign: a word gives way, then names.
 pub(crate) fn tell_handover(handover: &Handover, fates: Fates, dots: &str, dot: &str) -> String {
+    // No row ends between a number and its unit.
     let took = match handover.took_ms {
-        0..100 => "0.1 s".to_owned(),
-        ms @ 100..10_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
-        ms => format!("{} s", ms / 1000),
+        0..100 => "0.1\u{a0}s".to_owned(),
+        ms @ 100..10_000 => format!("{}.{}\u{a0}s", ms / 1000, ms % 1000 / 100),
+        ms => format!("{}\u{a0}s", ms / 1000),
     };
     let cost = cost(handover.lost.unseen, fates, dot);
-    let tell = |columns: u16| {
+    let tell = |columns: u16, now: &str| {
         let name = |nick: &str| fit(nick, columns, dots);
         let before = match &handover.before {
             Some(Parted { nick: None, .. }) => "you were out of reach; ".to_owned(),
@@ -115,16 +116,16 @@ pub(crate) fn tell_handover(handover: &Handover, fates: Fates, dots: &str, dot: 
             None => String::new(),
         };
         let keeps = match &handover.host {
-            Some(host) => format!("{} keeps it now", name(host)),
-            None => "you keep it now".to_owned(),
+            Some(host) => format!("{} keeps it{now}", name(host)),
+            None => format!("you keep it{now}"),
         };
         format!("{before}{keeps} {dot} {took} {dot} {cost}")
     };
     let mut columns = 32;
-    let mut told = tell(columns);
+    let mut told = tell(columns, " now");
     while width(&told) + 2 > HANDOVER_WIDTH && columns > 4 {
+        told = tell(columns, "");
         columns -= 1;
-        told = tell(columns);
     }
     told
 }
@@ -196,7 +197,7 @@ mod tests {
     }
 
     fn told(handover: &Handover, failed: usize, waiting: usize) -> String {
-        tell_handover(handover, Fates { failed, waiting }, "…", "·")
+        tell_handover(handover, Fates { failed, waiting }, "…", "·").replace('\u{a0}', " ")
     }
 
     #[test]
@@ -214,7 +215,7 @@ mod tests {
         let ours = handover(None, Tenure::Replaced, Some("bob"), 900);
         assert_eq!(
             told(&ours, 0, 2),
-            "you were out of reach; bob keeps it now · 0.9 s · 2 on the way"
+            "you were out of reach; bob keeps it · 0.9 s · 2 on the way"
         );
         let (anna, bob) = ("a".repeat(32), "b".repeat(32));
         let long = handover(Some(&anna), Tenure::Left, Some(&bob), 2_500);

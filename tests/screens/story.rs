@@ -214,6 +214,13 @@ impl Story {
         sent
     }
 
+    /// A line of ours that was on its way, at its place.
+    pub(crate) fn placed(&mut self, id: EntryId, text: &str) -> Line {
+        let us = self.us.clone();
+        let line = self.line(&us, What::Text(text.to_owned()));
+        Line { id, ..line }
+    }
+
     pub(crate) fn confirmed(&mut self, id: EntryId, copies: u32) -> &mut Self {
         let group = self.group.clone();
         let epoch = Epoch {
@@ -248,7 +255,6 @@ impl Story {
     }
 
     /// Nobody answers at the host's end of the link.
-    #[allow(dead_code)]
     pub(crate) fn misses(&mut self, name: &str) -> &mut Self {
         let (group, host, is_held) = (self.group.clone(), id(name), false);
         self.tell(Event::Contact {
@@ -342,7 +348,7 @@ pub(crate) fn written(buf: &Buffer) -> String {
         let mut x = area.left();
         while x < area.right() {
             let symbol = buf[(x, y)].symbol();
-            out.push_str(symbol);
+            out.push_str(if symbol == "\u{a0}" { " " } else { symbol });
             x += symbol.cell_width().clamp(1, 2);
         }
         out.push_str("|\n");

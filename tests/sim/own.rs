@@ -31,26 +31,30 @@ fn listen(town: &mut Town, who: &[NodeIx]) {
 }
 
 fn handovers(town: &Town, who: NodeIx) -> Vec<(Tenure, Loss)> {
-    told(town, who, |event| match event {
-        Event::Host { before, lost, .. } => {
-            Some((before.as_ref().expect("it was known").end, lost.clone()))
-        }
-        _ => None,
+    told(town, who, |event| {
+        let Event::Host { before, lost, .. } = event else {
+            return None;
+        };
+        Some((before.as_ref().expect("it was known").end, lost.clone()))
     })
 }
 
 fn confirmed(town: &Town, who: NodeIx) -> Vec<EntryId> {
-    told(town, who, |event| match event {
-        Event::Confirmed { id, .. } => Some(*id),
-        _ => None,
+    told(town, who, |event| {
+        let Event::Confirmed { id, .. } = event else {
+            return None;
+        };
+        Some(*id)
     })
 }
 
 /// The id of the last line somebody said.
 fn last_line(town: &Town, who: NodeIx) -> EntryId {
-    let sent = told(town, who, |event| match event {
-        Event::Sent { id, .. } => Some(*id),
-        _ => None,
+    let sent = told(town, who, |event| {
+        let Event::Sent { id, .. } = event else {
+            return None;
+        };
+        Some(*id)
     });
     *sent.last().expect("a line was said")
 }
@@ -81,9 +85,11 @@ fn a_missed_host_is_said_at_once_and_so_is_that_it_is_back() {
     let [anna, bob, _] = town.circle(HEARTH, ["anna", "bob", "cat"]);
     listen(&mut town, &[bob]);
     let contact = |town: &Town| {
-        told(town, bob, |event| match event {
-            Event::Contact { host, is_held, .. } => Some((*host, *is_held)),
-            _ => None,
+        told(town, bob, |event| {
+            let Event::Contact { host, is_held, .. } = event else {
+                return None;
+            };
+            Some((*host, *is_held))
         })
     };
     town.world.cut_between(anna, bob);
@@ -145,9 +151,11 @@ fn lines_that_only_the_crashed_host_had_are_counted_and_their_return_is_said() {
     town.start(anna);
     town.settle();
     assert_eq!(lines(&town), LINES);
-    let notices = told(&town, bob, |event| match event {
-        Event::Notice { text, .. } => Some(text.clone()),
-        _ => None,
+    let notices = told(&town, bob, |event| {
+        let Event::Notice { text, .. } = event else {
+            return None;
+        };
+        Some(text.clone())
     });
     assert_eq!(notices, ["the lines that were missing are here"]);
 }
@@ -200,9 +208,11 @@ fn a_line_in_the_outbox_is_on_its_way_again_after_a_restart() {
     town.run(500);
     assert_eq!(last_line(&town, bob), line);
     town.run(8_000);
-    let waiting = told(&town, bob, |event| match event {
-        Event::Waiting { lines, .. } => Some(lines.clone()),
-        _ => None,
+    let waiting = told(&town, bob, |event| {
+        let Event::Waiting { lines, .. } = event else {
+            return None;
+        };
+        Some(lines.clone())
     });
     assert_eq!(waiting, [[line]], "it is said once that it waits");
     town.world.heal();
@@ -230,9 +240,11 @@ fn a_line_that_nobody_was_sent_can_be_taken_back_and_another_cannot() {
         town.world.command(bob, Command::Drop { group, id });
     }
     town.run(200);
-    let failed = told(&town, bob, |event| match event {
-        Event::Failed { id, .. } => Some(*id),
-        _ => None,
+    let failed = told(&town, bob, |event| {
+        let Event::Failed { id, .. } = event else {
+            return None;
+        };
+        Some(*id)
     });
     assert_eq!(failed, [kept_back]);
     town.world.heal();
@@ -248,14 +260,17 @@ fn another_responsible_supernode_is_told_and_its_return_too() {
     let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
     listen(&mut town, &[bob]);
     let told_of = |town: &Town| {
-        told(town, bob, |event| match event {
-            Event::Responsible {
+        told(town, bob, |event| {
+            let Event::Responsible {
                 name,
                 before,
                 is_lost,
                 ..
-            } => Some((name.clone(), before.clone(), *is_lost)),
-            _ => None,
+            } = event
+            else {
+                return None;
+            };
+            Some((name.clone(), before.clone(), *is_lost))
         })
     };
     // Whichever is responsible goes; which one it was is in what is told.
@@ -290,9 +305,11 @@ fn a_full_disk_is_told_for_as_long_as_it_is_full() {
     let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
     listen(&mut town, &[bob]);
     let disk = |town: &Town| {
-        told(town, bob, |event| match event {
-            Event::Disk { trouble } => Some(trouble.is_some()),
-            _ => None,
+        told(town, bob, |event| {
+            let Event::Disk { trouble } = event else {
+                return None;
+            };
+            Some(trouble.is_some())
         })
     };
     town.world.fill_disk(bob, true);
@@ -306,12 +323,11 @@ fn a_full_disk_is_told_for_as_long_as_it_is_full() {
     town.world.fill_disk(bob, false);
     town.run(10_000);
     assert_eq!(disk(&town), [true, false]);
-    let said = told(&town, bob, |event| match event {
-        Event::Entry(line) => match &line.what {
-            What::Text(text) => Some(text.clone()),
-            _ => None,
-        },
-        _ => None,
+    let said = told(&town, bob, |event| {
+        let Event::Entry(line) = event else {
+            return None;
+        };
+        matches!(line.what, What::Text(_)).then_some(line.id)
     });
     assert_eq!(said.len(), 5);
     town.settle();

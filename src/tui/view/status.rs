@@ -89,7 +89,7 @@ pub(super) fn draw_trouble(app: &App, area: Rect, buf: &mut Buffer) {
     let words = if area.width < SHORT_WIDTH {
         format!("{why}: kept in memory only")
     } else {
-        format!("{why}: what is said is kept in memory only; {try_}")
+        format!("{why}: kept in memory only; {try_}")
     };
     let words = sanitize::line(&words).into_owned();
     let text = fit(
