@@ -2,12 +2,14 @@
 
 use crate::rng::Rng;
 
-/// How long a victim stays away, unless it is for a moment only.
+/// How long a person stays away, unless it is for a moment only.
 const DOWN_MS: (u64, u64) = (200, 9_000);
+/// How long a node of the mesh does: somebody looks after it.
+const MESH_DOWN_MS: (u64, u64) = (100, 4_000);
 /// Long enough to be taken for dead now and then.
 const FROZEN_MS: (u64, u64) = (100, 7_000);
 /// The time between two faults; now and then they come at once.
-const BETWEEN_MS: (u64, u64) = (300, 2_200);
+const BETWEEN_MS: (u64, u64) = (300, 3_000);
 
 /// A round, as chance has it.
 #[derive(Clone, Debug)]
@@ -69,6 +71,7 @@ impl Schedule {
             may_lose &= deed != Deed::Lose;
             let victims = victims(&mut chance, deed);
             let (from, to) = match deed {
+                Deed::Kill if victims.iter().all(|victim| victim.is_mesh()) => MESH_DOWN_MS,
                 Deed::Kill | Deed::Lose | Deed::Dismiss => DOWN_MS,
                 Deed::Freeze | Deed::Unplug | Deed::Part => FROZEN_MS,
             };
@@ -97,6 +100,15 @@ impl Schedule {
             people,
             faults,
             chance: Rng::of(seed, 2),
+        }
+    }
+}
+
+impl Victim {
+    fn is_mesh(self) -> bool {
+        match self {
+            Self::Responsible | Self::Supernode(_) | Self::Directory => true,
+            Self::Host | Self::Heir | Self::Person(_) | Self::Everybody => false,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! A directory, supernodes and people, each a process, and all that they have said so far.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -40,6 +42,8 @@ pub(crate) struct Node {
     pub(crate) plot: Plot,
     pub(crate) data: PathBuf,
     args: Vec<String>,
+    /// All that it wrote, with the time, for whoever reads a failure.
+    story: File,
     /// How it was told to end, or made to.
     ending: Option<Ending>,
     /// What a person typed and saw; empty for a mesh node.
@@ -78,6 +82,7 @@ impl Town {
                 plot: plot.clone(),
                 data,
                 args,
+                story: File::create(home.join(format!("{name}.story"))).unwrap(),
                 ending: None,
                 seen: Seen::default(),
             });
@@ -267,6 +272,8 @@ impl Town {
     fn takes_in(&mut self, heard: Heard) {
         let at_ms = self.at_ms(heard.at);
         let node = &mut self.nodes[heard.from];
+        let said = heard.line.as_deref().unwrap_or("(the end)");
+        writeln!(node.story, "{at_ms:>7} {said}").unwrap();
         let Some(line) = heard.line else {
             let is_well = node.process.take().is_none_or(|mut it| it.ended_well());
             let ending = node.ending.unwrap_or(Ending::Killed);

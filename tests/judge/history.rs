@@ -76,7 +76,8 @@ pub enum Told {
         /// Sorts, by its bytes, as the log does.
         order: String,
     },
-    /// An own line is safe: in the epoch of this number, at this place in it.
+    /// Something of one's own is safe: in the epoch of this number, at this place in it. It need not be a line;
+    /// only what was sent is.
     Confirmed {
         id: String,
         epoch: u64,

@@ -89,15 +89,17 @@ impl<'a> Case<'a> {
 
     /// What this person was told is safe, or will not be there.
     fn judge_confirmed(&mut self, author: &'a Person) {
+        let mut sent = BTreeSet::new();
         for (at_ms, told) in author.lives.iter().flat_map(Life::told) {
             match told {
+                Told::Sent { id, .. } => drop(sent.insert(id)),
                 Told::Confirmed {
                     id,
                     epoch,
                     seq,
                     copies,
                 } => {
-                    if self.is_excused(author, id, *copies, at_ms) {
+                    if !sent.contains(id) || self.is_excused(author, id, *copies, at_ms) {
                         continue;
                     }
                     for person in &self.history.people {
@@ -112,11 +114,7 @@ impl<'a> Case<'a> {
                         self.blame(Rule::Unanswered, what);
                     }
                 }
-                Told::Sent { .. }
-                | Told::Message { .. }
-                | Told::Joined(_)
-                | Told::Host(_)
-                | Told::Left => {}
+                Told::Message { .. } | Told::Joined(_) | Told::Host(_) | Told::Left => {}
             }
         }
     }
