@@ -7,12 +7,14 @@ use crate::ground::Ground;
 use crate::judge::{Fate, History, Person, judge};
 use crate::read;
 use crate::rng::Rng;
-use crate::schedule::{Deed, Fault, Schedule, Victim};
+use crate::schedule::{Deed, Fault, Moment, Schedule, Victim};
 use crate::totals::Totals;
 use crate::town::{GROUP, PATIENCE, Town};
 
 /// Between two lines of one person: as fast as a host lets them for long.
 const TYPING_MS: (u64, u64) = (500, 1_100);
+/// How long a fault waits for its moment.
+const MOMENT_WAIT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Round {
     seed: u64,
@@ -26,6 +28,8 @@ pub(crate) struct Round {
     gone: Vec<(usize, u64)>,
     cut: BTreeSet<usize>,
     is_mesh_whole: bool,
+    story: Vec<String>,
+    totals: Totals,
 }
 
 /// The end of a fault.
@@ -52,18 +56,21 @@ impl Round {
             gone: Vec::new(),
             cut: BTreeSet::new(),
             is_mesh_whole: true,
+            story: Vec::new(),
+            totals: Totals::default(),
         }
     }
 
-    pub(crate) fn play(mut self, totals: &mut Totals) {
+    /// Plays it; what went on in it.
+    pub(crate) fn play(mut self) -> Totals {
         self.gather();
-        self.go_through(totals);
+        self.go_through();
         self.mend_all();
         let healed_ms = self.town.now_ms() + 1;
-        println!("{healed_ms:>7} all is mended");
+        self.say("all is mended", &[]);
         let settled_ms = self.settle(healed_ms);
         self.end();
-        self.judge(healed_ms, settled_ms, totals);
+        self.judge(healed_ms, settled_ms)
     }
 
     /// Everybody comes in, the first one first.
@@ -82,56 +89,81 @@ impl Round {
         self.typing = self.town.people().map(|ix| (now, ix)).collect();
     }
 
-    fn go_through(&mut self, totals: &mut Totals) {
+    fn go_through(&mut self) {
         let began = Instant::now();
         let faults = std::mem::take(&mut self.schedule);
         for (at_ms, fault) in faults {
-            self.live_until(began + Duration::from_millis(at_ms));
-            self.befall(&fault, totals);
+            self.live_until(began + Duration::from_millis(at_ms), |_| false);
+            self.live_for_moment(fault.moment);
+            self.befall(&fault);
         }
-        self.live_until(Instant::now() + Duration::from_secs(1));
+        self.live_until(Instant::now() + Duration::from_secs(1), |_| false);
     }
 
-    /// People type, and what was to be mended by then is mended.
-    fn live_until(&mut self, end: Instant) {
-        loop {
+    /// People type, and what was to be mended by then is mended; until `end`, or until something is so.
+    fn live_until(&mut self, end: Instant, is_so: impl Fn(&Town) -> bool) {
+        while !is_so(&self.town) {
             let mends = self.mending.iter().map(|(at, _)| *at);
             let next = mends.chain(self.typing.iter().map(|(at, _)| *at)).min();
-            let next = next.filter(|next| *next < end);
-            self.town.hears_until(next.unwrap_or(end));
-            if next.is_none() {
-                return;
+            let next = next.unwrap_or(end).min(end);
+            if self.town.hears_one(next) {
+                continue;
             }
             let now = Instant::now();
-            let due: Vec<_> = self.mending.extract_if(.., |(at, _)| *at <= now).collect();
-            for (_, mend) in due {
-                match mend {
-                    Mend::Start(ix) if self.town.nodes[ix].process.is_some() => {
-                        self.mending.push((now + Duration::from_millis(50), mend));
-                    }
-                    Mend::Start(_) | Mend::Thaw(_) | Mend::Plug(_) | Mend::Join => self.mend(mend),
-                }
+            if now >= end {
+                return;
             }
-            for (at, ix) in &mut self.typing {
-                if *at <= now {
-                    if self.town.is_up(*ix) {
-                        self.town.says(*ix, "");
-                    }
-                    let (from, to) = TYPING_MS;
-                    *at = now + Duration::from_millis(self.chance.range(from, to));
+            self.mend_what_is_due(now);
+            self.type_what_is_due(now);
+        }
+    }
+
+    fn live_for_moment(&mut self, moment: Moment) {
+        let end = Instant::now() + MOMENT_WAIT;
+        let of = |town: &Town| match moment {
+            Moment::Any => 0,
+            Moment::Confirmed => town.count(|seen| seen.heard.confirmed),
+            Moment::Handover => town.count(|seen| seen.heard.hosts),
+            Moment::Joined => town.count(|seen| seen.heard.joined),
+            Moment::Typed => town.count(|seen| seen.typed.into()),
+        };
+        let before = of(&self.town);
+        self.live_until(end, |town| moment == Moment::Any || of(town) > before);
+    }
+
+    fn mend_what_is_due(&mut self, now: Instant) {
+        let due: Vec<_> = self.mending.extract_if(.., |(at, _)| *at <= now).collect();
+        for (_, mend) in due {
+            match mend {
+                // One that was told to end takes its time.
+                Mend::Start(ix) if self.town.nodes[ix].process.is_some() => {
+                    self.mending.push((now + Duration::from_millis(50), mend));
                 }
+                Mend::Start(_) | Mend::Thaw(_) | Mend::Plug(_) | Mend::Join => self.mend(mend),
+            }
+        }
+    }
+
+    fn type_what_is_due(&mut self, now: Instant) {
+        for (at, ix) in &mut self.typing {
+            if *at <= now {
+                if self.town.is_up(*ix) {
+                    self.town.says(*ix, "");
+                }
+                let (from, to) = TYPING_MS;
+                *at = now + Duration::from_millis(self.chance.range(from, to));
             }
         }
     }
 
     // -- faults ------------------------------------------------------------------------------------------
 
-    fn befall(&mut self, fault: &Fault, totals: &mut Totals) {
+    fn befall(&mut self, fault: &Fault) {
         let mut all = Vec::new();
         for victim in &fault.victims {
             for ix in self.find(*victim) {
                 if !all.contains(&ix) {
-                    totals.happened(fault.deed.done(), victim.name());
+                    self.totals.happened(fault.deed.done(), victim.name());
                     all.push(ix);
                 }
             }
@@ -172,7 +204,7 @@ impl Round {
                 self.mend_later(back, &all, Mend::Plug);
             }
             Deed::Part => {
-                totals.happened(fault.deed.done(), "network");
+                self.totals.happened(fault.deed.done(), "network");
                 self.is_mesh_whole = false;
                 for node in &self.town.nodes {
                     let side = self.chance.range(0, 1) as usize;
@@ -214,10 +246,11 @@ impl Round {
     }
 
     /// For whoever reads how a round went.
-    fn say(&self, what: &str, all: &[usize]) {
+    fn say(&mut self, what: &str, all: &[usize]) {
         let names = all.iter().map(|ix| &*self.town.nodes[*ix].name);
         let names: Vec<&str> = names.collect();
-        println!("{:>7} {what} {}", self.town.now_ms(), names.join(" "));
+        let line = format!("{:>7} {what} {}", self.town.now_ms(), names.join(" "));
+        self.story.push(line);
     }
 
     // -- mending -----------------------------------------------------------------------------------------
@@ -307,7 +340,29 @@ impl Round {
         }
     }
 
-    fn judge(mut self, healed_ms: u64, settled_ms: u64, totals: &mut Totals) {
+    fn judge(mut self, healed_ms: u64, settled_ms: u64) -> Totals {
+        let history = self.history(healed_ms);
+        let wrong = judge(&history);
+        let town = &self.town;
+        let mut totals = self.totals;
+        totals.add(&history, settled_ms, &wrong, &town.complaints);
+        totals.merges += town.count(|seen| seen.heard.merges);
+        let (seed, ground) = (self.seed, town.ground.name());
+        let mut story = vec![format!("seed {seed}, {ground}")];
+        story.append(&mut self.story);
+        story.push(format!("  at rest after {settled_ms} ms"));
+        story.extend(town.complaints.iter().map(|what| format!("  {what}")));
+        story.extend(wrong.iter().map(|violation| format!("  {violation}")));
+        if !(wrong.is_empty() && town.complaints.is_empty()) {
+            totals.failed.push(seed);
+            drop(self.town);
+            story.push(format!("  SEED={seed}; see {}", self.home.keep().display()));
+        }
+        println!("{}", story.join("\n"));
+        totals
+    }
+
+    fn history(&mut self, healed_ms: u64) -> History {
         let mut people = Vec::new();
         for ix in self.town.people() {
             let gone = self.gone.iter().find(|(gone, _)| *gone == ix);
@@ -330,29 +385,12 @@ impl Round {
                 fate,
             });
         }
-        let history = History {
+        History {
             people,
             healed_ms,
             bound_ms: PATIENCE.as_millis() as u64,
             is_mesh_whole: self.is_mesh_whole,
-        };
-        let wrong = judge(&history);
-        let complaints = &self.town.complaints;
-        totals.add(&history, settled_ms, &wrong, complaints);
-        println!("  at rest after {settled_ms} ms");
-        if std::env::var("KEEP").is_err() && wrong.is_empty() && complaints.is_empty() {
-            return;
         }
-        totals.failed.push(self.seed);
-        for what in complaints {
-            println!("  {what}");
-        }
-        for violation in &wrong {
-            println!("  {violation}");
-        }
-        let seed = self.seed;
-        drop(self.town);
-        println!("  SEED={seed}; see {}", self.home.keep().display());
     }
 }
 

@@ -26,8 +26,23 @@ pub(crate) struct Schedule {
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
     pub(crate) deed: Deed,
+    pub(crate) moment: Moment,
     pub(crate) victims: Vec<Victim>,
     pub(crate) for_ms: u64,
+}
+
+/// What a fault waits for, once it is due: the small windows that chance alone would seldom hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Any,
+    /// Somebody is told that their line is safe.
+    Confirmed,
+    /// Somebody is told of another host.
+    Handover,
+    /// Somebody is told that they are in.
+    Joined,
+    /// Somebody has just typed.
+    Typed,
 }
 
 /// What is done to the victims.
@@ -80,8 +95,10 @@ impl Schedule {
             } else {
                 chance.range(from, to)
             };
+            let moment = moment(&mut chance);
             let fault = Fault {
                 deed,
+                moment,
                 victims,
                 for_ms,
             };
@@ -121,6 +138,16 @@ fn deed(chance: &mut Rng, can_be_cut: bool, may_lose: bool) -> Deed {
         50..=57 => Deed::Dismiss,
         58..=59 if may_lose => Deed::Lose,
         _ => Deed::Kill,
+    }
+}
+
+fn moment(chance: &mut Rng) -> Moment {
+    match chance.range(0, 9) {
+        0..=1 => Moment::Confirmed,
+        2..=3 => Moment::Handover,
+        4 => Moment::Joined,
+        5 => Moment::Typed,
+        _ => Moment::Any,
     }
 }
 

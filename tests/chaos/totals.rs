@@ -1,6 +1,6 @@
 //! What went on in all rounds, in numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::judge::{Fate, History, Note, Rule, Told, Violation};
@@ -18,6 +18,9 @@ pub(crate) struct Totals {
     broken: BTreeMap<Rule, u64>,
     complaints: u64,
     settled_ms: Vec<u64>,
+    /// Epochs that somebody was told of.
+    epochs: u64,
+    pub(crate) merges: u64,
     pub(crate) failed: Vec<u64>,
     pub(crate) seconds: u64,
 }
@@ -26,6 +29,29 @@ impl Totals {
     pub(crate) fn happened(&mut self, what: &'static str, to: &str) {
         let victims = self.faults.entry(what).or_default();
         *victims.entry(to.to_owned()).or_default() += 1;
+    }
+
+    /// Adds what went on elsewhere.
+    pub(crate) fn take_in(&mut self, other: Self) {
+        self.rounds += other.rounds;
+        for (what, victims) in other.faults {
+            for (to, n) in victims {
+                *self.faults.entry(what).or_default().entry(to).or_default() += n;
+            }
+        }
+        self.lines += other.lines;
+        self.sent += other.sent;
+        self.confirmed += other.confirmed;
+        self.failed_lines += other.failed_lines;
+        self.kept += other.kept;
+        for (rule, n) in other.broken {
+            *self.broken.entry(rule).or_default() += n;
+        }
+        self.complaints += other.complaints;
+        self.settled_ms.extend(other.settled_ms);
+        self.epochs += other.epochs;
+        self.merges += other.merges;
+        self.failed.extend(other.failed);
     }
 
     pub(crate) fn kills(&self) -> u64 {
@@ -57,6 +83,7 @@ impl Totals {
             });
         let lines = |log: &Vec<_>| log.iter().filter(|kept| is_line(kept)).count() as u64;
         self.kept += logs.map(lines).max().unwrap_or_default();
+        let mut epochs = BTreeSet::new();
         let lives = history.people.iter().flat_map(|person| &person.lives);
         for (_, note) in lives.flat_map(|life| &life.notes) {
             match note {
@@ -64,10 +91,13 @@ impl Totals {
                 Note::Told(Told::Sent { .. }) => self.sent += 1,
                 Note::Told(Told::Confirmed { .. }) => self.confirmed += 1,
                 Note::Told(Told::Failed { .. }) => self.failed_lines += 1,
-                Note::Told(Told::Message { .. } | Told::Joined(_) | Told::Host(_) | Told::Left) => {
+                Note::Told(Told::Joined(epoch) | Told::Host(epoch)) => {
+                    epochs.insert(epoch);
                 }
+                Note::Told(Told::Message { .. } | Told::Left) => {}
             }
         }
+        self.epochs += epochs.len() as u64;
     }
 
     fn broken(&self, rules: &[Rule]) -> u64 {
@@ -92,6 +122,7 @@ impl fmt::Display for Totals {
             "  lines typed {}, taken {}, confirmed {}, refused {}; in the logs {}",
             self.lines, self.sent, self.confirmed, self.failed_lines, self.kept
         )?;
+        writeln!(f, "  epochs {}, merges told {}", self.epochs, self.merges)?;
         let mut settled = self.settled_ms.clone();
         settled.sort_unstable();
         let middle = settled.get(settled.len() / 2).copied().unwrap_or_default();

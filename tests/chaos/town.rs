@@ -62,6 +62,16 @@ pub(crate) struct Seen {
     pub(crate) texts: BTreeSet<String>,
     pub(crate) confirmed: BTreeSet<String>,
     pub(crate) is_ready: bool,
+    pub(crate) heard: Tally,
+}
+
+/// How often a person was told of some things, in all their lives, or did them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) confirmed: u64,
+    pub(crate) hosts: u64,
+    pub(crate) joined: u64,
+    pub(crate) merges: u64,
 }
 
 impl Town {
@@ -151,6 +161,11 @@ impl Town {
             point.wrapping_sub(group).min(group.wrapping_sub(point))
         });
         up
+    }
+
+    /// How often something happened so far, to anybody.
+    pub(crate) fn count(&self, of: impl Fn(&Seen) -> u64) -> u64 {
+        self.nodes.iter().map(|node| of(&node.seen)).sum()
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
@@ -258,7 +273,7 @@ impl Town {
         true
     }
 
-    fn hears_one(&mut self, end: Instant) -> bool {
+    pub(crate) fn hears_one(&mut self, end: Instant) -> bool {
         let left = end.saturating_duration_since(Instant::now());
         match self.heard.recv_timeout(left) {
             Ok(heard) => {
@@ -316,17 +331,25 @@ impl Seen {
                 let role = event["role"].as_str().unwrap_or_default();
                 role.clone_into(&mut self.role);
             }
+            Some("merge") => self.heard.merges += 1,
             Some(_) | None => {}
         }
         let Some(told) = read::told(event, GROUP) else {
             return;
         };
         match &told {
-            Told::Joined(_) => self.is_in = true,
+            Told::Joined(_) => {
+                self.is_in = true;
+                self.heard.joined += 1;
+            }
             Told::Left => self.is_in = false,
             Told::Message { text, .. } => drop(self.texts.insert(text.clone())),
-            Told::Confirmed { id, .. } => drop(self.confirmed.insert(id.clone())),
-            Told::Sent { .. } | Told::Failed { .. } | Told::Host(_) => {}
+            Told::Confirmed { id, .. } => {
+                self.confirmed.insert(id.clone());
+                self.heard.confirmed += 1;
+            }
+            Told::Host(_) => self.heard.hosts += 1,
+            Told::Sent { .. } | Told::Failed { .. } => {}
         }
         if let Some(life) = self.lives.last_mut() {
             life.notes.push((at_ms, Note::Told(told)));
