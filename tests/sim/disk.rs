@@ -236,6 +236,14 @@ impl Group {
                 *number = entry.number.max(*number);
             }
         }
+        let mut waiting = self.outbox.clone();
+        let mut unkept = BTreeMap::new();
+        waiting.retain(|number, entry| {
+            let place = self.places.get(&entry.id()).copied();
+            let place = place.filter(|at| self.at(*at).entry.signature == entry.signature);
+            unkept.extend(place.map(|place| (*number, place)));
+            place.is_none()
+        });
         SavedGroup {
             joined: self.joined,
             lease: self.lease.clone(),
@@ -243,7 +251,8 @@ impl Group {
             hlc,
             authors,
             shaping: self.shaping(),
-            outbox: self.outbox.clone(),
+            outbox: waiting,
+            unkept,
         }
     }
 

@@ -90,6 +90,9 @@ pub struct World {
     /// Whether everything that happens is printed.
     pub trace: bool,
     pub happened: Happened,
+    /// Whose events are kept, and those, for what the checker does not judge.
+    pub ears: BTreeSet<NodeIx>,
+    pub heard: Vec<(NodeIx, Event)>,
     now: u64,
     order: u64,
     queue: BinaryHeap<Reverse<Happening>>,
@@ -193,6 +196,8 @@ impl World {
             judged: Judged::default(),
             trace: false,
             happened: Happened::default(),
+            ears: BTreeSet::new(),
+            heard: Vec::new(),
             now: 0,
             order: 0,
             queue: BinaryHeap::new(),
@@ -537,6 +542,9 @@ impl World {
         }
         self.checker.told(self.nodes[ix].id, event);
         self.judged.told(self.now, self.nodes[ix].id, event);
+        if self.ears.contains(&ix) {
+            self.heard.push((ix, event.clone()));
+        }
     }
 
     /// On how many disks an entry has a place.
