@@ -204,6 +204,7 @@ impl Local {
             }
             Given::Command(command) => {
                 let (_, command) = &cast.commands[usize::from(command)];
+                self.seen.asked(command);
                 self.give(&mut step, Input::Command(command.clone()))?;
             }
             Given::Up {
@@ -379,7 +380,7 @@ impl Local {
                 step.outs.push(Out::Dial(peer, kind));
             }
             Output::Write { ticket, writes } => {
-                self.seen.writes(&writes)?;
+                self.seen.writes(&step.cast.actors[step.me].id, &writes)?;
                 // A mesh node does not wait for its disk, nor does a client for what is only a memory aid.
                 let is_aid = |write: &Write| matches!(write, Write::Nick(_) | Write::Table(_));
                 if matches!(self.part, Some(Part::Mesh(_))) || writes.iter().all(is_aid) {

@@ -24,6 +24,10 @@ pub struct Model {
     pub cast: Cast,
     /// Nodes that may crash.
     pub mortal: Vec<NodeIx>,
+    /// Nodes whose timers may go off.
+    pub timed: Vec<NodeIx>,
+    /// Pairs of nodes whose links may be cut, the lower index first.
+    pub frail: Vec<[NodeIx; 2]>,
     locals: Vec<Known>,
     prints: HashMap<Print, u32>,
     messages: Vec<Message>,
@@ -90,6 +94,8 @@ impl Model {
         Self {
             cast,
             mortal: Vec::new(),
+            timed: Vec::new(),
+            frail: Vec::new(),
             locals: Vec::new(),
             prints: HashMap::new(),
             messages: Vec::new(),
@@ -131,7 +137,7 @@ impl Model {
             if self.next_command(state, node).is_some() {
                 choices.push(Choice::Command(ix));
             }
-            if state.left.timers > 0 && local.wait().is_some() {
+            if state.left.timers > 0 && self.timed.contains(&node) && local.wait().is_some() {
                 choices.push(Choice::Timer(ix));
             }
             if !local.is_running() && state.left.restarts > 0 {
@@ -144,7 +150,8 @@ impl Model {
         }
         if state.left.cuts > 0 {
             let whole = |(_, link): &(usize, &crate::state::Link)| {
-                !link.is_cut && link.ends == [End::Up; 2]
+                let pair = link.pair.map(usize::from);
+                !link.is_cut && link.ends == [End::Up; 2] && self.frail.contains(&pair)
             };
             let whole = state.links.iter().enumerate().filter(whole);
             choices.extend(whole.map(|(link, _)| Choice::Cut { link: link as u8 }));

@@ -116,19 +116,9 @@ impl Model {
         (hosts != 1).then(|| format!("{hosts} hosts"))
     }
 
-    /// Whether somebody runs, was asked to come, and was not asked to go.
+    /// Whether somebody runs and means to be in the group.
     fn means_to_be_in(&self, state: &State, ix: NodeIx) -> bool {
-        use fireside::proto::command::Command;
-        let commands = self.cast.commands.iter().filter(|(who, _)| *who == ix);
-        let asked = commands.take(usize::from(state.asked[ix]));
-        let mut is_in = false;
-        for (_, command) in asked {
-            is_in = match command {
-                Command::Join { .. } => true,
-                Command::Part { .. } | Command::Quit { .. } => false,
-                _ => is_in,
-            };
-        }
-        is_in && self.local(state, ix).is_running()
+        let local = self.local(state, ix);
+        local.is_running() && local.seen.is_wanted
     }
 }

@@ -78,16 +78,23 @@ impl Scene {
         self.model.cast.commands.push((node, command));
     }
 
-    /// So many timers may go off, over all.
-    pub fn timers(&mut self, count: u8) {
-        self.state.left.timers = count;
+    /// So many timers of supernodes may go off, over all.
+    pub fn supernodes_wait(&mut self, timers: u8) {
+        self.model.timed = self.model.cast.supernodes().collect();
+        self.state.left.timers = timers;
     }
 
-    /// These people may crash, so many times over all, and start again as often as is said.
-    pub fn crashes(&mut self, who: &[usize], count: u8, restarts: u8) {
+    /// So many timers of anybody may go off, over all.
+    pub fn all_wait(&mut self, timers: u8) {
+        self.model.timed = (0..self.model.cast.actors.len()).collect();
+        self.state.left.timers = timers;
+    }
+
+    /// One of these people may crash, and start again if that is said.
+    pub fn crashes(&mut self, who: &[usize], restarts: bool) {
         self.model.mortal = who.iter().map(|who| self.person(*who)).collect();
-        self.state.left.crashes = count;
-        self.state.left.restarts = restarts;
+        self.state.left.crashes = 1;
+        self.state.left.restarts = u8::from(restarts);
     }
 
     /// The supernode that is responsible for the group may crash, and does not come back.
@@ -96,9 +103,16 @@ impl Scene {
         self.state.left.crashes = 1;
     }
 
-    /// So many links may be cut.
-    pub fn cuts(&mut self, count: u8) {
-        self.state.left.cuts = count;
+    /// The link between two people may be cut, once.
+    pub fn parts_people(&mut self, one: usize, other: usize) {
+        self.model.frail = vec![[self.person(one), self.person(other)]];
+        self.state.left.cuts = 1;
+    }
+
+    /// The link of somebody to the responsible supernode may be cut, once.
+    pub fn parts_from_supernode(&mut self, who: usize) {
+        self.model.frail = vec![[self.model.cast.responsible(), self.person(who)]];
+        self.state.left.cuts = 1;
     }
 
     /// Explores all that can come of it, and says what came of that.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fireside::proto::command::Command;
 use fireside::proto::event::{Event, Standing};
 use fireside::proto::id::{EntryId, Epoch, NodeId};
 use fireside::proto::role::LinkId;
@@ -14,9 +15,13 @@ use fireside::proto::wire::{Lease, Message};
 pub struct Seen {
     /// The highest epoch it has written down.
     pub highest: Option<Epoch>,
-    /// Epochs it has let somebody in under, or registered as the host of, in this run and in earlier ones.
-    hosted: BTreeSet<Epoch>,
+    /// Whether its person means to be in the group.
+    pub is_wanted: bool,
+    /// Epochs that it may not host any more: it knew of them when it started, or has placed something under
+    /// them in an earlier run.
     barred: BTreeSet<Epoch>,
+    /// Epochs it has placed something under in this run.
+    placed: BTreeSet<Epoch>,
     /// Those it has let in and has not lost, and over which link, under the epoch it hosts.
     pub followers: BTreeMap<NodeId, LinkId>,
     welcomed: Option<Epoch>,
@@ -39,10 +44,12 @@ impl Seen {
             .filter_map(|group| group.lease.as_ref());
         let records = saved.records.iter().map(|(lease, _)| lease);
         self.highest = leases.chain(records).map(|lease| lease.epoch).max();
+        self.is_wanted = saved.groups.values().any(|group| group.joined);
+        self.barred.extend(self.highest);
     }
 
     pub fn stops(&mut self) {
-        self.barred.append(&mut self.hosted);
+        self.barred.append(&mut self.placed);
         self.followers.clear();
         self.greeted.clear();
         self.welcomed = None;
@@ -103,8 +110,21 @@ impl Seen {
         Ok(())
     }
 
-    pub fn writes(&mut self, writes: &[Write]) -> Result<(), String> {
+    pub fn asked(&mut self, command: &Command) {
+        match command {
+            Command::Join { .. } => self.is_wanted = true,
+            Command::Part { .. } | Command::Quit { .. } => self.is_wanted = false,
+            _ => {}
+        }
+    }
+
+    pub fn writes(&mut self, me: &NodeId, writes: &[Write]) -> Result<(), String> {
         for write in writes {
+            if let Write::Run { run, .. } = write
+                && run.epoch.host == *me
+            {
+                self.placed.insert(run.epoch);
+            }
             let lease = match write {
                 Write::Group { lease, .. } => lease.as_ref(),
                 Write::Record { lease, .. } => Some(lease),
@@ -164,7 +184,6 @@ impl Seen {
         if self.barred.contains(&epoch) {
             return Err(format!("{epoch:?} is resumed after a restart"));
         }
-        self.hosted.insert(epoch);
         Ok(())
     }
 }
