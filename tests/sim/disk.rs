@@ -146,6 +146,23 @@ impl Disk {
         })
     }
 
+    /// A group's entries at all their places, and whether each is shown there.
+    pub fn places(&self, group: &GroupName) -> impl Iterator<Item = (Place, &Entry, bool)> {
+        let group = self.groups.get(group).into_iter();
+        group.flat_map(|group| {
+            let lines = group.lines.iter();
+            let runs = lines.map(|(epoch, line)| (*epoch, &line.entries));
+            runs.flat_map(move |(epoch, entries)| {
+                (1..).zip(entries).map(move |(seq, sequenced)| {
+                    let (hlc, seq) = (sequenced.hlc, Seq(seq));
+                    let place = Place { hlc, epoch, seq };
+                    let entry = &sequenced.entry;
+                    (place, entry, group.places.get(&entry.id()) == Some(&place))
+                })
+            })
+        })
+    }
+
     /// Whether an entry is here, in its place or waiting for one.
     pub fn keeps(&self, group: &GroupName, id: EntryId) -> Kept {
         match self.groups.get(group) {

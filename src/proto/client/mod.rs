@@ -33,7 +33,7 @@ const TABLE_GATHERED: Duration = Duration::from_secs(1);
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A person's client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Client {
     seal: Arc<dyn Seal>,
     me: NodeId,
@@ -59,14 +59,14 @@ pub struct Client {
 }
 
 /// Which groups to look after once an input has been taken.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Touched {
     These(BTreeSet<GroupName>),
     All,
 }
 
 /// Looking for mesh nodes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Search {
     /// Dials under way, to whom.
     dials: BTreeMap<DialId, (SocketAddr, Option<NodeId>)>,

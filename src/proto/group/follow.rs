@@ -19,7 +19,7 @@ use crate::proto::wire::{Body, Entry, Message, Refusal, Run, Vector};
 const HELLO_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The session with the member that hosts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Follow {
     host: NodeId,
     stage: Stage,
@@ -35,7 +35,7 @@ pub(super) struct Follow {
     failures: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Stage {
     /// There is no link yet.
     Reaching { dial: Option<DialId>, again: Mono },

@@ -58,7 +58,7 @@ pub(crate) struct Context<'a> {
 }
 
 /// A group we are in, are coming into, or are leaving.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) name: GroupName,
     log: Log,
@@ -102,7 +102,7 @@ pub(crate) struct Group {
 }
 
 /// Our part in keeping the group.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Phase {
     /// Nobody has told us who hosts.
     Finding,
@@ -113,7 +113,7 @@ enum Phase {
 }
 
 /// What our person wants.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Intent {
     Stay,
     /// Our farewell is entry `farewell`; since when, and whether the supernode was told.
@@ -127,7 +127,7 @@ enum Intent {
 }
 
 /// What a write under way holds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Writing {
     lines: Vec<(Epoch, Seq)>,
     /// Entries with a number at or below their author's highest: another place of one we have, or one that was
@@ -138,7 +138,7 @@ struct Writing {
 }
 
 /// What the disk did not take, and when to try again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Unsaved {
     doubtful: Vec<(Place, Entry, bool)>,
     again: Option<Mono>,
@@ -147,7 +147,7 @@ struct Unsaved {
 }
 
 /// Where a group is registered, and when to say it again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Registration {
     /// The supernode that another one sent us to, until the table changes.
     pub(crate) moved: Option<NodeId>,

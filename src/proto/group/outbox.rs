@@ -13,7 +13,7 @@ use crate::proto::wire::{Body, Entry};
 const UNDER_WAY_MAX: usize = crate::proto::limits::PACED_MAX / 2;
 
 /// What waits for a place.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
     entries: BTreeMap<Number, Entry>,
     /// The highest number sent to the host we follow.
