@@ -309,7 +309,7 @@ impl Talk {
         }
         for own in meant {
             self.unsent.forget(&own);
-            if let Some(command) = slash::again(own.group, own.what) {
+            if let Some(command) = Command::again(own.group, own.what) {
                 self.command(command);
             }
         }
