@@ -42,6 +42,7 @@ impl Judged {
             Command::Join { .. }
             | Command::Part { .. }
             | Command::Nick { .. }
+            | Command::Drop { .. }
             | Command::Quit { .. }
             | Command::Names { .. }
             | Command::History { .. } => {}
@@ -143,6 +144,10 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         Event::Left { group } => (group, Told::Left),
         Event::Ready { .. }
         | Event::Opened { .. }
+        | Event::Contact { .. }
+        | Event::Waiting { .. }
+        | Event::Responsible { .. }
+        | Event::Disk { .. }
         | Event::Members { .. }
         | Event::Role { .. }
         | Event::Path { .. }
