@@ -11,7 +11,7 @@ use crate::proto::vector;
 use crate::proto::wire::{Entry, Vector};
 
 /// What to answer for at the next handover.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Losses {
     /// How far lines go by the word of those who hosted, where that is farther than we have them.
     heard: Vector,
