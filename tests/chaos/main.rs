@@ -29,6 +29,7 @@ mod read;
 mod rng;
 mod round;
 mod schedule;
+mod split;
 mod totals;
 mod town;
 

@@ -68,8 +68,9 @@ impl Round {
         self.mend_all();
         let healed_ms = self.town.now_ms() + 1;
         self.say("all is mended", &[]);
-        let settled_ms = self.settle(healed_ms);
-        self.end();
+        let stayers = self.stayers();
+        let settled_ms = settle(&mut self.town, &stayers);
+        end(&mut self.town, &stayers);
         self.judge(healed_ms, settled_ms)
     }
 
@@ -310,38 +311,8 @@ impl Round {
 
     // -- the end -----------------------------------------------------------------------------------------
 
-    /// A last line of everybody is confirmed, and seen by all; the time it took.
-    fn settle(&mut self, healed_ms: u64) -> u64 {
-        self.town
-            .hears_until(Instant::now() + Duration::from_millis(1));
-        let stayers = self.stayers();
-        let last: Vec<String> = stayers
-            .iter()
-            .map(|ix| self.town.says(*ix, ", the last"))
-            .collect();
-        self.town
-            .waits("all to be in and to have all last lines", |town| {
-                stayers.iter().zip(&last).all(|(ix, own)| {
-                    let seen = &town.nodes[*ix].seen;
-                    let has_all = last.iter().all(|text| seen.texts.contains(text));
-                    seen.is_in && has_all && seen.is_confirmed(own)
-                })
-            });
-        self.town.now_ms() - healed_ms
-    }
-
-    fn end(&mut self) {
-        let stayers = self.stayers();
-        for ix in &stayers {
-            self.town.dismiss(*ix, true);
-        }
-        for ix in stayers {
-            self.town.sees_out(ix);
-        }
-    }
-
     fn judge(mut self, healed_ms: u64, settled_ms: u64) -> Totals {
-        let history = self.history(healed_ms);
+        let history = history(&mut self.town, &self.gone, healed_ms, self.is_mesh_whole);
         let wrong = judge(&history);
         let town = &self.town;
         let mut totals = self.totals;
@@ -361,36 +332,69 @@ impl Round {
         println!("{}", story.join("\n"));
         totals
     }
+}
 
-    fn history(&mut self, healed_ms: u64) -> History {
-        let mut people = Vec::new();
-        for ix in self.town.people() {
-            let gone = self.gone.iter().find(|(gone, _)| *gone == ix);
-            let node = &self.town.nodes[ix];
-            let fate = match gone {
-                Some((_, at_ms)) => Fate::Gone(*at_ms),
-                None => match read::log(&node.data, GROUP) {
-                    Ok(log) => Fate::There(log),
-                    Err(why) => {
-                        let what = format!("{}'s database: {why}", node.name);
-                        self.town.complaints.push(what);
-                        continue;
-                    }
-                },
-            };
-            people.push(Person {
-                name: node.name.clone(),
-                key: node.seen.key.clone(),
-                lives: node.seen.lives.clone(),
-                fate,
-            });
-        }
-        History {
-            people,
-            healed_ms,
-            bound_ms: PATIENCE.as_millis() as u64,
-            is_mesh_whole: self.is_mesh_whole,
-        }
+/// A last line of everybody is confirmed, and seen by all; the time it took.
+pub(crate) fn settle(town: &mut Town, stayers: &[usize]) -> u64 {
+    let from = town.now_ms();
+    // What is typed counts as typed after the last fault.
+    town.hears_until(Instant::now() + Duration::from_millis(2));
+    let last = stayers.iter().map(|ix| town.says(*ix, ", the last"));
+    let last: Vec<String> = last.collect();
+    town.waits("all to be in and to have all last lines", |town| {
+        stayers.iter().zip(&last).all(|(ix, own)| {
+            let seen = &town.nodes[*ix].seen;
+            let has_all = last.iter().all(|text| seen.texts.contains(text));
+            seen.is_in && has_all && seen.is_confirmed(own)
+        })
+    });
+    town.now_ms() - from
+}
+
+/// Everybody leaves.
+pub(crate) fn end(town: &mut Town, stayers: &[usize]) {
+    for ix in stayers {
+        town.dismiss(*ix, true);
+    }
+    for ix in stayers {
+        town.sees_out(*ix);
+    }
+}
+
+/// What is put before the judge, once everybody has ended.
+pub(crate) fn history(
+    town: &mut Town,
+    gone: &[(usize, u64)],
+    healed_ms: u64,
+    is_mesh_whole: bool,
+) -> History {
+    let mut people = Vec::new();
+    for ix in town.people() {
+        let gone = gone.iter().find(|(gone, _)| *gone == ix);
+        let node = &town.nodes[ix];
+        let fate = match gone {
+            Some((_, at_ms)) => Fate::Gone(*at_ms),
+            None => match read::log(&node.data, GROUP) {
+                Ok(log) => Fate::There(log),
+                Err(why) => {
+                    let what = format!("{}'s database: {why}", node.name);
+                    town.complaints.push(what);
+                    continue;
+                }
+            },
+        };
+        people.push(Person {
+            name: node.name.clone(),
+            key: node.seen.key.clone(),
+            lives: node.seen.lives.clone(),
+            fate,
+        });
+    }
+    History {
+        people,
+        healed_ms,
+        bound_ms: PATIENCE.as_millis() as u64,
+        is_mesh_whole,
     }
 }
 
