@@ -39,6 +39,8 @@ enum Mend {
     Thaw(usize),
     Plug(usize),
     Join,
+    /// The end of a host that was left alone, and of all others.
+    Strike(usize),
 }
 
 impl Round {
@@ -140,7 +142,9 @@ impl Round {
                 Mend::Start(ix) if self.town.nodes[ix].process.is_some() => {
                     self.mending.push((now + Duration::from_millis(50), mend));
                 }
-                Mend::Start(_) | Mend::Thaw(_) | Mend::Plug(_) | Mend::Join => self.mend(mend),
+                Mend::Start(_) | Mend::Thaw(_) | Mend::Plug(_) | Mend::Join | Mend::Strike(_) => {
+                    self.mend(mend)
+                }
             }
         }
     }
@@ -195,6 +199,17 @@ impl Round {
                     self.town.dismiss(*ix, by_word);
                 }
                 self.mend_later(back, &all, Mend::Start);
+            }
+            Deed::Strand => {
+                let others = self.town.people().filter(|ix| !all.contains(ix));
+                for ix in others.collect::<Vec<_>>() {
+                    if self.town.is_up(ix)
+                        && let Some(process) = &mut self.town.nodes[ix].process
+                    {
+                        process.freezes();
+                    }
+                }
+                self.mend_later(back, &all, Mend::Strike);
             }
             Deed::Unplug => {
                 for ix in &all {
@@ -278,6 +293,20 @@ impl Round {
                 self.cut.remove(&ix);
                 self.town.ground.plug(&self.town.nodes[ix].plot, true);
             }
+            Mend::Strike(host) => {
+                let people = self.town.people();
+                let up: Vec<usize> = people.filter(|ix| self.town.is_up(*ix)).collect();
+                self.say("killed as they were", &up);
+                for ix in &up {
+                    self.totals
+                        .happened("killed", if *ix == host { "host" } else { "everybody" });
+                }
+                let now_ms = self.town.now_ms();
+                self.town.kill(&up);
+                self.gone.push((host, now_ms));
+                let rest: Vec<usize> = up.into_iter().filter(|ix| *ix != host).collect();
+                self.mend_later(Instant::now(), &rest, Mend::Start);
+            }
             Mend::Join => {
                 self.say("whole again", &[]);
                 for node in &self.town.nodes {
@@ -288,7 +317,7 @@ impl Round {
     }
 
     fn mend_all(&mut self) {
-        for (_, mend) in std::mem::take(&mut self.mending) {
+        while let Some((_, mend)) = self.mending.pop() {
             self.mend(mend);
         }
         // Somebody may have ended by itself, which was complained of.
@@ -407,6 +436,7 @@ impl Deed {
             Self::Dismiss => "dismissed",
             Self::Unplug => "unplugged",
             Self::Part => "parted",
+            Self::Strand => "left alone",
         }
     }
 }

@@ -58,6 +58,9 @@ pub(crate) enum Deed {
     Unplug,
     /// Those drawn are plugged into a switch of their own.
     Part,
+    /// Everybody but the host is frozen; then all are killed, and the host with its disk: only what is on the
+    /// others' disks is left.
+    Strand,
 }
 
 /// Who it happens to; found among those who are up when it does.
@@ -83,12 +86,12 @@ impl Schedule {
         let mut may_lose = true;
         let faults = (0..faults).map(|_| {
             let deed = deed(&mut chance, can_be_cut, may_lose);
-            may_lose &= deed != Deed::Lose;
+            may_lose &= !matches!(deed, Deed::Lose | Deed::Strand);
             let victims = victims(&mut chance, deed);
             let (from, to) = match deed {
                 Deed::Kill if victims.iter().all(|victim| victim.is_mesh()) => MESH_DOWN_MS,
                 Deed::Kill | Deed::Lose | Deed::Dismiss => DOWN_MS,
-                Deed::Freeze | Deed::Unplug | Deed::Part => FROZEN_MS,
+                Deed::Freeze | Deed::Unplug | Deed::Part | Deed::Strand => FROZEN_MS,
             };
             let for_ms = if chance.chance(1, 4) {
                 from
@@ -137,6 +140,7 @@ fn deed(chance: &mut Rng, can_be_cut: bool, may_lose: bool) -> Deed {
         35..=49 => Deed::Freeze,
         50..=57 => Deed::Dismiss,
         58..=59 if may_lose => Deed::Lose,
+        60..=62 if may_lose => Deed::Strand,
         _ => Deed::Kill,
     }
 }
@@ -171,6 +175,7 @@ fn victims(chance: &mut Rng, deed: Deed) -> Vec<Victim> {
         }
         // Each node is on a side of its own choice.
         Deed::Part => return vec![],
+        Deed::Strand => return vec![Victim::Host],
         Deed::Kill | Deed::Freeze | Deed::Unplug => {}
     }
     match chance.range(0, 99) {
