@@ -8,6 +8,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod ending;
 mod ground;
 #[allow(
     dead_code,

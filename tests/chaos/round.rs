@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use crate::ending::{end, history, settle};
 use crate::ground::Ground;
-use crate::judge::{Fate, History, Person, judge};
-use crate::read;
+use crate::judge::judge;
 use crate::rng::Rng;
 use crate::schedule::{Deed, Fault, Moment, Schedule, Victim};
 use crate::totals::Totals;
-use crate::town::{GROUP, PATIENCE, Town};
+use crate::town::Town;
 
 /// Between two lines of one person: as fast as a host lets them for long.
 const TYPING_MS: (u64, u64) = (500, 1_100);
@@ -303,7 +303,9 @@ impl Round {
                 }
                 let now_ms = self.town.now_ms();
                 self.town.kill(&up);
-                self.gone.push((host, now_ms));
+                if up.contains(&host) {
+                    self.gone.push((host, now_ms));
+                }
                 let rest: Vec<usize> = up.into_iter().filter(|ix| *ix != host).collect();
                 self.mend_later(Instant::now(), &rest, Mend::Start);
             }
@@ -360,70 +362,6 @@ impl Round {
         }
         println!("{}", story.join("\n"));
         totals
-    }
-}
-
-/// A last line of everybody is confirmed, and seen by all; the time it took.
-pub(crate) fn settle(town: &mut Town, stayers: &[usize]) -> u64 {
-    let from = town.now_ms();
-    // What is typed counts as typed after the last fault.
-    town.hears_until(Instant::now() + Duration::from_millis(2));
-    let last = stayers.iter().map(|ix| town.says(*ix, ", the last"));
-    let last: Vec<String> = last.collect();
-    town.waits("all to be in and to have all last lines", |town| {
-        stayers.iter().zip(&last).all(|(ix, own)| {
-            let seen = &town.nodes[*ix].seen;
-            let has_all = last.iter().all(|text| seen.texts.contains(text));
-            seen.is_in && has_all && seen.is_confirmed(own)
-        })
-    });
-    town.now_ms() - from
-}
-
-/// Everybody leaves.
-pub(crate) fn end(town: &mut Town, stayers: &[usize]) {
-    for ix in stayers {
-        town.dismiss(*ix, true);
-    }
-    for ix in stayers {
-        town.sees_out(*ix);
-    }
-}
-
-/// What is put before the judge, once everybody has ended.
-pub(crate) fn history(
-    town: &mut Town,
-    gone: &[(usize, u64)],
-    healed_ms: u64,
-    is_mesh_whole: bool,
-) -> History {
-    let mut people = Vec::new();
-    for ix in town.people() {
-        let gone = gone.iter().find(|(gone, _)| *gone == ix);
-        let node = &town.nodes[ix];
-        let fate = match gone {
-            Some((_, at_ms)) => Fate::Gone(*at_ms),
-            None => match read::log(&node.data, GROUP) {
-                Ok(log) => Fate::There(log),
-                Err(why) => {
-                    let what = format!("{}'s database: {why}", node.name);
-                    town.complaints.push(what);
-                    continue;
-                }
-            },
-        };
-        people.push(Person {
-            name: node.name.clone(),
-            key: node.seen.key.clone(),
-            lives: node.seen.lives.clone(),
-            fate,
-        });
-    }
-    History {
-        people,
-        healed_ms,
-        bound_ms: PATIENCE.as_millis() as u64,
-        is_mesh_whole,
     }
 }
 

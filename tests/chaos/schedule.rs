@@ -89,7 +89,9 @@ impl Schedule {
             may_lose &= !matches!(deed, Deed::Lose | Deed::Strand);
             let victims = victims(&mut chance, deed);
             let (from, to) = match deed {
-                Deed::Kill if victims.iter().all(|victim| victim.is_mesh()) => MESH_DOWN_MS,
+                Deed::Kill | Deed::Dismiss if victims.iter().all(|victim| victim.is_mesh()) => {
+                    MESH_DOWN_MS
+                }
                 Deed::Kill | Deed::Lose | Deed::Dismiss => DOWN_MS,
                 Deed::Freeze | Deed::Unplug | Deed::Part | Deed::Strand => FROZEN_MS,
             };
@@ -158,27 +160,19 @@ fn moment(chance: &mut Rng) -> Moment {
 fn victims(chance: &mut Rng, deed: Deed) -> Vec<Victim> {
     let any = Victim::Person(chance.next());
     let supernode = Victim::Supernode(chance.next());
+    let aim = chance.range(0, 99);
     match deed {
-        Deed::Lose => {
-            return vec![if chance.chance(1, 2) {
-                Victim::Host
-            } else {
-                any
-            }];
-        }
-        Deed::Dismiss => {
-            return vec![if chance.chance(1, 2) {
-                Victim::Host
-            } else {
-                any
-            }];
-        }
         // Each node is on a side of its own choice.
         Deed::Part => return vec![],
         Deed::Strand => return vec![Victim::Host],
+        Deed::Lose if aim < 50 => return vec![Victim::Host],
+        Deed::Lose => return vec![any],
+        Deed::Dismiss if aim < 50 => return vec![Victim::Host],
+        Deed::Dismiss if aim < 80 => return vec![any],
+        Deed::Dismiss => return vec![Victim::Responsible],
         Deed::Kill | Deed::Freeze | Deed::Unplug => {}
     }
-    match chance.range(0, 99) {
+    match aim {
         0..=29 => vec![Victim::Host],
         30..=41 => vec![Victim::Heir],
         42..=61 => vec![any],

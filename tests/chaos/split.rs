@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::ending;
 use crate::ground::Ground;
 use crate::judge::{Epoch, Life, Note, Told};
-use crate::round;
 use crate::town::Town;
 
 #[test]
@@ -43,9 +43,9 @@ fn both_halves_talk_on_and_have_one_log_when_the_network_is_whole_again() {
         epochs.all(|epoch| Some(epoch) == first)
     });
     let stayers: Vec<usize> = town.people().collect();
-    round::settle(&mut town, &stayers);
-    round::end(&mut town, &stayers);
-    let history = round::history(&mut town, &[], healed_ms, false);
+    ending::settle(&mut town, &stayers);
+    ending::end(&mut town, &stayers);
+    let history = ending::history(&mut town, &[], healed_ms, false);
     let wrong = crate::judge::judge(&history);
     let wrong: Vec<_> = wrong.iter().map(ToString::to_string).collect();
     assert!(

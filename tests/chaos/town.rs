@@ -218,12 +218,13 @@ impl Town {
         }
     }
 
-    /// Tells a process to end, by its own command or by a signal.
+    /// Tells a process to end, by its own command, if it takes any, or by a signal.
     pub(crate) fn dismiss(&mut self, ix: usize, by_word: bool) {
+        let is_person = self.people().contains(&ix);
         let node = &mut self.nodes[ix];
         node.ending = Some(Ending::Clean);
         if let Some(process) = &mut node.process {
-            if by_word {
+            if by_word && is_person {
                 process.types("/quit");
             } else {
                 process.terminates();
