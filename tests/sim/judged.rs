@@ -42,6 +42,7 @@ impl Judged {
             Command::Join { .. }
             | Command::Part { .. }
             | Command::Nick { .. }
+            | Command::Drop { .. }
             | Command::Quit { .. }
             | Command::Names { .. }
             | Command::History { .. } => {}
@@ -144,6 +145,10 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         Event::Ready { .. }
         | Event::Opened { .. }
         | Event::Members { .. }
+        | Event::Contact { .. }
+        | Event::Waiting { .. }
+        | Event::Responsible { .. }
+        | Event::Disk { .. }
         | Event::Role { .. }
         | Event::Path { .. }
         | Event::Mesh { .. }
