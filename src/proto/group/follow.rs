@@ -31,7 +31,7 @@ pub(super) struct Follow {
     /// What the host has said is kept, and by how many: our lines may come after it, from the host's disk.
     kept: (Vector, u32),
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
-    is_presence_whole: bool,
+    pub(super) is_presence_whole: bool,
     failures: u32,
 }
 
@@ -170,7 +170,7 @@ impl Group {
         follow.stage = Stage::Reaching { dial: None, again };
         follow.fetch = None;
         let host = follow.host;
-        self.miss(cx, Some(host));
+        self.miss(cx, host);
         self.registration.again = cx.now.mono;
         true
     }
@@ -224,6 +224,7 @@ impl Group {
         if !is_current || !matches!(follow.stage, Stage::Greeting { link, .. } if link == from) {
             return;
         }
+        self.losses.hear(&theirs, self.log.vector());
         follow.feed = Feed::new(theirs.clone());
         follow.stored = Vector::new();
         follow.kept = (Vector::new(), 0);
@@ -453,6 +454,8 @@ impl Group {
         why: Refusal,
     ) {
         if matches!(&self.phase, Phase::Following(follow) if follow.greeted() == Some(link)) {
+            // It may have got its place from another host meanwhile; what follows it comes again all the same.
+            self.outbox.resume_at(number);
             self.give_up(cx, number, why);
             self.put(cx);
         }
@@ -465,6 +468,7 @@ impl Group {
             return;
         };
         self.write_own(cx, &void);
+        self.moved_on();
         let group = self.name.clone();
         match refused.body {
             Body::Join { nick } if why == Refusal::NickTaken => {
@@ -476,11 +480,9 @@ impl Group {
                 self.author(cx, Body::Join { nick: other });
             }
             Body::Text { .. } | Body::Action { .. } => {
-                cx.act.tell(Event::Failed {
-                    group,
-                    id: refused.id(),
-                    why: why.to_string(),
-                });
+                let (id, why) = (refused.id(), why.to_string());
+                self.losses.fail(id);
+                cx.act.tell(Event::Failed { group, id, why });
             }
             Body::Void => {}
             Body::Join { .. }

@@ -11,20 +11,24 @@ mod host;
 mod latest;
 mod lease;
 mod log;
+mod loss;
 mod outbox;
 mod paced;
 mod person;
 mod roster;
 mod serve;
 mod show;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::follow::Follow;
 use self::host::Host;
 use self::log::Log;
+use self::loss::Losses;
 use self::outbox::Outbox;
 use self::roster::Roster;
+use self::waiting::Patience;
 use super::actions::Actions;
 use super::event::{Standing, What};
 use super::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
@@ -60,6 +64,8 @@ pub(crate) struct Group {
     log: Log,
     roster: Roster,
     outbox: Outbox,
+    /// Whether we have written an entry since the process started.
+    has_authored: bool,
     /// The highest lease we know.
     lease: Option<Lease>,
     /// The epoch we may have hosted before the process started; it is never resumed.
@@ -88,8 +94,10 @@ pub(crate) struct Group {
     told_epoch: Option<Epoch>,
     /// Whether the host wants to hear when what it is sending us is stored.
     is_reporting: bool,
-    /// When the host was missed, for telling how long a handover took.
-    missed: Option<(Mono, Option<NodeId>)>,
+    /// The host we miss, until we have one.
+    missed: Option<Missed>,
+    losses: Losses,
+    patience: Patience,
     standing: Option<Standing>,
     are_members_dirty: bool,
     pub(crate) registration: Registration,
@@ -136,6 +144,8 @@ struct Writing {
 struct Unsaved {
     doubtful: Vec<(Place, Entry, bool)>,
     again: Option<Mono>,
+    /// The second try, until the disk has answered.
+    under_way: Option<Ticket>,
 }
 
 /// Where a group is registered, and when to say it again.
@@ -145,6 +155,17 @@ pub(crate) struct Registration {
     pub(crate) moved: Option<NodeId>,
     pub(crate) at: Option<LinkId>,
     pub(crate) again: Mono,
+    /// The supernode that the face was told of last.
+    told: Option<NodeId>,
+}
+
+/// A host that we missed.
+#[derive(Clone, Copy, Debug)]
+struct Missed {
+    since: Mono,
+    host: Option<NodeId>,
+    /// Whether it has shown a sign of life since.
+    is_alive: bool,
 }
 
 /// Where a run came from.
@@ -173,6 +194,7 @@ impl Group {
             log: Log::restored(saved),
             roster,
             outbox: Outbox::restored(saved.outbox.clone()),
+            has_authored: false,
             lease: saved.lease.clone(),
             barred: saved.lease.as_ref().map(|lease| lease.epoch),
             lease_write: None,
@@ -186,13 +208,15 @@ impl Group {
             is_leave_told: !saved.joined,
             last_word: None,
             here: BTreeSet::new(),
-            unkept: BTreeMap::new(),
+            unkept: saved.unkept.clone(),
             writing: BTreeMap::new(),
             unsaved: Unsaved::default(),
             is_told: false,
             told_epoch: None,
             is_reporting: false,
             missed: None,
+            losses: Losses::default(),
+            patience: Patience::default(),
             standing: None,
             are_members_dirty: false,
             registration: Registration::default(),
@@ -241,6 +265,7 @@ impl Group {
         if self.registration.at != Some(link) {
             self.registration.at = Some(link);
             self.registration.again = cx.now.mono;
+            self.show_responsible(cx, link);
             self.reroute(cx, link);
         }
         let is_leaving = matches!(
@@ -298,10 +323,16 @@ impl Group {
             Phase::Finding => None,
         };
         let last_word = self.last_word.map(|(_, until)| until);
-        [leaving, phase, last_word, self.unsaved.again]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            leaving,
+            phase,
+            last_word,
+            self.unsaved.again,
+            self.patience.due(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Does what has become due.
@@ -323,6 +354,7 @@ impl Group {
             self.put(cx);
         }
         self.rewrite(cx);
+        self.be_patient(cx);
         self.go(cx);
     }
 }

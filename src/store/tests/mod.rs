@@ -229,6 +229,28 @@ async fn an_entry_with_two_places_is_shown_at_the_earlier_one_and_both_lines_kee
 }
 
 #[tokio::test]
+async fn an_empty_entry_yields_to_the_one_it_stands_in_for() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let said = entry(key("anna"), 1, text("hello"));
+    let void = entry(key("anna"), 1, Body::Void);
+    let early = line_of(1, 1, &[(100, void.clone())]);
+    let late = line_of(2, 1, &[(500, said.clone())]);
+    let earliest = line_of(3, 1, &[(50, void)]);
+    let (place, _) = late.places().next().unwrap();
+    let moved = |is_new| {
+        let id = said.id();
+        Ok(vec![Moved { id, place, is_new }])
+    };
+    assert_eq!(open.put(&early).await, Ok(Vec::new()));
+    assert_eq!(open.put(&late).await, moved(true));
+    assert_eq!(open.put(&earliest).await, moved(false));
+    let (lines, _) = open.page(None, 10).await;
+    let shown: Vec<_> = lines.iter().map(|line| line.place).collect();
+    assert_eq!(shown, [place]);
+}
+
+#[tokio::test]
 async fn catching_up_comes_in_pieces_of_bounded_size_and_misses_nothing() {
     let desk = Desk::new();
     let mut open = desk.open();
