@@ -26,7 +26,7 @@ const HELD_MAX: usize = 100_000;
 const SUCCESSION_MAX: usize = 16;
 
 /// The groups a supernode holds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Supernode {
     held: BTreeMap<GroupName, Held>,
     /// Which groups each link has registered.
@@ -36,7 +36,7 @@ pub(crate) struct Supernode {
 }
 
 /// What is known of one group.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Held {
     lease: Option<Lease>,
     /// Members in join order, as the host told it last.
@@ -50,7 +50,7 @@ struct Held {
 }
 
 /// One member's registration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Registered {
     link: LinkId,
     arrival: u64,
@@ -65,10 +65,12 @@ struct Registered {
     is_quiet: bool,
     /// The epoch it has been told.
     told: Option<Epoch>,
+    /// The epoch it was granted over this link: by this run of it, and no other.
+    granted: Option<Epoch>,
 }
 
 /// What a group waits for.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Wait {
     #[default]
     Nothing,
@@ -250,7 +252,9 @@ impl Supernode {
             .registered
             .remove(&from)
             .filter(|before| before.link == link);
-        let (arrival, told) = before.map_or((self.arrivals, None), |b| (b.arrival, b.told));
+        let (arrival, told, granted) = before.map_or((self.arrivals, None, None), |before| {
+            (before.arrival, before.told, before.granted)
+        });
         // Who does not know what it was told is told again.
         let told = told.filter(|told| epoch == Some(*told));
         held.registered.insert(
@@ -264,6 +268,7 @@ impl Supernode {
                 is_missing_host: missed,
                 is_quiet: false,
                 told,
+                granted,
             },
         );
         self.decide(cx, &group);
@@ -517,9 +522,12 @@ impl Supernode {
         let host = host.filter(|host| !host.is_quiet);
         let is_hosting =
             host.is_some_and(|host| host.is_hosting && host.epoch == Some(lease.epoch));
-        // It knows the epoch and does not host: it has restarted, and never resumes.
-        let is_restarted =
-            host.is_some_and(|host| !host.is_hosting && host.epoch == Some(lease.epoch));
+        // It knows the epoch and does not host, or has not been granted it by what it remembers: it has
+        // restarted, perhaps with an old disk, and never resumes.
+        let is_restarted = host.is_some_and(|host| {
+            let knows = host.epoch == Some(lease.epoch);
+            knows && !host.is_hosting || !knows && host.granted != Some(lease.epoch)
+        });
         if is_hosting {
             held.wait = Wait::Nothing;
             held.is_vacant = false;
@@ -621,6 +629,9 @@ impl Supernode {
         held.has_granted = true;
         let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
         held.lease = Some(lease.clone());
+        if let Some(registered) = held.registered.get_mut(&host) {
+            registered.granted = Some(lease.epoch);
+        }
         held.wait = Wait::Host { since: cx.now };
         let roster = held.roster.clone();
         cx.act.write(vec![Write::Record {

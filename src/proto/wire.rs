@@ -61,7 +61,8 @@ pub enum Message {
     Transfer { lease: Lease, roster: Vec<NodeId> },
 
     // -- a member and its host, end to end ---------------------------------------------------------------
-    /// I follow you under this lease (if you did not know of it: you host now), and have this of the log.
+    /// I follow you under this lease (said again until you have heard of it from its supernode), and have this
+    /// of the log.
     Hello { lease: Lease, vector: Vector },
     /// You are in; this is what I have. Deliveries of what you lack follow; push what I lack, then your
     /// unplaced entries.

@@ -89,6 +89,7 @@ impl Checker {
             Command::Join { .. } => self.counts.joins += 1,
             Command::Quit { .. } => self.stopped(who),
             Command::Part { .. }
+            | Command::Drop { .. }
             | Command::Nick { .. }
             | Command::Names { .. }
             | Command::History { .. } => {}
@@ -194,6 +195,10 @@ impl Checker {
             }
             Event::Ready { .. }
             | Event::Opened { .. }
+            | Event::Contact { .. }
+            | Event::Waiting { .. }
+            | Event::Responsible { .. }
+            | Event::Disk { .. }
             | Event::Role { .. }
             | Event::Path { .. }
             | Event::Mesh { .. }

@@ -20,6 +20,8 @@ use fireside::proto::wire::{Message, Reason, Vector};
 
 use crate::checker::Checker;
 use crate::disk::{Disk, Kept};
+use crate::judge::Ending;
+use crate::judged::Judged;
 use crate::link::{Death, Link, LinkNo, NodeIx, Side, State};
 use crate::rng::Rng;
 use crate::seal::CheapSeal;
@@ -92,9 +94,13 @@ pub struct World {
     pub weather: Weather,
     pub fault: Option<Fault>,
     pub checker: Checker,
+    pub judged: Judged,
     /// Whether everything that happens is printed.
     pub trace: bool,
     pub happened: Happened,
+    /// Whose events are kept, and those, for what the checker does not judge.
+    pub ears: BTreeSet<NodeIx>,
+    pub heard: Vec<(NodeIx, Event)>,
     now: u64,
     order: u64,
     queue: BinaryHeap<Reverse<Happening>>,
@@ -262,8 +268,11 @@ impl World {
             weather: Weather::default(),
             fault: None,
             checker: Checker::new(),
+            judged: Judged::default(),
             trace: false,
             happened: Happened::default(),
+            ears: BTreeSet::new(),
+            heard: Vec::new(),
             now: 0,
             order: 0,
             queue: BinaryHeap::new(),
@@ -356,6 +365,8 @@ impl World {
             }
         }
         node.role = Some((node.maker)(node.seal.clone(), saved, seed));
+        let id = node.id;
+        self.judged.started(id);
         self.say(ix, "starts");
         self.disown(ix);
         self.give_later(ix, 0, Input::Start);
@@ -372,6 +383,7 @@ impl World {
     pub fn crash(&mut self, ix: NodeIx) {
         self.say(ix, "crashes");
         self.end(ix);
+        self.judged.ended(self.nodes[ix].id, Ending::Killed);
         let death = if self.rng.chance(1, 2) {
             Death::Refused
         } else {
@@ -416,6 +428,7 @@ impl World {
     pub fn command(&mut self, ix: NodeIx, command: Command) {
         if self.is_running(ix) {
             self.checker.asked(self.nodes[ix].id, &command);
+            self.judged.asked(self.now, self.nodes[ix].id, &command);
             self.give_later(ix, 0, Input::Command(command));
         }
     }
@@ -759,6 +772,10 @@ impl World {
             }
         }
         self.checker.told(self.nodes[ix].id, event);
+        self.judged.told(self.now, self.nodes[ix].id, event);
+        if self.ears.contains(&ix) {
+            self.heard.push((ix, event.clone()));
+        }
     }
 
     /// On how many disks an entry has a place.
@@ -776,6 +793,7 @@ impl World {
             }
         }
         self.end(ix);
+        self.judged.ended(self.nodes[ix].id, Ending::Clean);
         for no in std::mem::take(&mut self.nodes[ix].links) {
             let side = self.links[&no].side_of(ix);
             self.close(no.id(side), Reason::Shutdown);

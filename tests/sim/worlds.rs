@@ -292,6 +292,11 @@ impl Play {
             self.town.start(who);
             return self.town.join(who, GROUPS[0]);
         }
+        if self.trouble == Trouble::Storm && self.chance.chance(1, 12) {
+            let nodes = self.town.world.nodes().count() as u64;
+            let ix = self.chance.range(0, nodes - 1) as usize;
+            self.town.world.back_up(ix);
+        }
         if self.trouble == Trouble::Storm && self.chance.chance(1, 6) {
             return self.disaster(who);
         }
@@ -418,11 +423,8 @@ impl Play {
         if is_person != (self.forgetful == Forgetful::People) {
             return self.crash(ix);
         }
-        if !self.town.world.has_backup(ix) && self.chance.chance(2, 3) {
-            return self.town.world.back_up(ix);
-        }
         self.town.crash(ix);
-        if self.chance.chance(3, 4) && self.town.world.has_backup(ix) {
+        if self.chance.chance(5, 6) && self.town.world.has_backup(ix) {
             self.count(Blow::OldDisk);
             self.town.world.put_back(ix);
         } else {

@@ -89,7 +89,7 @@ impl Client {
                     self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
                 }
             }
-            Message::HostIs { lease } => self.lease(now, &lease),
+            Message::HostIs { lease } => self.lease(now, &lease, Kind::Mesh),
             Message::Moved { group, to } if self.links.misses_node(&to) => {
                 // It will see for itself before long that nobody is there.
                 self.in_group(now, &group, |group, _| {
@@ -201,8 +201,11 @@ impl Client {
                 self.in_group(now, &group, |group, _| group.presence(link, here, &away));
             }
             Message::Not { lease } => {
-                self.lease(now, &lease);
-                self.in_group(now, &lease.group, |group, cx| group.fell_silent(cx, link));
+                self.lease(now, &lease, Kind::Peer);
+                self.in_group(now, &lease.group, |group, cx| {
+                    group.gives_way(from);
+                    group.fell_silent(cx, link);
+                });
             }
             Message::Unfollow { group } => {
                 self.in_group(now, &group, |group, cx| group.unfollow(cx, link, from));
@@ -221,7 +224,9 @@ impl Client {
         }
     }
 
-    pub(super) fn lease(&mut self, now: Now, lease: &Lease) {
-        self.in_group(now, &lease.group, |group, cx| group.learn(cx, lease));
+    pub(super) fn lease(&mut self, now: Now, lease: &Lease, teller: Kind) {
+        self.in_group(now, &lease.group, |group, cx| {
+            group.learn(cx, lease, teller);
+        });
     }
 }

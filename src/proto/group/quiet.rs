@@ -26,7 +26,7 @@ impl Group {
             Phase::Following(follow) if follow.link() == Some(link) => {
                 follow.is_missed = true;
                 let host = follow.host();
-                self.miss(since, Some(host));
+                self.miss(cx, since, host);
                 self.registration.again = cx.now.mono;
             }
             Phase::Hosting(_) if is_followed => self.is_away(cx, peer),
@@ -40,10 +40,10 @@ impl Group {
         match &mut self.phase {
             Phase::Following(follow) if follow.link() == Some(link) => {
                 follow.is_missed = false;
-                if follow.is_live() && self.told_epoch == self.lease.as_ref().map(|l| l.epoch) {
-                    self.missed = None;
-                }
                 self.registration.again = cx.now.mono;
+                if follow.is_live() && self.missed.is_some() {
+                    self.arrive(cx);
+                }
             }
             Phase::Hosting(host) if is_followed => {
                 host.absent.remove(&peer);
