@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::link::Link;
 use super::socket::Peer;
+use super::watch::{self, Seen};
 use crate::proto::event::Path;
 use crate::proto::id::NodeId;
 use crate::proto::role::{Input, Kind, LinkId};
+use crate::proto::time::Mono;
 
 /// All links, and what follows from them.
 #[derive(Debug, Default)]
@@ -47,6 +49,28 @@ impl Links {
 
     pub(super) fn get(&self, id: LinkId) -> Option<&Link> {
         self.by_id.get(&id)
+    }
+
+    /// Looks at every link, and says what is to be seen of it.
+    pub(super) fn look(&mut self, now: Mono) -> Vec<(LinkId, Seen)> {
+        let look = |(id, link): (&LinkId, &mut Link)| {
+            let seen = link.watch.look(now, watch::heard(&link.connection));
+            seen.map(|seen| (*id, seen))
+        };
+        self.by_id.iter_mut().filter_map(look).collect()
+    }
+
+    /// Something has come over a link; true if it was quiet.
+    pub(super) fn hear(&mut self, id: LinkId, now: Mono) -> bool {
+        let link = self.by_id.get_mut(&id);
+        link.is_some_and(|link| link.watch.is_quiet() && link.watch.hear(now))
+    }
+
+    /// The machine at the other end of a link says that nobody is there.
+    pub(super) fn refused(&mut self, id: LinkId, now: Mono) {
+        if let Some(link) = self.by_id.get_mut(&id) {
+            link.watch.refused(now);
+        }
     }
 
     /// Notes that this link is the one of a client, and says which one was before.

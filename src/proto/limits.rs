@@ -117,6 +117,8 @@ pub const QUIET_SPREAD: Duration = Duration::from_millis(700);
 /// Silence after which a mesh node's machine is asked whether anybody listens there: one question has gone
 /// unanswered. Its word that nobody does is not signed, so that it weighs only if nothing comes for another moment.
 pub const KNOCK_AFTER: Duration = Duration::from_millis(750);
+/// How often it is asked again while the silence lasts: the question may be lost too.
+pub const KNOCK_INTERVAL: Duration = Duration::from_millis(400);
 /// That moment, several round trips.
 pub const REFUSED_WAIT: Duration = Duration::from_millis(300);
 /// How long a connection may be quiet before it is given up: what comes to itself sooner, a laptop's lid or a cable,
