@@ -162,6 +162,7 @@ impl Driver {
                         tracing::info!(link = id.0, peer = %link.peer.short(), silent_ms, "a link is quiet");
                     }
                     self.handle(Input::Quiet { link: id, since });
+                    self.tell_paths();
                 }
                 Seen::Heard => self.heard(id),
                 Seen::Silent => self.knock(id),
@@ -172,6 +173,7 @@ impl Driver {
     fn heard(&mut self, link: LinkId) {
         tracing::info!(link = link.0, "a link is heard again");
         self.handle(Input::Heard { link });
+        self.tell_paths();
     }
 
     /// Asks the machine at the other end of a silent link whether anybody is there, if it can know that.
@@ -465,6 +467,12 @@ impl Driver {
 
     fn tell_path(&mut self, peer: NodeId) {
         if let Some(input) = self.links.path(peer) {
+            self.handle(input);
+        }
+    }
+
+    fn tell_paths(&mut self) {
+        for input in self.links.paths() {
             self.handle(input);
         }
     }

@@ -91,8 +91,7 @@ impl Links {
                 for reached in self.peers.values() {
                     reached.path.unroute(id);
                 }
-                let peers: Vec<NodeId> = self.peers.keys().copied().collect();
-                inputs.extend(peers.into_iter().filter_map(|peer| self.path(peer)));
+                inputs.extend(self.paths());
             }
             Kind::Peer => {
                 if let Some(reached) = self.peers.get_mut(&gone.peer) {
@@ -106,6 +105,15 @@ impl Links {
         Some((gone, inputs))
     }
 
+    /// How packets reach all peers, where that differs from what was told.
+    pub(super) fn paths(&mut self) -> Vec<Input> {
+        let peers: Vec<NodeId> = self.peers.keys().copied().collect();
+        peers
+            .into_iter()
+            .filter_map(|peer| self.path(peer))
+            .collect()
+    }
+
     /// How packets reach a peer that we have a link with, if that differs from what was told.
     pub(super) fn path(&mut self, peer: NodeId) -> Option<Input> {
         let reached = self.peers.get_mut(&peer)?;
@@ -113,6 +121,7 @@ impl Links {
             .path
             .via()
             .and_then(|via| self.by_id.get(&via))
+            .filter(|supernode| !supernode.watch.is_quiet())
             .map(|supernode| supernode.peer);
         if reached.told.replace(via) == Some(via) {
             return None;
