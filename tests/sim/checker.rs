@@ -57,6 +57,13 @@ pub struct View {
     highest: Option<Place>,
 }
 
+impl View {
+    /// How many own lines were told as confirmed.
+    pub fn confirmed(&self) -> usize {
+        self.confirmed.len()
+    }
+}
+
 impl Checker {
     pub fn new() -> Self {
         Self::default()

@@ -15,6 +15,7 @@ mod loss;
 mod outbox;
 mod paced;
 mod person;
+mod quiet;
 mod roster;
 mod serve;
 mod show;
@@ -292,6 +293,7 @@ impl Group {
                 group: self.name.clone(),
                 lease: self.lease.clone(),
                 hosting: matches!(self.phase, Phase::Hosting(_)),
+                missed: matches!(&self.phase, Phase::Following(follow) if follow.is_missed),
                 roster,
             },
         );
