@@ -89,7 +89,7 @@ impl Group {
         let has_left = !self.roster.contains(&id) && !self.roster.was_missed(&id);
         // Who was here under the last host says nothing of now.
         let is_here_known = match &self.phase {
-            Phase::Following(follow) => !follow.is_presence_whole,
+            Phase::Following(follow) => follow.knows_presence(),
             Phase::Hosting(_) => true,
             Phase::Finding => false,
         };
@@ -104,17 +104,17 @@ impl Group {
     }
 
     /// Notes when and whom we missed, once per handover.
-    pub(super) fn miss(&mut self, cx: &mut Context<'_>, host: NodeId) {
+    pub(super) fn miss(&mut self, cx: &mut Context<'_>, host: Option<NodeId>) {
         if self.missed.is_some() {
             return;
         }
         self.missed = Some(Missed {
             since: cx.now.mono,
-            host: Some(host),
-            is_alive: host == cx.me,
+            host,
+            is_alive: host == Some(cx.me),
         });
         self.losses.begin();
-        if self.is_told {
+        if let Some(host) = host.filter(|_| self.is_told) {
             let (group, is_held) = (self.name.clone(), false);
             cx.act.tell(Event::Contact {
                 group,
