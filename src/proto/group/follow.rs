@@ -175,7 +175,7 @@ impl Group {
         follow.stage = Stage::Reaching { dial: None, again };
         follow.fetch = None;
         let host = follow.host;
-        self.miss(cx, Some(host));
+        self.miss(cx, host);
         self.registration.again = cx.now.mono;
         true
     }

@@ -51,7 +51,7 @@ impl Group {
         match std::mem::replace(&mut self.phase, Phase::Finding) {
             Phase::Hosting(host) => {
                 host.step_down(cx, lease);
-                self.miss(cx, Some(cx.me));
+                self.miss(cx, cx.me);
             }
             Phase::Following(follow) => {
                 let host = follow.host();
@@ -63,7 +63,7 @@ impl Group {
                         self.last_word = Some((link, cx.now.mono + LAST_WORD_WAIT));
                     }
                 }
-                self.miss(cx, Some(host));
+                self.miss(cx, host);
             }
             Phase::Finding => {}
         }

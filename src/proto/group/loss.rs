@@ -104,17 +104,17 @@ impl Group {
     }
 
     /// Notes when and whom we missed, once per handover.
-    pub(super) fn miss(&mut self, cx: &mut Context<'_>, host: Option<NodeId>) {
+    pub(super) fn miss(&mut self, cx: &mut Context<'_>, host: NodeId) {
         if self.missed.is_some() {
             return;
         }
         self.missed = Some(Missed {
             since: cx.now.mono,
-            host,
-            is_alive: host == Some(cx.me),
+            host: Some(host),
+            is_alive: host == cx.me,
         });
         self.losses.begin();
-        if let Some(host) = host.filter(|_| self.is_told) {
+        if self.is_told {
             let (group, is_held) = (self.name.clone(), false);
             cx.act.tell(Event::Contact {
                 group,
