@@ -31,7 +31,7 @@ pub(super) struct Follow {
     /// What the host has said is kept, and by how many: our lines may come after it, from the host's disk.
     kept: (Vector, u32),
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
-    is_presence_whole: bool,
+    pub(super) is_presence_whole: bool,
     failures: u32,
 }
 
@@ -87,11 +87,6 @@ impl Follow {
             Stage::Reaching { .. } | Stage::Greeting { .. } => None,
             Stage::Catching { link, .. } | Stage::Live { link } => Some(link),
         }
-    }
-
-    /// Whether the host has told who is here.
-    pub(super) fn knows_presence(&self) -> bool {
-        !self.is_presence_whole
     }
 
     /// The host reports what is on its disk of what we pushed.
@@ -229,10 +224,10 @@ impl Group {
         if !is_current || !matches!(follow.stage, Stage::Greeting { link, .. } if link == from) {
             return;
         }
+        self.losses.hear(&theirs, self.log.vector());
         follow.feed = Feed::new(theirs.clone());
         follow.stored = Vector::new();
         follow.kept = (Vector::new(), 0);
-        self.losses.hear(&theirs, self.log.vector());
         follow.is_presence_whole = true;
         follow.stage = Stage::Catching {
             link: from,

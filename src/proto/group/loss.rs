@@ -89,7 +89,7 @@ impl Group {
         let has_left = !self.roster.contains(&id) && !self.roster.was_missed(&id);
         // Who was here under the last host says nothing of now.
         let is_here_known = match &self.phase {
-            Phase::Following(follow) => follow.knows_presence(),
+            Phase::Following(follow) => !follow.is_presence_whole,
             Phase::Hosting(_) => true,
             Phase::Finding => false,
         };
