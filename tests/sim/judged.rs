@@ -149,10 +149,6 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         | Event::Responsible { .. }
         | Event::Disk { .. }
         | Event::Members { .. }
-        | Event::Contact { .. }
-        | Event::Waiting { .. }
-        | Event::Responsible { .. }
-        | Event::Disk { .. }
         | Event::Role { .. }
         | Event::Path { .. }
         | Event::Mesh { .. }
