@@ -35,7 +35,7 @@ fn a_supernode_that_forgets_what_it_granted_is_found_out() {
 fn a_host_that_forgets_its_lease_does_not_resume_its_epoch() {
     let mut scene = Scene::circle(1, 1);
     scene.says(0, "hello");
-    scene.crashes(&[0], true);
+    scene.crashes(&[0], 1, 1);
     scene.all_wait(1);
     scene.breaks(0, Fault::ForgottenLeases);
     scene.holds("alone, a crash and a restart without leases, 1 line, 1 timer");

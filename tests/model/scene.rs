@@ -8,7 +8,7 @@ use crate::model::{Choice, Model};
 use crate::state::{Left, State};
 
 /// States that are explored if nothing else is asked for.
-const STATES: usize = 15_000;
+const STATES: usize = 10_000;
 /// The longest trace that a reader follows.
 const STEPS_SEEN_MAX: usize = 40;
 /// What a person or a node needs to come to rest after a deed.
@@ -94,11 +94,11 @@ impl Scene {
         self.state.left.timers = timers;
     }
 
-    /// One of these people may crash, and start again if that is said.
-    pub fn crashes(&mut self, who: &[usize], restarts: bool) {
+    /// These people may crash, so many times over all, and whoever has crashed start again, so many times.
+    pub fn crashes(&mut self, who: &[usize], crashes: u8, restarts: u8) {
         self.model.mortal = who.iter().map(|who| self.person(*who)).collect();
-        self.state.left.crashes = 1;
-        self.state.left.restarts = u8::from(restarts);
+        self.state.left.crashes = crashes;
+        self.state.left.restarts = restarts;
     }
 
     /// The supernode that is responsible for the group may crash, and does not come back.
