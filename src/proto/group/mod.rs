@@ -137,6 +137,8 @@ struct Writing {
 #[derive(Debug, Default)]
 struct Unsaved {
     doubtful: Vec<(Place, Entry, bool)>,
+    is_lease: bool,
+    is_outbox: bool,
     again: Option<Mono>,
 }
 
