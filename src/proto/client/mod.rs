@@ -262,8 +262,10 @@ impl Client {
         });
     }
 
+    /// Tells when trouble with the disk begins and ends. What comes after the first is mostly its consequence: the
+    /// piece that follows one which was not written.
     fn disk_is(&mut self, trouble: Option<Trouble>) {
-        if self.trouble != trouble {
+        if self.trouble.is_some() != trouble.is_some() {
             self.trouble.clone_from(&trouble);
             self.act.tell(Event::Disk { trouble });
         }
