@@ -389,6 +389,9 @@ impl World {
         } else {
             Death::Silent
         };
+        if self.nodes[ix].fullness != Fullness::Roomy {
+            self.checker.lapsed(self.nodes[ix].id);
+        }
         for no in std::mem::take(&mut self.nodes[ix].links) {
             let Some(link) = self.links.get_mut(&no) else {
                 continue;
@@ -525,7 +528,8 @@ impl World {
         node.fullness = Fullness::Roomy;
         let log = |group: &GroupName| node.disk.log(group).map(|(p, id)| (id, p)).collect();
         let waits = |group: &GroupName, id| node.disk.keeps(group, id) == Kept::Waiting;
-        self.checker.ended(node.id, log, waits);
+        let epoch = |group: &GroupName| node.disk.epoch(group);
+        self.checker.ended(node.id, log, waits, epoch);
         self.checker.forgot(node.id);
     }
 
@@ -763,8 +767,9 @@ impl World {
             group, id, copies, ..
         } = event
         {
+            // One that has just lost its disk is still counted on by who has not heard of it.
             let found = self.copies(group, *id);
-            if found < *copies as usize {
+            if found + (self.checker.disks_lost() as usize) < *copies as usize {
                 let (name, now) = (&self.nodes[ix].name, self.now);
                 let what =
                     format!("{name} in {group} at {now} ms: {copies} copies of {id} are {found}");
@@ -812,7 +817,8 @@ impl World {
         node.timer = None;
         let log = |group: &GroupName| node.disk.log(group).map(|(p, id)| (id, p)).collect();
         let waits = |group: &GroupName, id| node.disk.keeps(group, id) == Kept::Waiting;
-        self.checker.ended(node.id, log, waits);
+        let epoch = |group: &GroupName| node.disk.epoch(group);
+        self.checker.ended(node.id, log, waits, epoch);
     }
 
     // -- the disk ----------------------------------------------------------------------------------------

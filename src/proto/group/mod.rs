@@ -144,6 +144,8 @@ struct Writing {
 #[derive(Clone, Debug, Default)]
 struct Unsaved {
     doubtful: Vec<(Place, Entry, bool)>,
+    is_lease: bool,
+    is_outbox: bool,
     again: Option<Mono>,
     /// The second try, until the disk has answered.
     under_way: Option<Ticket>,
