@@ -15,6 +15,7 @@ mod loss;
 mod outbox;
 mod paced;
 mod person;
+mod quiet;
 mod roster;
 mod serve;
 mod show;
@@ -143,6 +144,8 @@ struct Writing {
 #[derive(Clone, Debug, Default)]
 struct Unsaved {
     doubtful: Vec<(Place, Entry, bool)>,
+    is_lease: bool,
+    is_outbox: bool,
     again: Option<Mono>,
     /// The second try, until the disk has answered.
     under_way: Option<Ticket>,
@@ -292,6 +295,7 @@ impl Group {
                 group: self.name.clone(),
                 lease: self.lease.clone(),
                 hosting: matches!(self.phase, Phase::Hosting(_)),
+                missed: matches!(&self.phase, Phase::Following(follow) if follow.is_missed),
                 roster,
             },
         );
