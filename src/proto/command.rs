@@ -1,6 +1,7 @@
 //! What a face (screen, `--plain`, `--json`, a gateway, a test) asks of the client.
 
-use super::id::{GroupName, Nick};
+use super::event::What;
+use super::id::{EntryId, GroupName, Nick};
 
 /// One request. Whatever comes of it comes as [`super::event::Event`]s.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub enum Command {
     Say { group: GroupName, text: String },
     /// Do something in a group (`/me`).
     Act { group: GroupName, text: String },
+    /// Take back a line of ours that waits and that nobody has been sent yet; it is told as failed.
+    Drop { group: GroupName, id: EntryId },
     /// Set a group's topic; empty removes it.
     Topic { group: GroupName, text: String },
     /// Go by another nick, everywhere.
@@ -28,4 +31,21 @@ pub enum Command {
     },
     /// Leave everything: hand over what we host, then end.
     Quit { why: String },
+}
+
+impl Command {
+    /// What says a line again that came to nothing.
+    #[must_use]
+    pub fn again(group: GroupName, what: What) -> Option<Self> {
+        match what {
+            What::Text(text) => Some(Self::Say { group, text }),
+            What::Action(text) => Some(Self::Act { group, text }),
+            What::Topic(_)
+            | What::Join
+            | What::Part(_)
+            | What::Quit(_)
+            | What::Nick(_)
+            | What::Gone { .. } => None,
+        }
+    }
 }

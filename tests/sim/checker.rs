@@ -60,6 +60,13 @@ pub struct View {
     highest: Option<Place>,
 }
 
+impl View {
+    /// How many own lines were told as confirmed.
+    pub fn confirmed(&self) -> usize {
+        self.confirmed.len()
+    }
+}
+
 impl Checker {
     pub fn new() -> Self {
         Self::default()
@@ -85,6 +92,7 @@ impl Checker {
             Command::Join { .. } => self.counts.joins += 1,
             Command::Quit { .. } => self.stopped(who),
             Command::Part { .. }
+            | Command::Drop { .. }
             | Command::Nick { .. }
             | Command::Names { .. }
             | Command::History { .. } => {}
@@ -203,6 +211,10 @@ impl Checker {
             }
             Event::Ready { .. }
             | Event::Opened { .. }
+            | Event::Contact { .. }
+            | Event::Waiting { .. }
+            | Event::Responsible { .. }
+            | Event::Disk { .. }
             | Event::Role { .. }
             | Event::Path { .. }
             | Event::Mesh { .. }

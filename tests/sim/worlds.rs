@@ -206,7 +206,7 @@ impl Play {
             town,
             chance,
             trouble,
-            forgetful: if seed % 2 == 0 {
+            forgetful: if seed.is_multiple_of(2) {
                 Forgetful::People
             } else {
                 Forgetful::Mesh

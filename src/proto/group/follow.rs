@@ -19,7 +19,7 @@ use crate::proto::wire::{Body, Entry, Message, Refusal, Run, Vector};
 const HELLO_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The session with the member that hosts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Follow {
     host: NodeId,
     stage: Stage,
@@ -31,11 +31,13 @@ pub(super) struct Follow {
     /// What the host has said is kept, and by how many: our lines may come after it, from the host's disk.
     kept: (Vector, u32),
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
-    is_presence_whole: bool,
+    pub(super) is_presence_whole: bool,
+    /// Whether its link fell silent or broke, and nothing has come since.
+    pub(super) is_missed: bool,
     failures: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Stage {
     /// There is no link yet.
     Reaching { dial: Option<DialId>, again: Mono },
@@ -60,6 +62,7 @@ impl Follow {
             stored: Vector::new(),
             kept: (Vector::new(), 0),
             is_presence_whole: false,
+            is_missed: false,
             failures: 0,
         }
     }
@@ -169,8 +172,9 @@ impl Group {
         let again = cx.now.mono + std::time::Duration::from_millis(jitter);
         follow.stage = Stage::Reaching { dial: None, again };
         follow.fetch = None;
+        follow.is_missed = true;
         let host = follow.host;
-        self.miss(cx, Some(host));
+        self.miss(cx, cx.now.mono, host);
         self.registration.again = cx.now.mono;
         true
     }
@@ -224,6 +228,8 @@ impl Group {
         if !is_current || !matches!(follow.stage, Stage::Greeting { link, .. } if link == from) {
             return;
         }
+        follow.is_missed = false;
+        self.losses.hear(&theirs, self.log.vector());
         follow.feed = Feed::new(theirs.clone());
         follow.stored = Vector::new();
         follow.kept = (Vector::new(), 0);
@@ -467,6 +473,7 @@ impl Group {
             return;
         };
         self.write_own(cx, &void);
+        self.moved_on();
         let group = self.name.clone();
         match refused.body {
             Body::Join { nick } if why == Refusal::NickTaken => {
@@ -478,11 +485,9 @@ impl Group {
                 self.author(cx, Body::Join { nick: other });
             }
             Body::Text { .. } | Body::Action { .. } => {
-                cx.act.tell(Event::Failed {
-                    group,
-                    id: refused.id(),
-                    why: why.to_string(),
-                });
+                let (id, why) = (refused.id(), why.to_string());
+                self.losses.fail(id);
+                cx.act.tell(Event::Failed { group, id, why });
             }
             Body::Void => {}
             Body::Join { .. }
