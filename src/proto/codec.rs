@@ -5,9 +5,10 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::limits::{
-    COUNT_MAX, FRAME_SIZE_MAX, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX, WALL_MAX,
+    COUNT_MAX, FRAME_SIZE_MAX, GROUP_NAME_SIZE_MAX, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX,
+    WALL_MAX,
 };
-use super::wire::{Body, Entry, Lease, Message, Reason, Record, Run, Vector};
+use super::wire::{Body, Entry, Lease, Lines, Message, Reason, Record, Run, Vector};
 
 /// Bytes of the length in front of a frame.
 pub const LENGTH_SIZE: usize = 4;
@@ -83,6 +84,9 @@ pub fn decode(body: &[u8]) -> Result<Message, DecodeError> {
     Ok(message)
 }
 
+/// About how many bytes a run takes besides its entries, and the lease of its line; never less than they do.
+pub const RUN_SIZE: usize = (32 + 64 + 32 + 4 * 10) + (2 + GROUP_NAME_SIZE_MAX + 32 + 10 + 32 + 64);
+
 /// About how many bytes an entry with its clock reading takes in a frame; never less than it does.
 #[must_use]
 pub fn entry_size(entry: &Entry) -> usize {
@@ -111,12 +115,16 @@ fn check(message: &Message) -> Result<(), DecodeError> {
         Message::HostIs { lease } | Message::Transfer { lease, .. } | Message::Not { lease } => {
             check_lease(lease)
         }
-        Message::Hello { lease, vector } => check_lease(lease).and_then(|()| check_vector(vector)),
-        Message::Welcome { vector, .. }
-        | Message::Stored { vector, .. }
-        | Message::Kept { vector, .. } => check_vector(vector),
-        Message::Deliver { runs, .. } | Message::Push { runs, .. } => {
+        Message::Hello { lease, lines } => check_lease(lease).and_then(|()| check_lines(lines)),
+        Message::Welcome { lines, .. } => check_lines(lines),
+        Message::Stored { vector, .. } | Message::Kept { vector, .. } => check_vector(vector),
+        Message::Deliver { leases, runs, .. } | Message::Push { leases, runs, .. } => {
+            leases.iter().try_for_each(check_lease)?;
             runs.iter().try_for_each(check_run)
+        }
+        Message::Declined { epoch, head, .. } => {
+            check_count(epoch.number, "epoch")?;
+            head.iter().try_for_each(check_run)
         }
         Message::Put { entries, .. } => entries.iter().try_for_each(check_entry),
         Message::Refused { number, .. } => check_count(number.0, "number"),
@@ -150,6 +158,15 @@ fn check_vector(vector: &Vector) -> Result<(), DecodeError> {
         return Err(DecodeError::OverLimit("version vector"));
     }
     let counts = vector.iter().map(|(epoch, seq)| epoch.number.max(seq.0));
+    check_count(counts.max().unwrap_or_default(), "seq")
+}
+
+fn check_lines(lines: &Lines) -> Result<(), DecodeError> {
+    if lines.tips.len() > VECTOR_SIZE_MAX {
+        return Err(DecodeError::OverLimit("version vector"));
+    }
+    let counts = lines.tips.iter();
+    let counts = counts.map(|(epoch, tip)| epoch.number.max(tip.seq.0));
     check_count(counts.max().unwrap_or_default(), "seq")
 }
 

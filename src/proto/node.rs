@@ -361,7 +361,8 @@ impl MeshNode {
             | Message::Refused { .. }
             | Message::Presence { .. }
             | Message::Not { .. }
-            | Message::Unfollow { .. } => self.close(now, link, Reason::Unexpected),
+            | Message::Unfollow { .. }
+            | Message::Declined { .. } => self.close(now, link, Reason::Unexpected),
         }
     }
 

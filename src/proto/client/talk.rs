@@ -132,38 +132,56 @@ impl Client {
             | Message::Refused { .. }
             | Message::Presence { .. }
             | Message::Not { .. }
-            | Message::Unfollow { .. } => self.close(now, link, Reason::Unexpected),
+            | Message::Unfollow { .. }
+            | Message::Declined { .. } => self.close(now, link, Reason::Unexpected),
         }
     }
 
     pub(super) fn hear_peer(&mut self, now: Now, link: LinkId, from: NodeId, message: Message) {
         match message {
-            Message::Hello { lease, vector } => {
+            Message::Hello { lease, lines } => {
                 let name = lease.group.clone();
                 self.in_group(now, &name, |group, cx| {
-                    group.greet(cx, link, from, &lease, vector)
+                    group.greet(cx, link, from, &lease, &lines)
                 });
             }
             Message::Welcome {
                 group,
                 epoch,
-                vector,
+                lines,
             } => {
                 self.in_group(now, &group, |group, cx| {
-                    group.welcome(cx, link, epoch, vector)
+                    group.welcome(cx, link, epoch, &lines)
                 });
             }
             Message::Deliver {
                 group,
-                runs,
                 report,
+                leases,
+                runs,
             } => {
                 self.in_group(now, &group, |group, cx| {
-                    group.delivered(cx, link, from, runs, report)
+                    group.delivered(cx, link, from, &leases, runs, report)
                 });
             }
-            Message::Push { group, runs } => {
-                self.in_group(now, &group, |group, cx| group.pushed(cx, link, from, runs));
+            Message::Push {
+                group,
+                leases,
+                runs,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.pushed(cx, link, from, &leases, runs)
+                });
+            }
+            Message::Declined {
+                group,
+                epoch,
+                why,
+                head,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.declined(cx, link, epoch, why, head.as_ref())
+                });
             }
             Message::Put { group, entries } => {
                 self.in_group(now, &group, |group, cx| {

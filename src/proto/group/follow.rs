@@ -3,20 +3,25 @@
 //! The order is what keeps everything: our unplaced lines go out only when the host has all we have of the
 //! log, so that it knows which of them already have a place.
 
+use std::time::Duration;
+
 use super::feed::{Feed, Step};
+use super::proof::Taken;
 use super::{Context, Group, Intent, Phase};
 use crate::proto::codec;
 use crate::proto::event::Event;
 use crate::proto::id::{Epoch, Nick, NodeId, Number};
-use crate::proto::limits::{CATCH_UP_SIZE, MEMBERS_MAX, NICK_SIZE_MAX, RETRY_FIRST, RETRY_LAST};
+use crate::proto::limits::{
+    CATCH_UP_SIZE, MEMBERS_MAX, NICK_SIZE_MAX, RETRY_FIRST, RETRY_LAST, TABLE_INTERVAL,
+};
 use crate::proto::role::{DialId, LinkId, Target, Ticket};
 use crate::proto::saved::Write;
 use crate::proto::time::Mono;
 use crate::proto::vector;
-use crate::proto::wire::{Body, Entry, Message, Refusal, Run, Vector};
+use crate::proto::wire::{Body, Decline, Entry, Lease, Lines, Message, Refusal, Run, Vector};
 
 /// How long a hello waits for its welcome before it is said again: the host may not know yet that it hosts.
-const HELLO_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+const HELLO_AGAIN: Duration = Duration::from_secs(1);
 
 /// The session with the member that hosts.
 #[derive(Debug)]
@@ -30,6 +35,10 @@ pub(super) struct Follow {
     stored: Vector,
     /// What the host has said is kept, and by how many: our lines may come after it, from the host's disk.
     kept: (Vector, u32),
+    /// When to say hello again, since something was declined for now.
+    doubt: Option<Mono>,
+    /// Whether we caught the host in a lie.
+    is_liar: bool,
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
     is_presence_whole: bool,
     failures: u32,
@@ -59,6 +68,8 @@ impl Follow {
             fetch: None,
             stored: Vector::new(),
             kept: (Vector::new(), 0),
+            doubt: None,
+            is_liar: false,
             is_presence_whole: false,
             failures: 0,
         }
@@ -95,10 +106,28 @@ impl Follow {
         self.feed.stored(&self.stored);
     }
 
+    /// Goes on without the rest of a line.
+    pub(super) fn waive(&mut self, now: Mono, epoch: Epoch, why: Decline) {
+        self.feed.except(epoch);
+        if let Stage::Catching { goal, .. } = &mut self.stage {
+            goal.remove(&epoch);
+        }
+        if why == Decline::NoLease {
+            // By then whoever lacks the supernode's record has had a chance to hear of it.
+            self.doubt.get_or_insert(now + TABLE_INTERVAL);
+        }
+    }
+
+    /// Leaves the host alone for a while.
+    pub(super) fn distrust(&mut self) {
+        self.is_liar = true;
+    }
+
     pub(super) fn due(&self) -> Option<Mono> {
         match self.stage {
             Stage::Reaching { dial: None, again } | Stage::Greeting { again, .. } => Some(again),
-            Stage::Reaching { .. } | Stage::Catching { .. } | Stage::Live { .. } => None,
+            Stage::Reaching { .. } => None,
+            Stage::Catching { .. } | Stage::Live { .. } => self.doubt,
         }
     }
 }
@@ -125,6 +154,12 @@ impl Group {
                 }
             }
             Stage::Greeting { link, again } if cx.now.mono >= *again => {
+                let link = *link;
+                self.hello(cx, link);
+            }
+            Stage::Catching { link, .. } | Stage::Live { link }
+                if follow.doubt.is_some_and(|doubt| cx.now.mono >= doubt) =>
+            {
                 let link = *link;
                 self.hello(cx, link);
             }
@@ -166,7 +201,12 @@ impl Group {
             return false;
         }
         let jitter = cx.act.jitter(50);
-        let again = cx.now.mono + std::time::Duration::from_millis(jitter);
+        let pause = if follow.is_liar {
+            RETRY_LAST
+        } else {
+            Duration::ZERO
+        };
+        let again = cx.now.mono + pause + Duration::from_millis(jitter);
         follow.stage = Stage::Reaching { dial: None, again };
         follow.fetch = None;
         let host = follow.host;
@@ -189,20 +229,15 @@ impl Group {
         let (Phase::Following(follow), Some(lease)) = (&mut self.phase, &self.lease) else {
             return;
         };
-        let vector = self.log.vector().clone();
-        cx.act.send(
-            link,
-            Message::Hello {
-                lease: lease.clone(),
-                vector,
-            },
-        );
+        let (lease, lines) = (lease.clone(), self.log.summary());
+        cx.act.send(link, Message::Hello { lease, lines });
         follow.stage = Stage::Greeting {
             link,
             again: cx.now.mono + HELLO_AGAIN,
         };
         follow.failures = 0;
         follow.fetch = None;
+        follow.doubt = None;
         self.outbox.rewind();
     }
 
@@ -212,7 +247,7 @@ impl Group {
         cx: &mut Context<'_>,
         from: LinkId,
         epoch: Epoch,
-        theirs: Vector,
+        theirs: &Lines,
     ) {
         let is_current = self
             .lease
@@ -224,14 +259,15 @@ impl Group {
         if !is_current || !matches!(follow.stage, Stage::Greeting { link, .. } if link == from) {
             return;
         }
-        follow.feed = Feed::new(theirs.clone());
+        follow.feed = Feed::new(theirs.vector());
         follow.stored = Vector::new();
         follow.kept = (Vector::new(), 0);
         follow.is_presence_whole = true;
         follow.stage = Stage::Catching {
             link: from,
-            goal: theirs,
+            goal: theirs.vector(),
         };
+        self.contrast(cx, from, theirs);
         self.push(cx);
         self.advance(cx);
     }
@@ -242,16 +278,27 @@ impl Group {
         cx: &mut Context<'_>,
         link: LinkId,
         from: NodeId,
+        leases: &[Lease],
         runs: Vec<Run>,
         report: bool,
     ) {
+        if self.is_overtaken(cx, leases) {
+            return;
+        }
         // What we have already, from another host, comes to no disk again and would never be reported.
-        let is_known = |run: &Run| run.first <= vector::upto(self.log.vector(), run.epoch);
+        let is_known = |run: &Run| run.first <= self.log.upto(run.epoch);
         if report && (runs.is_empty() || runs.iter().any(is_known)) {
             self.report_all(cx, link);
         }
         self.is_reporting = report;
-        let is_whole = runs.into_iter().all(|run| self.take(cx, link, from, run));
+        let mut is_gap = false;
+        for run in runs {
+            match self.take(cx, link, from, run, leases) {
+                Taken::Whole | Taken::Declined => {}
+                Taken::Gap => is_gap = true,
+                Taken::Closed => return,
+            }
+        }
         self.confirm_kept(cx);
         let Phase::Following(follow) = &self.phase else {
             return;
@@ -260,7 +307,7 @@ impl Group {
             if let Some(lease) = self.lease.clone().filter(|lease| lease.epoch.host != from) {
                 cx.act.send(link, Message::Not { lease });
             }
-        } else if !is_whole && follow.greeted().is_some() {
+        } else if is_gap && follow.greeted().is_some() {
             self.hello(cx, link);
         }
         self.advance(cx);
@@ -271,17 +318,17 @@ impl Group {
         for writing in self.writing.values_mut() {
             writing.is_to_report = true;
         }
-        let (group, vector) = (self.name.clone(), self.log.flushed().clone());
+        let (group, vector) = (self.name.clone(), self.log.flushed());
         cx.act.send(link, Message::Stored { group, vector });
     }
 
     /// Becomes live once we have all that the host had at its welcome.
-    fn advance(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>) {
         let Phase::Following(follow) = &mut self.phase else {
             return;
         };
         match &follow.stage {
-            Stage::Catching { link, goal } if vector::covers(self.log.vector(), goal) => {
+            Stage::Catching { link, goal } if self.log.covers(goal) => {
                 follow.stage = Stage::Live { link: *link };
                 self.settle(cx);
                 self.push(cx);
@@ -336,17 +383,17 @@ impl Group {
         let Some(link) = follow.greeted() else { return };
         loop {
             match follow.feed.step(&self.log) {
-                Step::Send(runs) => {
+                Step::Send { leases, runs } => {
                     cx.act.send(
                         link,
                         Message::Push {
                             group: self.name.clone(),
+                            leases,
                             runs,
                         },
                     );
                 }
-                Step::Fetch(after) => {
-                    let upto = self.log.vector().clone();
+                Step::Fetch { after, upto } => {
                     follow.fetch = Some(cx.act.fetch(self.name.clone(), after, upto));
                 }
                 Step::Wait => break,
@@ -369,7 +416,7 @@ impl Group {
         let Stage::Live { link } = follow.stage else {
             return;
         };
-        if !vector::covers(follow.feed.sent(), self.log.vector()) {
+        if !follow.feed.is_level(&self.log) {
             return;
         }
         for entries in parcels(self.outbox.unsent()) {
@@ -389,12 +436,13 @@ impl Group {
             Phase::Hosting(host) => host.fetched(cx, &self.name, &self.log, ticket, runs),
             Phase::Following(follow) if follow.fetch == Some(ticket) => {
                 follow.fetch = None;
-                let runs = follow.feed.fetched(runs);
+                let (leases, runs) = follow.feed.fetched(&self.log, runs);
                 if let Some(link) = follow.greeted().filter(|_| !runs.is_empty()) {
                     cx.act.send(
                         link,
                         Message::Push {
                             group: self.name.clone(),
+                            leases,
                             runs,
                         },
                     );

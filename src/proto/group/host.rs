@@ -116,6 +116,7 @@ impl Host {
         group: &GroupName,
         log: &Log,
         run: &Run,
+        leases: Vec<Lease>,
         source: Source,
     ) {
         for (place, sequenced) in run.places() {
@@ -144,13 +145,14 @@ impl Host {
         }
         for (links, report) in [(heirs, true), (at_once, false)] {
             if !links.is_empty() {
-                let (group, runs) = (group.clone(), vec![run.clone()]);
+                let (group, runs, leases) = (group.clone(), vec![run.clone()], leases.clone());
                 cx.act.send_all(
                     links,
                     Message::Deliver {
                         group,
-                        runs,
                         report,
+                        leases,
+                        runs,
                     },
                 );
             }
@@ -167,18 +169,18 @@ impl Host {
         };
         loop {
             match follower.feed.step(log) {
-                Step::Send(runs) => {
+                Step::Send { leases, runs } => {
                     cx.act.send(
                         follower.link,
                         Message::Deliver {
                             group: group.clone(),
-                            runs,
                             report: true,
+                            leases,
+                            runs,
                         },
                     );
                 }
-                Step::Fetch(after) => {
-                    let upto = log.vector().clone();
+                Step::Fetch { after, upto } => {
                     follower.fetch = Some(cx.act.fetch(group.clone(), after, upto));
                 }
                 Step::Wait | Step::Level => break,
@@ -203,14 +205,15 @@ impl Host {
             return;
         };
         follower.fetch = None;
-        let runs = follower.feed.fetched(runs);
+        let (leases, runs) = follower.feed.fetched(log, runs);
         if !runs.is_empty() {
             cx.act.send(
                 follower.link,
                 Message::Deliver {
                     group: group.clone(),
-                    runs,
                     report: true,
+                    leases,
+                    runs,
                 },
             );
         }
@@ -255,11 +258,9 @@ impl Host {
             .iter()
             .filter_map(|id| self.followers.get(id))
             .map(|heir| &heir.stored);
-        let disks = stored.chain([log.flushed()]);
-        disks
-            .map(|disk| vector::upto(disk, epoch))
-            .min()
-            .unwrap_or_default()
+        let stored = stored.map(|disk| vector::upto(disk, epoch));
+        let disks = stored.chain([log.flushed_upto(epoch)]);
+        disks.min().unwrap_or_default()
     }
 
     /// What each follower with unconfirmed entries can be told is kept; noted as told.

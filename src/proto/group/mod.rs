@@ -14,6 +14,7 @@ mod log;
 mod outbox;
 mod paced;
 mod person;
+mod proof;
 mod roster;
 mod serve;
 mod show;
@@ -311,7 +312,10 @@ impl Group {
                 self.join(cx);
                 self.tend(cx);
             }
-            Phase::Following(follow) if follow.is_live() => self.join(cx),
+            Phase::Following(follow) if follow.is_live() => {
+                self.join(cx);
+                self.pursue(cx);
+            }
             Phase::Following(_) => self.pursue(cx),
             Phase::Finding => {}
         }

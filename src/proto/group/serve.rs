@@ -3,13 +3,14 @@
 use super::feed::Feed;
 use super::host::{Follower, NAMES_PER_MESSAGE_MAX, NEWS_GATHERED};
 use super::paced::Paced;
+use super::proof::Taken;
 use super::{Context, Group, Phase, authority};
 use crate::proto::codec;
 use crate::proto::id::{NodeId, Number};
 use crate::proto::limits::{CATCH_UP_SIZE, HEIRS, PACED_MAX};
 use crate::proto::role::LinkId;
 use crate::proto::vector;
-use crate::proto::wire::{Body, Entry, Lease, Message, Reason, Run, Vector};
+use crate::proto::wire::{Body, Entry, Lease, Lines, Message, Reason, Run, Vector};
 
 impl Group {
     /// A member says hello. Its lease may be the first we hear of our own.
@@ -19,7 +20,7 @@ impl Group {
         link: LinkId,
         from: NodeId,
         lease: &Lease,
-        theirs: Vector,
+        theirs: &Lines,
     ) {
         self.learn(cx, lease);
         match (&self.phase, &self.lease) {
@@ -43,16 +44,17 @@ impl Group {
         cx: &mut Context<'_>,
         link: LinkId,
         from: NodeId,
-        theirs: Vector,
+        theirs: &Lines,
     ) {
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
-        let mut owes = self.log.vector().clone();
-        vector::merge(&mut owes, &theirs);
+        let has = theirs.vector();
+        let mut owes = self.log.vector();
+        vector::merge(&mut owes, &has);
         let follower = Follower {
             link,
-            feed: Feed::new(theirs),
+            feed: Feed::new(has),
             fetch: None,
             stored: Vector::new(),
             owes,
@@ -67,13 +69,12 @@ impl Group {
         host.heirs.retain(|id| *id != from);
         host.news.came(from, cx.now.mono);
         let group = self.name.clone();
-        let vector = self.log.vector().clone();
         cx.act.send(
             link,
             Message::Welcome {
                 group: group.clone(),
                 epoch: host.lease.epoch,
-                vector,
+                lines: self.log.summary(),
             },
         );
         let here: Vec<_> = [cx.me]
@@ -91,10 +92,18 @@ impl Group {
                 },
             );
         }
-        host.feed(cx, &group, &self.log, from);
+        self.contrast(cx, link, theirs);
+        self.feed(cx, from);
         self.here.insert(from);
         self.came_or_went(cx);
         self.keep(cx);
+    }
+
+    /// Sends a follower what it lacks.
+    pub(super) fn feed(&mut self, cx: &mut Context<'_>, id: NodeId) {
+        if let Phase::Hosting(host) = &mut self.phase {
+            host.feed(cx, &self.name, &self.log, id);
+        }
     }
 
     /// A link is gone, whichever it was.
@@ -146,8 +155,9 @@ impl Group {
             links,
             Message::Deliver {
                 group,
-                runs: Vec::new(),
                 report: true,
+                leases: Vec::new(),
+                runs: Vec::new(),
             },
         );
         host.heirs = heirs;
@@ -200,7 +210,7 @@ impl Group {
             let Phase::Hosting(host) = &mut self.phase else {
                 return;
             };
-            let epoch = host.lease.epoch;
+            let lease = host.lease.clone();
             let Some(follower) = host.followers.get_mut(&from) else {
                 return;
             };
@@ -211,7 +221,7 @@ impl Group {
             let mut is_shaping = false;
             while !is_shaping && size < CATCH_UP_SIZE && follower.paced.may_go() {
                 let entry = follower.paced.entries.pop_front().expect("one may go");
-                if let Err(why) = authority::judge(&self.roster, &entry, &epoch.host) {
+                if let Err(why) = authority::judge(&self.roster, &entry, &lease.epoch.host) {
                     follower.paced.entries.clear();
                     let (group, number) = (self.name.clone(), entry.number);
                     cx.act
@@ -228,7 +238,7 @@ impl Group {
             if batch.is_empty() {
                 return;
             }
-            self.place(cx, epoch, batch);
+            self.place(cx, &lease, batch);
         }
     }
 
@@ -241,12 +251,12 @@ impl Group {
             let Phase::Hosting(host) = &self.phase else {
                 return;
             };
-            let epoch = host.lease.epoch;
+            let lease = host.lease.clone();
             if entry.number.0 != self.log.number(&cx.me).0 + 1 {
                 continue;
             }
             match authority::judge(&self.roster, &entry, &cx.me) {
-                Ok(()) => self.place(cx, epoch, vec![entry]),
+                Ok(()) => self.place(cx, &lease, vec![entry]),
                 Err(why) => {
                     self.give_up(cx, entry.number, why);
                     return self.place_own(cx);
@@ -264,8 +274,12 @@ impl Group {
         cx: &mut Context<'_>,
         link: LinkId,
         from: NodeId,
+        leases: &[Lease],
         runs: Vec<Run>,
     ) {
+        if self.is_overtaken(cx, leases) {
+            return;
+        }
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
@@ -275,9 +289,9 @@ impl Group {
         };
         follower.is_pushing = true;
         // What we have already is not written again, and has to be reported now.
-        let is_known = |run: &&Run| run.first <= vector::upto(self.log.vector(), run.epoch);
+        let is_known = |run: &&Run| run.first <= self.log.upto(run.epoch);
         let known = runs.iter().filter(is_known);
-        let flushed = known.map(|run| (run.epoch, vector::upto(self.log.flushed(), run.epoch)));
+        let flushed = known.map(|run| (run.epoch, self.log.flushed_upto(run.epoch)));
         let stored: Vector = flushed.collect();
         if !stored.is_empty() {
             let group = self.name.clone();
@@ -293,7 +307,9 @@ impl Group {
                     vector::raise(&mut follower.owes, place.epoch, place.seq);
                 }
             }
-            self.take(cx, link, from, run);
+            if self.take(cx, link, from, run, leases) == Taken::Closed {
+                return;
+            }
         }
     }
 
@@ -313,8 +329,7 @@ impl Group {
                 };
                 vector::merge(&mut follower.stored, stored);
                 follower.feed.stored(&follower.stored);
-                let group = self.name.clone();
-                host.feed(cx, &group, &self.log, from);
+                self.feed(cx, from);
                 self.keep(cx);
             }
             Phase::Following(follow) if follow.greeted() == Some(link) => {
