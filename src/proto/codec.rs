@@ -124,7 +124,7 @@ fn check(message: &Message) -> Result<(), DecodeError> {
         }
         Message::Declined { epoch, head, .. } => {
             check_count(epoch.number, "epoch")?;
-            head.iter().try_for_each(check_run)
+            head.iter().try_for_each(|head| check_run(head))
         }
         Message::Put { entries, .. } => entries.iter().try_for_each(check_entry),
         Message::Refused { number, .. } => check_count(number.0, "number"),

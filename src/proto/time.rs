@@ -58,7 +58,7 @@ impl Hlc {
     #[must_use]
     pub fn after(highest: Self, wall: Wall) -> Self {
         Self(
-            (wall.0 << 16)
+            (wall.0.min(WALL_MAX) << 16)
                 .max(highest.0.saturating_add(1))
                 .min(Self::MAX.0),
         )

@@ -121,7 +121,7 @@ pub enum Message {
         group: GroupName,
         epoch: Epoch,
         why: Decline,
-        head: Option<Run>,
+        head: Option<Box<Run>>,
     },
 }
 

@@ -140,6 +140,17 @@ impl Disk {
         (runs, false)
     }
 
+    /// The epochs of which there is a line.
+    pub fn epochs(&self, group: &GroupName) -> impl Iterator<Item = Epoch> {
+        let group = self.groups.get(group).into_iter();
+        group.flat_map(|group| group.lines.keys().copied())
+    }
+
+    /// The highest lease known.
+    pub fn lease(&self, group: &GroupName) -> Option<&Lease> {
+        self.groups.get(group)?.lease.as_ref()
+    }
+
     /// The forks of which there is evidence.
     pub fn evidence(&self, group: &GroupName) -> impl Iterator<Item = &Fork> {
         let group = self.groups.get(group).into_iter();

@@ -320,7 +320,7 @@ impl Liar {
                 } else {
                     Decline::NoLease
                 },
-                head: self.rng.chance(1, 2).then(|| self.run()),
+                head: self.rng.chance(1, 2).then(|| Box::new(self.run())),
             },
             _ => Message::Unfollow { group },
         }

@@ -15,6 +15,8 @@ mod checker;
 mod disk;
 mod found;
 mod hostile;
+mod liar;
+mod liars;
 mod link;
 mod rng;
 mod scenarios;

@@ -83,6 +83,8 @@ pub struct World {
     pub seed: u64,
     pub weather: Weather,
     pub fault: Option<Fault>,
+    /// Whether somebody lies in this world.
+    pub has_liar: bool,
     pub checker: Checker,
     /// Whether everything that happens is printed.
     pub trace: bool,
@@ -186,6 +188,7 @@ impl World {
             seed,
             weather: Weather::default(),
             fault: None,
+            has_liar: false,
             checker: Checker::new(),
             trace: false,
             happened: Happened::default(),
@@ -496,7 +499,10 @@ impl World {
             Output::Dial { dial, to } => self.dial(ix, dial, &to),
             Output::Route { peer, via } => self.route(ix, peer, via),
             Output::Send { to, message } => self.send(ix, &to, &message),
-            Output::Close { link, reason } => self.close(link, reason),
+            Output::Close { link, reason } => {
+                self.accuse(ix, reason);
+                self.close(link, reason);
+            }
             Output::Write { ticket, writes } => self.disk_job(ix, Job::Write(ticket, writes)),
             Output::Fetch {
                 ticket,
@@ -511,6 +517,30 @@ impl World {
             }
             Output::Tell(event) => self.tell(ix, &event),
             Output::Finish => {}
+        }
+    }
+
+    /// Where nobody lies, nobody is called a liar.
+    fn accuse(&mut self, ix: NodeIx, reason: Reason) {
+        let is_accusation = match reason {
+            Reason::BadFrame
+            | Reason::TooLong
+            | Reason::BadSignature
+            | Reason::Unexpected
+            | Reason::Limit
+            | Reason::Fork
+            | Reason::FalseReport
+            | Reason::Disorder => true,
+            Reason::Done
+            | Reason::UnknownVersion
+            | Reason::TooSlow
+            | Reason::Replaced
+            | Reason::Shutdown
+            | Reason::WrongIdentity => false,
+        };
+        if is_accusation && !self.has_liar {
+            let what = format!("{} closes a link: {reason}", self.nodes[ix].name);
+            self.checker.blame(what);
         }
     }
 
@@ -609,6 +639,12 @@ impl World {
         if node.fullness == Fullness::Full {
             return Err("the disk is full".to_owned());
         }
+        let is_evidence = |write: &Write| matches!(write, Write::Evidence { .. });
+        if !self.has_liar && writes.iter().any(is_evidence) {
+            let what = format!("{} found that somebody forked", node.name);
+            self.checker.blame(what);
+        }
+        let node = &mut self.nodes[ix];
         let written = node.disk.write(writes);
         match &written {
             Err(wrong) if node.fullness == Fullness::Roomy => {

@@ -224,7 +224,7 @@ pub(crate) fn messages() -> Vec<Message> {
             group,
             epoch: epoch(),
             why: Decline::NoLease,
-            head: Some(run(Vec::new())),
+            head: Some(Box::new(run(Vec::new()))),
         },
     ];
     for (at, message) in messages.iter().enumerate() {

@@ -180,7 +180,7 @@ impl Client {
                 head,
             } => {
                 self.in_group(now, &group, |group, cx| {
-                    group.declined(cx, link, epoch, why, head.as_ref())
+                    group.declined(cx, link, epoch, why, head.as_deref())
                 });
             }
             Message::Put { group, entries } => {

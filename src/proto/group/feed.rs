@@ -91,7 +91,10 @@ impl Feed {
     }
 
     /// The other end takes no more of this line.
-    pub(crate) fn except(&mut self, epoch: Epoch) {
+    pub(crate) fn except(&mut self, log: &Log, epoch: Epoch) {
+        if log.line(epoch).is_none() {
+            return;
+        }
         self.except.insert(epoch);
         for piece in &mut self.window {
             piece.remove(&epoch);

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::feed::{Feed, Step};
+use super::log::Log;
 use super::proof::Taken;
 use super::{Context, Group, Intent, Phase};
 use crate::proto::codec;
@@ -17,7 +18,6 @@ use crate::proto::limits::{
 use crate::proto::role::{DialId, LinkId, Target, Ticket};
 use crate::proto::saved::Write;
 use crate::proto::time::Mono;
-use crate::proto::vector;
 use crate::proto::wire::{Body, Decline, Entry, Lease, Lines, Message, Refusal, Run, Vector};
 
 /// How long a hello waits for its welcome before it is said again: the host may not know yet that it hosts.
@@ -101,14 +101,13 @@ impl Follow {
     }
 
     /// The host reports what is on its disk of what we pushed.
-    pub(super) fn stored(&mut self, stored: &Vector) {
-        vector::merge(&mut self.stored, stored);
+    pub(super) fn stored(&mut self, log: &Log, stored: &Vector) {
+        log.note_report(&mut self.stored, stored);
         self.feed.stored(&self.stored);
     }
 
     /// Goes on without the rest of a line.
     pub(super) fn waive(&mut self, now: Mono, epoch: Epoch, why: Decline) {
-        self.feed.except(epoch);
         if let Stage::Catching { goal, .. } = &mut self.stage {
             goal.remove(&epoch);
         }
@@ -458,7 +457,7 @@ impl Group {
         if let Phase::Following(follow) = &mut self.phase
             && follow.greeted() == Some(link)
         {
-            vector::merge(&mut follow.kept.0, kept);
+            self.log.note_report(&mut follow.kept.0, kept);
             follow.kept.1 = copies;
             self.confirm_kept(cx);
         }

@@ -101,7 +101,7 @@ impl Group {
         self.writing.insert(ticket, writing);
         match &mut self.phase {
             Phase::Hosting(host) => {
-                host.pass_on(cx, &self.name, &self.log, run, begun, source);
+                host.pass_on(cx, &self.name, &self.log, run, &begun, source);
             }
             Phase::Following(follow) => {
                 if source == Source::Sent(follow.host()) {

@@ -116,7 +116,7 @@ impl Host {
         group: &GroupName,
         log: &Log,
         run: &Run,
-        leases: Vec<Lease>,
+        leases: &[Lease],
         source: Source,
     ) {
         for (place, sequenced) in run.places() {
@@ -145,7 +145,7 @@ impl Host {
         }
         for (links, report) in [(heirs, true), (at_once, false)] {
             if !links.is_empty() {
-                let (group, runs, leases) = (group.clone(), vec![run.clone()], leases.clone());
+                let (group, runs, leases) = (group.clone(), vec![run.clone()], leases.to_vec());
                 cx.act.send_all(
                     links,
                     Message::Deliver {

@@ -7,16 +7,17 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::proto::codec::{self, RUN_SIZE};
 use crate::proto::id::{Epoch, NodeId, Number, Place, Seq};
-use crate::proto::limits::CATCH_UP_SIZE;
+use crate::proto::limits::{CATCH_UP_SIZE, VECTOR_SIZE_MAX};
 use crate::proto::saved::{SavedGroup, SavedLine};
 use crate::proto::seal::{Hash, Seal, Signature};
 use crate::proto::time::{Hlc, Wall};
+use crate::proto::vector;
 use crate::proto::wire::{Entry, Lease, Lines, Run, Sequenced, Tip, Vector};
 
 /// Entries kept in memory for those who lack only the last few.
 const RECENT_MAX: usize = 512;
-/// Entries kept in memory while the disk does not take them.
-const UNFLUSHED_MAX: usize = 65_536;
+/// Most that entries take in memory while the disk does not take them.
+const UNFLUSHED_SIZE_MAX: usize = 64 * 1024 * 1024;
 
 /// The state of a group's log.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,7 @@ pub(crate) struct Log {
     authors: BTreeMap<NodeId, Number>,
     recent: BTreeMap<(Epoch, Seq), Recent>,
     recent_order: VecDeque<(Epoch, Seq)>,
+    recent_size: usize,
 }
 
 /// One epoch's line, as far as we have it. It always ends where its host signed.
@@ -83,6 +85,7 @@ impl Log {
             authors: saved.authors.clone(),
             recent: BTreeMap::new(),
             recent_order: VecDeque::new(),
+            recent_size: 0,
         }
     }
 
@@ -126,6 +129,17 @@ impl Log {
             .collect()
     }
 
+    /// Adds to what another node has reported to have. Of lines that are not here it is told little: it may speak
+    /// of some before they come, and cannot fill our memory with what there is not.
+    pub(crate) fn note_report(&self, known: &mut Vector, report: &Vector) {
+        for (epoch, seq) in report {
+            let is_known = self.lines.contains_key(epoch) || known.contains_key(epoch);
+            if is_known || known.len() < VECTOR_SIZE_MAX {
+                vector::raise(known, *epoch, *seq);
+            }
+        }
+    }
+
     /// The ends of the lines.
     pub(crate) fn ends(&self) -> impl Iterator<Item = (Epoch, Seq)> {
         self.lines.iter().map(|(epoch, line)| (*epoch, line.seq))
@@ -142,14 +156,18 @@ impl Log {
         }
     }
 
-    /// The head of a line at `seq` as its host signed it, a run without entries; if memory has it.
-    pub(crate) fn signed_head(&self, epoch: Epoch, seq: Seq) -> Option<Run> {
+    /// What our history says the head of a line is behind `seq`, as its host signed it: a run without entries if it
+    /// signed there, else one that follows; if memory has it.
+    pub(crate) fn vouched(&self, epoch: Epoch, seq: Seq) -> Option<Run> {
         let line = self.lines.get(&epoch)?;
-        let (prev, signature) = if seq == line.seq {
-            (line.head, line.signature)
+        let signed = if seq == line.seq {
+            Some((line.head, line.signature))
         } else {
-            let recent = self.recent.get(&(epoch, seq))?;
-            (recent.sequenced.chain(recent.prev), recent.signature?)
+            let recent = self.recent.get(&(epoch, seq));
+            recent.and_then(|recent| Some((recent.sequenced.chain(recent.prev), recent.signature?)))
+        };
+        let Some((prev, signature)) = signed else {
+            return self.piece(epoch, seq, 0, true).map(|(run, _)| run);
         };
         Some(Run {
             epoch,
@@ -344,12 +362,15 @@ impl Log {
         };
         self.recent.insert(key, recent);
         self.recent_order.push_back(key);
+        self.recent_size += codec::entry_size(&sequenced.entry);
         while let Some((epoch, seq)) = self.recent_order.front().copied()
             && self.recent_order.len() > RECENT_MAX
-            && (self.flushed_upto(epoch) >= seq || self.recent_order.len() > UNFLUSHED_MAX)
+            && (self.flushed_upto(epoch) >= seq || self.recent_size > UNFLUSHED_SIZE_MAX)
         {
             self.recent_order.pop_front();
-            self.recent.remove(&(epoch, seq));
+            if let Some(old) = self.recent.remove(&(epoch, seq)) {
+                self.recent_size -= codec::entry_size(&old.sequenced.entry);
+            }
         }
     }
 }
@@ -435,13 +456,13 @@ mod tests {
         assert_eq!(append(&mut member, &joined), Fit::Next(1));
         assert_eq!(member.summary(), host.summary());
         assert_eq!(member.number(&NodeId([2; 32])), Number(4));
-        let head = member.signed_head(EPOCH, Seq(4)).unwrap();
-        assert!(head.is_genuine(&Mark, &lease().group, head.prev));
-        assert_eq!(
-            member.signed_head(EPOCH, Seq(2)),
-            host.signed_head(EPOCH, Seq(2))
-        );
-        assert_eq!(host.signed_head(EPOCH, Seq(3)), None, "nobody signed there");
+        let head = member.vouched(EPOCH, Seq(4)).unwrap();
+        assert!(head.entries.is_empty() && head.is_genuine(&Mark, &lease().group, head.prev));
+        assert_eq!(member.vouched(EPOCH, Seq(1)), host.vouched(EPOCH, Seq(1)));
+        let behind = host
+            .vouched(EPOCH, Seq(3))
+            .expect("what follows vouches for it");
+        assert_eq!((behind.first, behind.last()), (Seq(4), Seq(4)));
     }
 
     #[test]
@@ -464,7 +485,7 @@ mod tests {
             (tail.len(), tail[0].first, tail[0].last()),
             (1, Seq(501), Seq(523))
         );
-        let head = log.signed_head(EPOCH, Seq(523)).unwrap();
+        let head = log.vouched(EPOCH, Seq(523)).unwrap();
         assert_eq!(
             (tail[0].head(), tail[0].signature),
             (head.prev, head.signature)

@@ -147,7 +147,7 @@ impl Group {
 
     /// Looks at a run of which we have everything: whether it says the same as ours.
     fn compare(&mut self, cx: &mut Context<'_>, link: LinkId, run: &Run) {
-        let Some(ours) = self.log.signed_head(run.epoch, run.last()) else {
+        let Some(ours) = self.log.vouched(run.epoch, run.last()) else {
             return;
         };
         let head = run.head();
@@ -182,7 +182,7 @@ impl Group {
                 group,
                 epoch,
                 why,
-                head,
+                head: head.map(Box::new),
             },
         );
         self.waive(cx, link, epoch, why);
@@ -200,7 +200,7 @@ impl Group {
         self.waive(cx, link, epoch, why);
         let head = head.filter(|head| head.epoch == epoch && head.entries.is_empty());
         let Some((head, ours)) =
-            head.and_then(|head| Some((head, self.log.signed_head(epoch, head.last())?)))
+            head.and_then(|head| Some((head, self.log.vouched(epoch, head.last())?)))
         else {
             return;
         };
@@ -216,7 +216,7 @@ impl Group {
                 let is_own = host.lease.epoch == epoch;
                 let mut followers = host.followers.values_mut();
                 if let Some(follower) = followers.find(|follower| follower.link == link) {
-                    follower.feed.except(epoch);
+                    follower.feed.except(&self.log, epoch);
                     if is_own {
                         // Who does not take our line does not follow us.
                         cx.act.close(link, Reason::Fork);
@@ -228,6 +228,7 @@ impl Group {
                     .lease
                     .as_ref()
                     .is_some_and(|lease| lease.epoch == epoch);
+                follow.feed.except(&self.log, epoch);
                 follow.waive(cx.now.mono, epoch, why);
                 if is_live {
                     self.close_liar(cx, link, Reason::Fork);
@@ -250,7 +251,7 @@ impl Group {
     }
 
     fn signed_tip(&self, epoch: Epoch) -> Option<Run> {
-        self.log.signed_head(epoch, self.log.upto(epoch))
+        self.log.vouched(epoch, self.log.upto(epoch))
     }
 
     /// Keeps what its host signed against our own history of a line, and tells our person, once for each line.

@@ -6,7 +6,7 @@ use super::paced::Paced;
 use super::proof::Taken;
 use super::{Context, Group, Phase, authority};
 use crate::proto::codec;
-use crate::proto::id::{NodeId, Number};
+use crate::proto::id::{Epoch, NodeId, Number, Seq};
 use crate::proto::limits::{CATCH_UP_SIZE, HEIRS, PACED_MAX};
 use crate::proto::role::LinkId;
 use crate::proto::vector;
@@ -300,16 +300,22 @@ impl Group {
         }
         // Nobody else writes our line.
         for run in runs.into_iter().filter(|run| run.epoch != own) {
-            for (place, _) in run.places() {
-                if let Phase::Hosting(host) = &mut self.phase
-                    && let Some(follower) = host.followers.get_mut(&from)
-                {
-                    vector::raise(&mut follower.owes, place.epoch, place.seq);
-                }
+            let (epoch, last) = (run.epoch, run.last());
+            match self.take(cx, link, from, run, leases) {
+                Taken::Whole => self.owe(from, epoch, last),
+                Taken::Gap | Taken::Declined => {}
+                Taken::Closed => return,
             }
-            if self.take(cx, link, from, run, leases) == Taken::Closed {
-                return;
-            }
+        }
+    }
+
+    /// Notes that a follower is to hear once a line is kept up to a place, since entries of its own may be there.
+    fn owe(&mut self, id: NodeId, epoch: Epoch, seq: Seq) {
+        if let Phase::Hosting(host) = &mut self.phase
+            && let Some(follower) = host.followers.get_mut(&id)
+        {
+            vector::raise(&mut follower.owes, epoch, seq);
+            host.owed.insert(id);
         }
     }
 
@@ -327,13 +333,17 @@ impl Group {
                 else {
                     return;
                 };
-                vector::merge(&mut follower.stored, stored);
+                let own = host.lease.epoch;
+                if vector::upto(stored, own) > self.log.upto(own) {
+                    return cx.act.close(link, Reason::FalseReport);
+                }
+                self.log.note_report(&mut follower.stored, stored);
                 follower.feed.stored(&follower.stored);
                 self.feed(cx, from);
                 self.keep(cx);
             }
             Phase::Following(follow) if follow.greeted() == Some(link) => {
-                follow.stored(stored);
+                follow.stored(&self.log, stored);
                 self.push(cx);
             }
             Phase::Following(_) | Phase::Finding => {}
