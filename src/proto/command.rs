@@ -1,6 +1,6 @@
 //! What a face (screen, `--plain`, `--json`, a gateway, a test) asks of the client.
 
-use super::id::{GroupName, Nick};
+use super::id::{EntryId, GroupName, Nick};
 
 /// One request. Whatever comes of it comes as [`super::event::Event`]s.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Command {
     Say { group: GroupName, text: String },
     /// Do something in a group (`/me`).
     Act { group: GroupName, text: String },
+    /// Take back a line of ours that waits and that nobody has been sent yet; it is told as failed.
+    Drop { group: GroupName, id: EntryId },
     /// Set a group's topic; empty removes it.
     Topic { group: GroupName, text: String },
     /// Go by another nick, everywhere.

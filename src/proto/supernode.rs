@@ -23,7 +23,7 @@ const HELD_MAX: usize = 100_000;
 const SUCCESSION_MAX: usize = 16;
 
 /// The groups a supernode holds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Supernode {
     held: BTreeMap<GroupName, Held>,
     /// Which groups each link has registered.
@@ -33,7 +33,7 @@ pub(crate) struct Supernode {
 }
 
 /// What is known of one group.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Held {
     lease: Option<Lease>,
     /// Members in join order, as the host told it last.
@@ -47,7 +47,7 @@ struct Held {
 }
 
 /// One member's registration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Registered {
     link: LinkId,
     arrival: u64,
@@ -59,7 +59,7 @@ struct Registered {
 }
 
 /// What a group waits for.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Wait {
     #[default]
     Nothing,

@@ -87,6 +87,7 @@ impl Checker {
             Command::Join { .. } => self.counts.joins += 1,
             Command::Quit { .. } => self.stopped(who),
             Command::Part { .. }
+            | Command::Drop { .. }
             | Command::Nick { .. }
             | Command::Names { .. }
             | Command::History { .. } => {}
@@ -177,6 +178,10 @@ impl Checker {
             Event::Merge { .. } | Event::Notice { .. } => self.asides.push((who, event.clone())),
             Event::Ready { .. }
             | Event::Opened { .. }
+            | Event::Contact { .. }
+            | Event::Waiting { .. }
+            | Event::Responsible { .. }
+            | Event::Disk { .. }
             | Event::Role { .. }
             | Event::Path { .. }
             | Event::Mesh { .. }

@@ -182,6 +182,23 @@ impl Disk {
         })
     }
 
+    /// A group's entries at all their places, and whether each is shown there.
+    pub fn places(&self, group: &GroupName) -> impl Iterator<Item = (Place, &Entry, bool)> {
+        let group = self.groups.get(group).into_iter();
+        group.flat_map(|group| {
+            let lines = group.lines.iter();
+            let runs = lines.map(|(epoch, line)| (*epoch, &line.entries));
+            runs.flat_map(move |(epoch, entries)| {
+                (1..).zip(entries).map(move |(seq, sequenced)| {
+                    let (hlc, seq) = (sequenced.hlc, Seq(seq));
+                    let place = Place { hlc, epoch, seq };
+                    let entry = &sequenced.entry;
+                    (place, entry, group.places.get(&entry.id()) == Some(&place))
+                })
+            })
+        })
+    }
+
     /// Whether an entry is here, in its place or waiting for one.
     pub fn keeps(&self, group: &GroupName, id: EntryId) -> Kept {
         match self.groups.get(group) {
@@ -270,6 +287,14 @@ impl Group {
                 *number = entry.number.max(*number);
             }
         }
+        let mut waiting = self.outbox.clone();
+        let mut unkept = BTreeMap::new();
+        waiting.retain(|number, entry| {
+            let place = self.places.get(&entry.id()).copied();
+            let place = place.filter(|at| self.at(*at).entry.signature == entry.signature);
+            unkept.extend(place.map(|place| (*number, place)));
+            place.is_none()
+        });
         SavedGroup {
             joined: self.joined,
             lease: self.lease.clone(),
@@ -277,7 +302,8 @@ impl Group {
             hlc,
             authors,
             shaping: self.shaping(),
-            outbox: self.outbox.clone(),
+            outbox: waiting,
+            unkept,
         }
     }
 

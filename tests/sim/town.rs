@@ -11,6 +11,8 @@ use fireside::proto::node::MeshNode;
 use fireside::proto::wire::Roles;
 
 use crate::checker::View;
+use crate::judge::Fate;
+use crate::judged;
 use crate::link::NodeIx;
 use crate::world::{Maker, World};
 
@@ -309,6 +311,7 @@ impl Town {
         if wrong.is_empty() {
             self.run(QUIET_MS);
             wrong = self.unsettled();
+            wrong.extend(self.verdict(start));
         }
         let mut all = self.world.checker.violations().to_vec();
         all.extend(wrong.into_iter().map(|what| format!("at the end, {what}")));
@@ -324,6 +327,29 @@ impl Town {
             };
             Err(format!("  {}{more}", all.join("\n  ")))
         }
+    }
+
+    /// What the independent judge says, after the last deed at `healed_ms`.
+    fn verdict(&self, healed_ms: u64) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (group, members) in self.stayers() {
+            let fate = |who: NodeId| {
+                let (_, node) = self.world.nodes().find(|(_, node)| node.id == who)?;
+                let places = node.disk.places(&group);
+                let log = places.map(|(place, entry, shown)| judged::kept(place, entry, shown));
+                let fate = if members.contains(&who) {
+                    Fate::There
+                } else {
+                    Fate::Away
+                };
+                Some((&*node.name, fate(log.collect())))
+            };
+            let fate = |who| fate(who).expect("who was told something is a node");
+            // What was typed in the same moment may be refused.
+            let bound = (healed_ms + 1, SETTLED_WITHIN_MS);
+            wrong.extend(self.world.judged.verdict(&group, bound, fate));
+        }
+        wrong
     }
 
     /// As [`Town::judge`], for scenarios.

@@ -20,6 +20,8 @@ use fireside::proto::wire::{Message, Reason, Vector};
 
 use crate::checker::Checker;
 use crate::disk::{Disk, Kept};
+use crate::judge::Ending;
+use crate::judged::Judged;
 use crate::link::{Link, LinkNo, NodeIx, Side, State};
 use crate::rng::Rng;
 use crate::seal::CheapSeal;
@@ -86,9 +88,13 @@ pub struct World {
     /// Whether somebody lies in this world.
     pub has_liar: bool,
     pub checker: Checker,
+    pub judged: Judged,
     /// Whether everything that happens is printed.
     pub trace: bool,
     pub happened: Happened,
+    /// Whose events are kept, and those, for what the checker does not judge.
+    pub ears: BTreeSet<NodeIx>,
+    pub heard: Vec<(NodeIx, Event)>,
     now: u64,
     order: u64,
     queue: BinaryHeap<Reverse<Happening>>,
@@ -190,8 +196,11 @@ impl World {
             fault: None,
             has_liar: false,
             checker: Checker::new(),
+            judged: Judged::default(),
             trace: false,
             happened: Happened::default(),
+            ears: BTreeSet::new(),
+            heard: Vec::new(),
             now: 0,
             order: 0,
             queue: BinaryHeap::new(),
@@ -277,6 +286,8 @@ impl World {
             }
         }
         node.role = Some((node.maker)(node.seal.clone(), saved, seed));
+        let id = node.id;
+        self.judged.started(id);
         self.say(ix, "starts");
         self.give_later(ix, 0, Input::Start);
         if self.nodes[ix].listens {
@@ -292,6 +303,7 @@ impl World {
     pub fn crash(&mut self, ix: NodeIx) {
         self.say(ix, "crashes");
         self.end(ix);
+        self.judged.ended(self.nodes[ix].id, Ending::Killed);
         for no in std::mem::take(&mut self.nodes[ix].links) {
             let wait = self.silence(no);
             let Some(link) = self.links.get_mut(&no) else {
@@ -308,6 +320,7 @@ impl World {
     pub fn command(&mut self, ix: NodeIx, command: Command) {
         if self.is_running(ix) {
             self.checker.asked(self.nodes[ix].id, &command);
+            self.judged.asked(self.now, self.nodes[ix].id, &command);
             self.give_later(ix, 0, Input::Command(command));
         }
     }
@@ -558,6 +571,10 @@ impl World {
             }
         }
         self.checker.told(self.nodes[ix].id, event);
+        self.judged.told(self.now, self.nodes[ix].id, event);
+        if self.ears.contains(&ix) {
+            self.heard.push((ix, event.clone()));
+        }
     }
 
     /// On how many disks an entry has a place.
@@ -575,6 +592,7 @@ impl World {
             }
         }
         self.end(ix);
+        self.judged.ended(self.nodes[ix].id, Ending::Clean);
         for no in std::mem::take(&mut self.nodes[ix].links) {
             let side = self.links[&no].side_of(ix);
             self.close(no.id(side), Reason::Shutdown);

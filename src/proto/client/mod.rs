@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use crate::proto::actions::Actions;
 use crate::proto::command::Command;
-use crate::proto::event::{Event, MeshState};
+use crate::proto::event::{Event, MeshState, Trouble};
 use crate::proto::group::{Context, Group};
 use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::proto::limits::{
-    DISK_ERROR_INTERVAL, GROUPS_MAX, HANDOVER_WAIT, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, WALL_MAX,
+    DISK_RETRY, GROUPS_MAX, HANDOVER_WAIT, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, WALL_MAX,
 };
 use crate::proto::links::Links;
 use crate::proto::ring::Point;
@@ -35,7 +35,7 @@ const TABLE_GATHERED: Duration = Duration::from_secs(1);
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A person's client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Client {
     seal: Arc<dyn Seal>,
     me: NodeId,
@@ -45,8 +45,8 @@ pub struct Client {
     links: Links,
     groups: BTreeMap<GroupName, Group>,
     search: Search,
-    /// When our person was told last that the disk takes nothing.
-    disk_told: Option<Mono>,
+    /// What our person was told is wrong with the disk.
+    trouble: Option<Trouble>,
     /// When the table is written, if it has changed.
     table_due: Option<Mono>,
     /// Whether a mesh node has told us its table since we were last without any.
@@ -61,14 +61,14 @@ pub struct Client {
 }
 
 /// Which groups to look after once an input has been taken.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Touched {
     These(BTreeSet<GroupName>),
     All,
 }
 
 /// Looking for mesh nodes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Search {
     /// Dials under way, to whom.
     dials: BTreeMap<DialId, (SocketAddr, Option<NodeId>)>,
@@ -112,7 +112,7 @@ impl Client {
             links: Links::default(),
             groups: groups.collect(),
             search: Search::default(),
-            disk_told: None,
+            trouble: None,
             table_due: None,
             has_heard: false,
             mesh: MeshState::Searching,
@@ -160,6 +160,9 @@ impl Client {
             Command::Say { group, text } => self.say(now, &group, text, |text| Body::Text { text }),
             Command::Act { group, text } => {
                 self.say(now, &group, text, |text| Body::Action { text })
+            }
+            Command::Drop { group, id } => {
+                self.in_group(now, &group, |group, cx| group.take_back(cx, id));
             }
             Command::Topic { group, text } => {
                 self.write(now, &group, Body::Topic { text: clip(text) });
@@ -256,6 +259,13 @@ impl Client {
         self.in_group(now, name, |group, cx| {
             group.author(cx, body);
         });
+    }
+
+    fn disk_is(&mut self, trouble: Option<Trouble>) {
+        if self.trouble != trouble {
+            self.trouble.clone_from(&trouble);
+            self.act.tell(Event::Disk { trouble });
+        }
     }
 
     fn rename(&mut self, now: Now, nick: &Nick) {
@@ -478,23 +488,17 @@ impl Role for Client {
                 if let Some(name) = waiting.map(|group| group.name.clone()) {
                     self.in_any_group(now, &name, |group, cx| group.written(cx, ticket, &moved));
                 }
+                if !self.groups.values().any(Group::is_unsaved) {
+                    self.disk_is(None);
+                }
             }
             Input::Unwritten { ticket, why } => {
                 for name in self.names() {
                     self.in_any_group(now, &name, |group, cx| group.unwritten(cx, ticket));
                 }
-                if self
-                    .disk_told
-                    .is_none_or(|told| now.mono - told >= DISK_ERROR_INTERVAL)
-                {
-                    self.disk_told = Some(now.mono);
-                    self.act.tell(Event::Error {
-                        group: None,
-                        what: "cannot write to disk".to_owned(),
-                        why,
-                        try_: "make room; until then the talk lives in memory only".to_owned(),
-                    });
-                }
+                self.table_due.get_or_insert(now.mono + DISK_RETRY);
+                let try_ = "free some space, or mend the disk".to_owned();
+                self.disk_is(Some(Trouble { why, try_ }));
             }
             Input::Fetched {
                 ticket,

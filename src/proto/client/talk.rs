@@ -212,7 +212,10 @@ impl Client {
             }
             Message::Not { lease } => {
                 self.lease(now, &lease);
-                self.in_group(now, &lease.group, |group, cx| group.fell_silent(cx, link));
+                self.in_group(now, &lease.group, |group, cx| {
+                    group.gives_way(from);
+                    group.fell_silent(cx, link);
+                });
             }
             Message::Unfollow { group } => {
                 self.in_group(now, &group, |group, cx| group.unfollow(cx, link, from));

@@ -24,7 +24,7 @@ use crate::proto::wire::{Body, Decline, Entry, Lease, Lines, Message, Refusal, R
 const HELLO_AGAIN: Duration = Duration::from_secs(1);
 
 /// The session with the member that hosts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Follow {
     host: NodeId,
     stage: Stage,
@@ -40,11 +40,11 @@ pub(super) struct Follow {
     /// Whether we caught the host in a lie.
     is_liar: bool,
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
-    is_presence_whole: bool,
+    pub(super) is_presence_whole: bool,
     failures: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Stage {
     /// There is no link yet.
     Reaching { dial: Option<DialId>, again: Mono },
@@ -209,7 +209,7 @@ impl Group {
         follow.stage = Stage::Reaching { dial: None, again };
         follow.fetch = None;
         let host = follow.host;
-        self.miss(cx, Some(host));
+        self.miss(cx, host);
         self.registration.again = cx.now.mono;
         true
     }
@@ -258,7 +258,9 @@ impl Group {
         if !is_current || !matches!(follow.stage, Stage::Greeting { link, .. } if link == from) {
             return;
         }
-        follow.feed = Feed::new(theirs.vector());
+        let has = theirs.vector();
+        self.losses.hear(&has, |epoch| self.log.upto(epoch));
+        follow.feed = Feed::new(has);
         follow.stored = Vector::new();
         follow.kept = (Vector::new(), 0);
         follow.is_presence_whole = true;
@@ -512,6 +514,7 @@ impl Group {
             return;
         };
         self.write_own(cx, &void);
+        self.moved_on();
         let group = self.name.clone();
         match refused.body {
             Body::Join { nick } if why == Refusal::NickTaken => {
@@ -523,11 +526,9 @@ impl Group {
                 self.author(cx, Body::Join { nick: other });
             }
             Body::Text { .. } | Body::Action { .. } => {
-                cx.act.tell(Event::Failed {
-                    group,
-                    id: refused.id(),
-                    why: why.to_string(),
-                });
+                let (id, why) = (refused.id(), why.to_string());
+                self.losses.fail(id);
+                cx.act.tell(Event::Failed { group, id, why });
             }
             Body::Void => {}
             Body::Join { .. }

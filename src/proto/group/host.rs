@@ -24,7 +24,7 @@ pub(super) const NEWS_GATHERED: Duration = Duration::from_millis(50);
 pub(super) const NAMES_PER_MESSAGE_MAX: usize = 1_000;
 
 /// What only the host knows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Host {
     pub(super) lease: Lease,
     pub(super) followers: BTreeMap<NodeId, Follower>,
@@ -40,7 +40,7 @@ pub(super) struct Host {
 }
 
 /// One member that follows us.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Follower {
     pub(super) link: LinkId,
     /// What it lacks of our log.
@@ -58,7 +58,7 @@ pub(super) struct Follower {
 }
 
 /// Who came and went since it was told last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct News {
     pub(super) here: BTreeSet<NodeId>,
     pub(super) away: BTreeSet<NodeId>,

@@ -13,11 +13,13 @@ use crate::proto::wire::{Body, Entry};
 const UNDER_WAY_MAX: usize = crate::proto::limits::PACED_MAX / 2;
 
 /// What waits for a place.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
     entries: BTreeMap<Number, Entry>,
     /// The highest number sent to the host we follow.
     sent: Number,
+    /// The highest number that any host may have been sent, in this life or an earlier one.
+    exposed: Number,
     /// Entries on their way to disk.
     unflushed: BTreeMap<Ticket, Number>,
 }
@@ -25,6 +27,7 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn restored(entries: BTreeMap<Number, Entry>) -> Self {
         Self {
+            exposed: entries.keys().next_back().copied().unwrap_or_default(),
             entries,
             sent: Number(0),
             unflushed: BTreeMap::new(),
@@ -55,8 +58,8 @@ impl Outbox {
     }
 
     /// All of it, in order.
-    pub(crate) fn all(&self) -> Vec<Entry> {
-        self.entries.values().cloned().collect()
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
     }
 
     /// What others may see of it, in order: up to the first that is not on disk yet.
@@ -138,6 +141,11 @@ impl Outbox {
         self.entries.range(..=self.sent).next().is_some()
     }
 
+    /// Whether an entry waits here that nobody can have been sent.
+    pub(crate) fn is_ours_alone(&self, number: Number) -> bool {
+        number > self.exposed && self.entries.contains_key(&number)
+    }
+
     /// What to send next; it counts as sent.
     pub(crate) fn unsent(&mut self) -> Vec<Entry> {
         let under_way = self.entries.range(..=self.sent).count();
@@ -151,6 +159,7 @@ impl Outbox {
             .collect();
         if let Some(last) = entries.last() {
             self.sent = last.number;
+            self.exposed = self.exposed.max(last.number);
         }
         entries
     }
