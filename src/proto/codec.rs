@@ -115,7 +115,7 @@ fn check(message: &Message) -> Result<(), DecodeError> {
         Message::HostIs { lease } | Message::Transfer { lease, .. } | Message::Not { lease } => {
             check_lease(lease)
         }
-        Message::Hello { lease, lines } => check_lease(lease).and_then(|()| check_lines(lines)),
+        Message::Hello { lease, lines, .. } => check_lease(lease).and_then(|()| check_lines(lines)),
         Message::Welcome { lines, .. } => check_lines(lines),
         Message::Stored { vector, .. } | Message::Kept { vector, .. } => check_vector(vector),
         Message::Deliver { leases, runs, .. } | Message::Push { leases, runs, .. } => {
@@ -134,7 +134,8 @@ fn check(message: &Message) -> Result<(), DecodeError> {
         | Message::Moved { .. }
         | Message::Query { .. }
         | Message::Presence { .. }
-        | Message::Unfollow { .. } => Ok(()),
+        | Message::Unfollow { .. }
+        | Message::Merged { .. } => Ok(()),
     }
 }
 

@@ -362,7 +362,8 @@ impl MeshNode {
             | Message::Presence { .. }
             | Message::Not { .. }
             | Message::Unfollow { .. }
-            | Message::Declined { .. } => self.close(now, link, Reason::Unexpected),
+            | Message::Declined { .. }
+            | Message::Merged { .. } => self.close(now, link, Reason::Unexpected),
         }
     }
 

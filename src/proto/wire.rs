@@ -59,8 +59,13 @@ pub enum Message {
     Transfer { lease: Lease, roster: Vec<NodeId> },
 
     // -- a member and its host, end to end ---------------------------------------------------------------
-    /// I follow you under this lease (if you did not know of it: you host now), and have this of the log.
-    Hello { lease: Lease, lines: Lines },
+    /// I follow you under this lease (if you did not know of it: you host now), and have this of the log. So long
+    /// ago another host served me, or I hosted, if that was since my start.
+    Hello {
+        lease: Lease,
+        lines: Lines,
+        apart_ms: Option<u64>,
+    },
     /// You are in; this is what I have. Deliveries of what you lack follow; push what I lack, then your
     /// unplaced entries.
     Welcome {
@@ -122,6 +127,13 @@ pub enum Message {
         epoch: Epoch,
         why: Decline,
         head: Option<Box<Run>>,
+    },
+    /// Two sides of a partition are one again: so many entries your side had that the other lacked, and the other
+    /// way round.
+    Merged {
+        group: GroupName,
+        from_us: u64,
+        from_them: u64,
     },
 }
 

@@ -213,7 +213,7 @@ impl Liar {
 
     fn message(&mut self) -> Message {
         let group = self.group();
-        match self.rng.range(0, 22) {
+        match self.rng.range(0, 23) {
             0 => Message::Open {
                 version: if self.rng.chance(1, 20) {
                     99
@@ -265,6 +265,7 @@ impl Liar {
             11 => Message::Hello {
                 lease: self.lease(),
                 lines: self.lines(),
+                apart_ms: self.rng.chance(1, 2).then(|| self.count()),
             },
             12 => Message::Welcome {
                 group,
@@ -321,6 +322,11 @@ impl Liar {
                     Decline::NoLease
                 },
                 head: self.rng.chance(1, 2).then(|| Box::new(self.run())),
+            },
+            22 => Message::Merged {
+                group,
+                from_us: self.count(),
+                from_them: self.count(),
             },
             _ => Message::Unfollow { group },
         }

@@ -179,7 +179,15 @@ fn a_member_that_claims_the_moon_gets_none_of_it() {
     };
     let disk = &town.world.node(bob).disk;
     let lease = disk.lease(&group()).expect("bob knows it").clone();
-    liar.tell(&mut town, anna, Message::Hello { lease, lines });
+    liar.tell(
+        &mut town,
+        anna,
+        Message::Hello {
+            lease,
+            lines,
+            apart_ms: None,
+        },
+    );
     town.say(bob, HEARTH);
     town.run(2_000);
     assert!(is_said(&town, anna, "bob 1"));
@@ -235,7 +243,15 @@ fn an_epoch_of_the_past_is_answered_with_the_present() {
     assert_eq!(town.host(bob, HEARTH), bob);
     let (lease, lines) = (old.clone(), Lines::default());
     let before = liar.notes.borrow().nots;
-    liar.tell(&mut town, bob, Message::Hello { lease, lines });
+    liar.tell(
+        &mut town,
+        bob,
+        Message::Hello {
+            lease,
+            lines,
+            apart_ms: None,
+        },
+    );
     assert_eq!(liar.notes.borrow().nots, before + 1);
     liar.tell(&mut town, bob, Message::Not { lease: old });
     assert_eq!(town.host(bob, HEARTH), bob);

@@ -176,6 +176,7 @@ pub(crate) fn messages() -> Vec<Message> {
         Message::Hello {
             lease: lease(),
             lines: lines(),
+            apart_ms: Some(5_000),
         },
         Message::Welcome {
             group: group.clone(),
@@ -221,10 +222,15 @@ pub(crate) fn messages() -> Vec<Message> {
             group: group.clone(),
         },
         Message::Declined {
-            group,
+            group: group.clone(),
             epoch: epoch(),
             why: Decline::NoLease,
             head: Some(Box::new(run(Vec::new()))),
+        },
+        Message::Merged {
+            group,
+            from_us: 4,
+            from_them: 5,
         },
     ];
     for (at, message) in messages.iter().enumerate() {
@@ -260,5 +266,6 @@ fn place(message: &Message) -> usize {
         Message::Not { .. } => 20,
         Message::Unfollow { .. } => 21,
         Message::Declined { .. } => 22,
+        Message::Merged { .. } => 23,
     }
 }

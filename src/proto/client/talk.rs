@@ -133,16 +133,21 @@ impl Client {
             | Message::Presence { .. }
             | Message::Not { .. }
             | Message::Unfollow { .. }
-            | Message::Declined { .. } => self.close(now, link, Reason::Unexpected),
+            | Message::Declined { .. }
+            | Message::Merged { .. } => self.close(now, link, Reason::Unexpected),
         }
     }
 
     pub(super) fn hear_peer(&mut self, now: Now, link: LinkId, from: NodeId, message: Message) {
         match message {
-            Message::Hello { lease, lines } => {
+            Message::Hello {
+                lease,
+                lines,
+                apart_ms,
+            } => {
                 let name = lease.group.clone();
                 self.in_group(now, &name, |group, cx| {
-                    group.greet(cx, link, from, &lease, &lines)
+                    group.greet(cx, link, from, &lease, (&lines, apart_ms))
                 });
             }
             Message::Welcome {
@@ -171,6 +176,15 @@ impl Client {
             } => {
                 self.in_group(now, &group, |group, cx| {
                     group.pushed(cx, link, from, &leases, runs)
+                });
+            }
+            Message::Merged {
+                group,
+                from_us,
+                from_them,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.merged(cx, link, from_us, from_them)
                 });
             }
             Message::Declined {

@@ -39,6 +39,8 @@ pub(super) struct Follow {
     doubt: Option<Mono>,
     /// Whether we caught the host in a lie.
     is_liar: bool,
+    /// Whether the host may still tell of a merge: once a welcome.
+    may_merge: bool,
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
     pub(super) is_presence_whole: bool,
     failures: u32,
@@ -70,6 +72,7 @@ impl Follow {
             kept: (Vector::new(), 0),
             doubt: None,
             is_liar: false,
+            may_merge: false,
             is_presence_whole: false,
             failures: 0,
         }
@@ -115,6 +118,10 @@ impl Follow {
             // By then whoever lacks the supernode's record has had a chance to hear of it.
             self.doubt.get_or_insert(now + TABLE_INTERVAL);
         }
+    }
+
+    pub(super) fn may_merge(&mut self) -> bool {
+        std::mem::take(&mut self.may_merge)
     }
 
     /// Leaves the host alone for a while.
@@ -225,11 +232,19 @@ impl Group {
     }
 
     fn hello(&mut self, cx: &mut Context<'_>, link: LinkId) {
+        let apart_ms = self.apart_ms(cx);
         let (Phase::Following(follow), Some(lease)) = (&mut self.phase, &self.lease) else {
             return;
         };
         let (lease, lines) = (lease.clone(), self.log.summary());
-        cx.act.send(link, Message::Hello { lease, lines });
+        cx.act.send(
+            link,
+            Message::Hello {
+                lease,
+                lines,
+                apart_ms,
+            },
+        );
         follow.stage = Stage::Greeting {
             link,
             again: cx.now.mono + HELLO_AGAIN,
@@ -264,6 +279,7 @@ impl Group {
         follow.stored = Vector::new();
         follow.kept = (Vector::new(), 0);
         follow.is_presence_whole = true;
+        follow.may_merge = true;
         follow.stage = Stage::Catching {
             link: from,
             goal: theirs.vector(),
@@ -292,6 +308,9 @@ impl Group {
             self.report_all(cx, link);
         }
         self.is_reporting = report;
+        if matches!(&self.phase, Phase::Following(follow) if follow.greeted() == Some(link)) {
+            self.be_served(cx);
+        }
         let mut is_gap = false;
         for run in runs {
             match self.take(cx, link, from, run, leases) {
@@ -461,6 +480,7 @@ impl Group {
         {
             self.log.note_report(&mut follow.kept.0, kept);
             follow.kept.1 = copies;
+            self.be_served(cx);
             self.confirm_kept(cx);
         }
     }

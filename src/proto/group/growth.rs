@@ -99,6 +99,7 @@ impl Group {
         self.make_good(cx);
         let ticket = cx.act.write(writes);
         self.writing.insert(ticket, writing);
+        self.count_merged(source, run);
         match &mut self.phase {
             Phase::Hosting(host) => {
                 host.pass_on(cx, &self.name, &self.log, run, &begun, source);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::feed::{Feed, Step};
 use super::log::Log;
+use super::merge::Merge;
 use super::paced::Paced;
 use super::{Context, Group, Phase, Source};
 use crate::proto::id::{Epoch, GroupName, NodeId, Seq};
@@ -37,6 +38,8 @@ pub(super) struct Host {
     /// Followers whose entries wait for their turn.
     pub(super) pacing: BTreeSet<NodeId>,
     pub(super) news: News,
+    pub(super) since: Mono,
+    pub(super) merge: Merge,
 }
 
 /// One member that follows us.
@@ -96,7 +99,8 @@ impl Host {
             .map(|since| *since + ROSTER_GRACE);
         let paced = self.pacing.iter().filter_map(|id| self.followers.get(id));
         let paced = paced.filter_map(|follower| follower.paced.due()).min();
-        [gone, paced, self.news.at].into_iter().flatten().min()
+        let dues = [gone, paced, self.news.at, self.merge.due()];
+        dues.into_iter().flatten().min()
     }
 
     /// Tells everybody of the higher lease; from here on they follow another.
@@ -317,6 +321,8 @@ impl Group {
             heirs: Vec::new(),
             pacing: BTreeSet::new(),
             news: News::default(),
+            since: cx.now.mono,
+            merge: Merge::default(),
         });
         self.settle(cx);
         self.place_own(cx);
@@ -354,6 +360,7 @@ impl Group {
 
     /// What a host does when time has passed.
     pub(super) fn tend(&mut self, cx: &mut Context<'_>) {
+        self.tell_merge(cx);
         let now = cx.now.mono;
         let Phase::Hosting(host) = &mut self.phase else {
             return;

@@ -45,6 +45,7 @@ impl Group {
     pub(super) fn obey(&mut self, cx: &mut Context<'_>, lease: &Lease) {
         match std::mem::replace(&mut self.phase, Phase::Finding) {
             Phase::Hosting(host) => {
+                self.served = Some((host.lease.epoch, cx.now.mono));
                 host.step_down(cx, lease);
                 self.miss(cx, cx.me);
             }

@@ -12,6 +12,7 @@ mod latest;
 mod lease;
 mod log;
 mod loss;
+mod merge;
 mod outbox;
 mod paced;
 mod person;
@@ -95,6 +96,8 @@ pub(crate) struct Group {
     is_reporting: bool,
     /// The host we miss, until we have one.
     missed: Option<Missed>,
+    /// Under which epoch we were served or hosted last, and when, since our start.
+    served: Option<(Epoch, Mono)>,
     losses: Losses,
     patience: Patience,
     standing: Option<Standing>,
@@ -213,6 +216,7 @@ impl Group {
             told_epoch: None,
             is_reporting: false,
             missed: None,
+            served: None,
             losses: Losses::default(),
             patience: Patience::default(),
             standing: None,
@@ -254,6 +258,7 @@ impl Group {
         self.here.clear();
         self.is_told = false;
         self.missed = None;
+        self.served = None;
         self.standing = None;
         self.registration = Registration::default();
     }

@@ -20,7 +20,7 @@ impl Group {
         link: LinkId,
         from: NodeId,
         lease: &Lease,
-        theirs: &Lines,
+        theirs: (&Lines, Option<u64>),
     ) {
         self.learn(cx, lease);
         match (&self.phase, &self.lease) {
@@ -44,8 +44,9 @@ impl Group {
         cx: &mut Context<'_>,
         link: LinkId,
         from: NodeId,
-        theirs: &Lines,
+        (theirs, apart_ms): (&Lines, Option<u64>),
     ) {
+        self.receive(cx, from, theirs, apart_ms);
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
