@@ -5,7 +5,6 @@
 mod table;
 
 use crate::proto::command::Command;
-use crate::proto::event::What;
 use crate::proto::id::{GroupName, NameError, Nick};
 use crate::proto::limits::{TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
 
@@ -242,21 +241,6 @@ fn which(spec: &Spec, rest: &str) -> Result<Which, Refused> {
                 &format!("/{} {}", spec.name, spec.syntax),
             )),
         },
-    }
-}
-
-/// What says a line again that came to nothing.
-#[must_use]
-pub fn again(group: GroupName, what: What) -> Option<Command> {
-    match what {
-        What::Text(text) => Some(Command::Say { group, text }),
-        What::Action(text) => Some(Command::Act { group, text }),
-        What::Topic(_)
-        | What::Join
-        | What::Part(_)
-        | What::Quit(_)
-        | What::Nick(_)
-        | What::Gone { .. } => None,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::slash::{self, Local, Parsed, Refused, Which};
 
 /// How long lines that were typed before the end of the input may take to be confirmed: finding a network, founding
 /// one if there is none, and a handover in between.
-const LAST_LINES_WAIT: Duration = Duration::from_secs(12);
+const LAST_LINES_WAIT: Duration = Duration::from_secs(8);
 
 /// How a face tells what happened. Each thing is one line, or several, or none.
 pub(super) trait Teller {
@@ -309,7 +309,7 @@ impl Talk {
         }
         for own in meant {
             self.unsent.forget(&own);
-            if let Some(command) = slash::again(own.group, own.what) {
+            if let Some(command) = Command::again(own.group, own.what) {
                 self.command(command);
             }
         }

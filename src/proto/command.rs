@@ -1,5 +1,6 @@
 //! What a face (screen, `--plain`, `--json`, a gateway, a test) asks of the client.
 
+use super::event::What;
 use super::id::{EntryId, GroupName, Nick};
 
 /// One request. Whatever comes of it comes as [`super::event::Event`]s.
@@ -30,4 +31,21 @@ pub enum Command {
     },
     /// Leave everything: hand over what we host, then end.
     Quit { why: String },
+}
+
+impl Command {
+    /// What says a line again that came to nothing.
+    #[must_use]
+    pub fn again(group: GroupName, what: What) -> Option<Self> {
+        match what {
+            What::Text(text) => Some(Self::Say { group, text }),
+            What::Action(text) => Some(Self::Act { group, text }),
+            What::Topic(_)
+            | What::Join
+            | What::Part(_)
+            | What::Quit(_)
+            | What::Nick(_)
+            | What::Gone { .. } => None,
+        }
+    }
 }

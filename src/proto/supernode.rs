@@ -56,6 +56,8 @@ struct Registered {
     is_hosting: bool,
     /// The epoch it has been told.
     told: Option<Epoch>,
+    /// The epoch it was granted over this link: by this run of it, and no other.
+    granted: Option<Epoch>,
 }
 
 /// What a group waits for.
@@ -166,7 +168,9 @@ impl Supernode {
             .registered
             .remove(&from)
             .filter(|before| before.link == link);
-        let (arrival, told) = before.map_or((self.arrivals, None), |b| (b.arrival, b.told));
+        let (arrival, told, granted) = before.map_or((self.arrivals, None, None), |before| {
+            (before.arrival, before.told, before.granted)
+        });
         // Who does not know what it was told is told again.
         let told = told.filter(|told| epoch == Some(*told));
         held.registered.insert(
@@ -177,6 +181,7 @@ impl Supernode {
                 epoch,
                 is_hosting,
                 told,
+                granted,
             },
         );
         self.decide(cx, &group);
@@ -413,9 +418,12 @@ impl Supernode {
         let host = held.registered.get(&lease.epoch.host);
         let is_hosting =
             host.is_some_and(|host| host.is_hosting && host.epoch == Some(lease.epoch));
-        // It knows the epoch and does not host: it has restarted, and never resumes.
-        let is_restarted =
-            host.is_some_and(|host| !host.is_hosting && host.epoch == Some(lease.epoch));
+        // It knows the epoch and does not host, or has not been granted it by what it remembers: it has
+        // restarted, perhaps with an old disk, and never resumes.
+        let is_restarted = host.is_some_and(|host| {
+            let knows = host.epoch == Some(lease.epoch);
+            knows && !host.is_hosting || !knows && host.granted != Some(lease.epoch)
+        });
         if is_hosting {
             held.wait = Wait::Nothing;
             return self.tell(cx, group, &lease);
@@ -495,6 +503,9 @@ impl Supernode {
         held.has_granted = true;
         let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
         held.lease = Some(lease.clone());
+        if let Some(registered) = held.registered.get_mut(&host) {
+            registered.granted = Some(lease.epoch);
+        }
         held.wait = Wait::Host {
             until: cx.now + REHOST_WAIT,
         };

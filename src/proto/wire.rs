@@ -59,8 +59,8 @@ pub enum Message {
     Transfer { lease: Lease, roster: Vec<NodeId> },
 
     // -- a member and its host, end to end ---------------------------------------------------------------
-    /// I follow you under this lease (if you did not know of it: you host now), and have this of the log. So long
-    /// ago another host served me, or I hosted, if that was since my start.
+    /// I follow you under this lease (said again until you have heard of it from its supernode), and have this
+    /// of the log. So long ago another host served me, or I hosted, if that was since my start.
     Hello {
         lease: Lease,
         lines: Lines,

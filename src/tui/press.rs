@@ -246,7 +246,7 @@ impl App {
         };
         for said in meant {
             self.window_mut().log.forget(said.id);
-            if let Some(command) = slash::again(group.clone(), said.what) {
+            if let Some(command) = Command::again(group.clone(), said.what) {
                 self.run(command);
             }
         }

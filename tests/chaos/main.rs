@@ -8,6 +8,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod ending;
 mod ground;
 #[allow(
     dead_code,
@@ -29,6 +30,7 @@ mod read;
 mod rng;
 mod round;
 mod schedule;
+mod split;
 mod totals;
 mod town;
 
@@ -38,8 +40,9 @@ use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use ground::Ground;
+use rng::Rng;
 use round::Round;
-use schedule::Schedule;
+use schedule::{Deed, Fault, Moment, Schedule, Victim};
 use totals::Totals;
 
 /// Faults in a round of a plain `cargo test`, which plays one round on each ground.
@@ -63,6 +66,24 @@ fn nothing_confirmed_is_lost_whoever_is_killed() {
     println!("{totals}");
     let failed = &totals.failed;
     assert!(failed.is_empty(), "seeds {failed:?} went wrong");
+}
+
+#[test]
+fn a_host_whose_heirs_are_frozen_confirms_nothing_that_its_disk_alone_has() {
+    let strand = Fault {
+        deed: Deed::Strand,
+        moment: Moment::Any,
+        victims: vec![Victim::Host],
+        for_ms: 1_500,
+    };
+    let schedule = Schedule {
+        supernodes: 2,
+        people: 4,
+        faults: vec![(1_500, strand)],
+        chance: Rng::of(1, 1),
+    };
+    let totals = Round::new(1, Ground::loopback(), schedule).play();
+    assert!(totals.failed.is_empty(), "confirmed lines are gone");
 }
 
 /// One round on each ground.

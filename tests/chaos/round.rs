@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use crate::ending::{end, history, settle};
 use crate::ground::Ground;
-use crate::judge::{Fate, History, Person, judge};
-use crate::read;
+use crate::judge::judge;
 use crate::rng::Rng;
 use crate::schedule::{Deed, Fault, Moment, Schedule, Victim};
 use crate::totals::Totals;
-use crate::town::{GROUP, PATIENCE, Town};
+use crate::town::Town;
 
 /// Between two lines of one person: as fast as a host lets them for long.
 const TYPING_MS: (u64, u64) = (500, 1_100);
@@ -39,6 +39,8 @@ enum Mend {
     Thaw(usize),
     Plug(usize),
     Join,
+    /// The end of a host that was left alone, and of all others.
+    Strike(usize),
 }
 
 impl Round {
@@ -68,8 +70,9 @@ impl Round {
         self.mend_all();
         let healed_ms = self.town.now_ms() + 1;
         self.say("all is mended", &[]);
-        let settled_ms = self.settle(healed_ms);
-        self.end();
+        let stayers = self.stayers();
+        let settled_ms = settle(&mut self.town, &stayers);
+        end(&mut self.town, &stayers);
         self.judge(healed_ms, settled_ms)
     }
 
@@ -139,7 +142,9 @@ impl Round {
                 Mend::Start(ix) if self.town.nodes[ix].process.is_some() => {
                     self.mending.push((now + Duration::from_millis(50), mend));
                 }
-                Mend::Start(_) | Mend::Thaw(_) | Mend::Plug(_) | Mend::Join => self.mend(mend),
+                Mend::Start(_) | Mend::Thaw(_) | Mend::Plug(_) | Mend::Join | Mend::Strike(_) => {
+                    self.mend(mend)
+                }
             }
         }
     }
@@ -194,6 +199,17 @@ impl Round {
                     self.town.dismiss(*ix, by_word);
                 }
                 self.mend_later(back, &all, Mend::Start);
+            }
+            Deed::Strand => {
+                let others = self.town.people().filter(|ix| !all.contains(ix));
+                for ix in others.collect::<Vec<_>>() {
+                    if self.town.is_up(ix)
+                        && let Some(process) = &mut self.town.nodes[ix].process
+                    {
+                        process.freezes();
+                    }
+                }
+                self.mend_later(back, &all, Mend::Strike);
             }
             Deed::Unplug => {
                 for ix in &all {
@@ -277,6 +293,22 @@ impl Round {
                 self.cut.remove(&ix);
                 self.town.ground.plug(&self.town.nodes[ix].plot, true);
             }
+            Mend::Strike(host) => {
+                let people = self.town.people();
+                let up: Vec<usize> = people.filter(|ix| self.town.is_up(*ix)).collect();
+                self.say("killed as they were", &up);
+                for ix in &up {
+                    self.totals
+                        .happened("killed", if *ix == host { "host" } else { "everybody" });
+                }
+                let now_ms = self.town.now_ms();
+                self.town.kill(&up);
+                if up.contains(&host) {
+                    self.gone.push((host, now_ms));
+                }
+                let rest: Vec<usize> = up.into_iter().filter(|ix| *ix != host).collect();
+                self.mend_later(Instant::now(), &rest, Mend::Start);
+            }
             Mend::Join => {
                 self.say("whole again", &[]);
                 for node in &self.town.nodes {
@@ -287,7 +319,7 @@ impl Round {
     }
 
     fn mend_all(&mut self) {
-        for (_, mend) in std::mem::take(&mut self.mending) {
+        while let Some((_, mend)) = self.mending.pop() {
             self.mend(mend);
         }
         // Somebody may have ended by itself, which was complained of.
@@ -310,38 +342,8 @@ impl Round {
 
     // -- the end -----------------------------------------------------------------------------------------
 
-    /// A last line of everybody is confirmed, and seen by all; the time it took.
-    fn settle(&mut self, healed_ms: u64) -> u64 {
-        self.town
-            .hears_until(Instant::now() + Duration::from_millis(1));
-        let stayers = self.stayers();
-        let last: Vec<String> = stayers
-            .iter()
-            .map(|ix| self.town.says(*ix, ", the last"))
-            .collect();
-        self.town
-            .waits("all to be in and to have all last lines", |town| {
-                stayers.iter().zip(&last).all(|(ix, own)| {
-                    let seen = &town.nodes[*ix].seen;
-                    let has_all = last.iter().all(|text| seen.texts.contains(text));
-                    seen.is_in && has_all && seen.is_confirmed(own)
-                })
-            });
-        self.town.now_ms() - healed_ms
-    }
-
-    fn end(&mut self) {
-        let stayers = self.stayers();
-        for ix in &stayers {
-            self.town.dismiss(*ix, true);
-        }
-        for ix in stayers {
-            self.town.sees_out(ix);
-        }
-    }
-
     fn judge(mut self, healed_ms: u64, settled_ms: u64) -> Totals {
-        let history = self.history(healed_ms);
+        let history = history(&mut self.town, &self.gone, healed_ms, self.is_mesh_whole);
         let wrong = judge(&history);
         let town = &self.town;
         let mut totals = self.totals;
@@ -361,37 +363,6 @@ impl Round {
         println!("{}", story.join("\n"));
         totals
     }
-
-    fn history(&mut self, healed_ms: u64) -> History {
-        let mut people = Vec::new();
-        for ix in self.town.people() {
-            let gone = self.gone.iter().find(|(gone, _)| *gone == ix);
-            let node = &self.town.nodes[ix];
-            let fate = match gone {
-                Some((_, at_ms)) => Fate::Gone(*at_ms),
-                None => match read::log(&node.data, GROUP) {
-                    Ok(log) => Fate::There(log),
-                    Err(why) => {
-                        let what = format!("{}'s database: {why}", node.name);
-                        self.town.complaints.push(what);
-                        continue;
-                    }
-                },
-            };
-            people.push(Person {
-                name: node.name.clone(),
-                key: node.seen.key.clone(),
-                lives: node.seen.lives.clone(),
-                fate,
-            });
-        }
-        History {
-            people,
-            healed_ms,
-            bound_ms: PATIENCE.as_millis() as u64,
-            is_mesh_whole: self.is_mesh_whole,
-        }
-    }
 }
 
 impl Deed {
@@ -403,6 +374,7 @@ impl Deed {
             Self::Dismiss => "dismissed",
             Self::Unplug => "unplugged",
             Self::Part => "parted",
+            Self::Strand => "left alone",
         }
     }
 }

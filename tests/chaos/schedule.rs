@@ -58,6 +58,9 @@ pub(crate) enum Deed {
     Unplug,
     /// Those drawn are plugged into a switch of their own.
     Part,
+    /// Everybody but the host is frozen; then all are killed, and the host with its disk: only what is on the
+    /// others' disks is left.
+    Strand,
 }
 
 /// Who it happens to; found among those who are up when it does.
@@ -83,12 +86,14 @@ impl Schedule {
         let mut may_lose = true;
         let faults = (0..faults).map(|_| {
             let deed = deed(&mut chance, can_be_cut, may_lose);
-            may_lose &= deed != Deed::Lose;
+            may_lose &= !matches!(deed, Deed::Lose | Deed::Strand);
             let victims = victims(&mut chance, deed);
             let (from, to) = match deed {
-                Deed::Kill if victims.iter().all(|victim| victim.is_mesh()) => MESH_DOWN_MS,
+                Deed::Kill | Deed::Dismiss if victims.iter().all(|victim| victim.is_mesh()) => {
+                    MESH_DOWN_MS
+                }
                 Deed::Kill | Deed::Lose | Deed::Dismiss => DOWN_MS,
-                Deed::Freeze | Deed::Unplug | Deed::Part => FROZEN_MS,
+                Deed::Freeze | Deed::Unplug | Deed::Part | Deed::Strand => FROZEN_MS,
             };
             let for_ms = if chance.chance(1, 4) {
                 from
@@ -137,6 +142,7 @@ fn deed(chance: &mut Rng, can_be_cut: bool, may_lose: bool) -> Deed {
         35..=49 => Deed::Freeze,
         50..=57 => Deed::Dismiss,
         58..=59 if may_lose => Deed::Lose,
+        60..=62 if may_lose => Deed::Strand,
         _ => Deed::Kill,
     }
 }
@@ -154,26 +160,19 @@ fn moment(chance: &mut Rng) -> Moment {
 fn victims(chance: &mut Rng, deed: Deed) -> Vec<Victim> {
     let any = Victim::Person(chance.next());
     let supernode = Victim::Supernode(chance.next());
+    let aim = chance.range(0, 99);
     match deed {
-        Deed::Lose => {
-            return vec![if chance.chance(1, 2) {
-                Victim::Host
-            } else {
-                any
-            }];
-        }
-        Deed::Dismiss => {
-            return vec![if chance.chance(1, 2) {
-                Victim::Host
-            } else {
-                any
-            }];
-        }
         // Each node is on a side of its own choice.
         Deed::Part => return vec![],
+        Deed::Strand => return vec![Victim::Host],
+        Deed::Lose if aim < 50 => return vec![Victim::Host],
+        Deed::Lose => return vec![any],
+        Deed::Dismiss if aim < 50 => return vec![Victim::Host],
+        Deed::Dismiss if aim < 80 => return vec![any],
+        Deed::Dismiss => return vec![Victim::Responsible],
         Deed::Kill | Deed::Freeze | Deed::Unplug => {}
     }
-    match chance.range(0, 99) {
+    match aim {
         0..=29 => vec![Victim::Host],
         30..=41 => vec![Victim::Heir],
         42..=61 => vec![any],

@@ -60,7 +60,6 @@ pub(crate) struct Seen {
     pub(crate) is_in: bool,
     pub(crate) role: String,
     pub(crate) texts: BTreeSet<String>,
-    pub(crate) confirmed: BTreeSet<String>,
     pub(crate) is_ready: bool,
     pub(crate) heard: Tally,
 }
@@ -219,12 +218,13 @@ impl Town {
         }
     }
 
-    /// Tells a process to end, by its own command or by a signal.
+    /// Tells a process to end, by its own command, if it takes any, or by a signal.
     pub(crate) fn dismiss(&mut self, ix: usize, by_word: bool) {
+        let is_person = self.people().contains(&ix);
         let node = &mut self.nodes[ix];
         node.ending = Some(Ending::Clean);
         if let Some(process) = &mut node.process {
-            if by_word {
+            if by_word && is_person {
                 process.types("/quit");
             } else {
                 process.terminates();
@@ -344,10 +344,7 @@ impl Seen {
             }
             Told::Left => self.is_in = false,
             Told::Message { text, .. } => drop(self.texts.insert(text.clone())),
-            Told::Confirmed { id, .. } => {
-                self.confirmed.insert(id.clone());
-                self.heard.confirmed += 1;
-            }
+            Told::Confirmed { .. } => self.heard.confirmed += 1,
             Told::Host(_) => self.heard.hosts += 1,
             Told::Sent { .. } | Told::Failed { .. } => {}
         }
@@ -358,12 +355,20 @@ impl Seen {
 
     /// Whether an own line of the present life is confirmed.
     pub(crate) fn is_confirmed(&self, text: &str) -> bool {
-        let notes = self.lives.last().into_iter().flat_map(|life| &life.notes);
-        let mut sent = notes.filter_map(|(_, note)| match note {
-            Note::Told(Told::Sent { id, text }) => Some((id, text)),
+        self.confirmed_ms(text).is_some()
+    }
+
+    /// When it was.
+    pub(crate) fn confirmed_ms(&self, text: &str) -> Option<u64> {
+        let notes = || self.lives.last().into_iter().flat_map(|life| &life.notes);
+        let own = notes().find_map(|(_, note)| match note {
+            Note::Told(Told::Sent { id, text: sent }) if sent == text => Some(id),
             Note::Told(_) | Note::Typed(_) => None,
-        });
-        sent.any(|(id, sent)| sent == text && self.confirmed.contains(id))
+        })?;
+        notes().find_map(|(at_ms, note)| match note {
+            Note::Told(Told::Confirmed { id, .. }) if id == own => Some(*at_ms),
+            Note::Told(_) | Note::Typed(_) => None,
+        })
     }
 }
 

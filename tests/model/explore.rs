@@ -3,19 +3,22 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::model::{Choice, Model};
 use crate::normal::Print;
 use crate::state::State;
 
-/// Where an exploration stops at the latest.
-#[derive(Clone, Copy, Debug)]
-pub struct Caps {
-    pub states: usize,
-    pub bytes: usize,
-    pub depth: u32,
-}
+/// Bytes that all explorations of the process may hold together; whoever finds more held stops.
+const BYTES_MAX: usize = 3_000_000_000;
+/// Bytes of address space the process may take, should the count be wrong.
+const BYTES_HARD_MAX: u64 = 6_000_000_000;
+/// States after which the bytes are counted again.
+const COUNT_EVERY: u32 = 256;
+
+/// Bytes held by all explorations that are under way.
+static HELD: AtomicUsize = AtomicUsize::new(0);
 
 /// What came of an exploration.
 #[derive(Debug)]
@@ -59,11 +62,14 @@ struct Search<'a> {
     /// States to go on from, encoded, with the index of their way.
     frontier: VecDeque<(u32, Box<[u8]>)>,
     frontier_bytes: usize,
+    /// What of [`HELD`] is ours.
+    held: usize,
     report: Report,
 }
 
 /// Explores everything that can come of a state.
-pub fn explore(model: &mut Model, start: &State, caps: Caps) -> Report {
+pub fn explore(model: &mut Model, start: &State, states_max: usize) -> Report {
+    limit_memory();
     let began = Instant::now();
     let mut search = Search {
         model,
@@ -72,6 +78,7 @@ pub fn explore(model: &mut Model, start: &State, caps: Caps) -> Report {
         known: HashSet::new(),
         frontier: VecDeque::new(),
         frontier_bytes: 0,
+        held: 0,
         report: Report {
             steps: 0,
             unique: 0,
@@ -84,18 +91,17 @@ pub fn explore(model: &mut Model, start: &State, caps: Caps) -> Report {
             broken: None,
         },
     };
-    search.run(caps);
-    let (locals, _) = search.model.sizes();
-    let bytes = search.bytes();
+    search.run(states_max);
+    search.count();
+    HELD.fetch_sub(search.held, Ordering::Relaxed);
     let mut report = search.report;
-    report.bytes_peak = report.bytes_peak.max(bytes);
-    report.locals = locals;
+    report.locals = search.model.locals();
     report.took = began.elapsed();
     report
 }
 
 impl Search<'_> {
-    fn run(&mut self, caps: Caps) {
+    fn run(&mut self, states_max: usize) {
         let root = Way {
             from: 0,
             by: Choice::Disk(0),
@@ -107,10 +113,6 @@ impl Search<'_> {
             if index as usize == level_end {
                 self.report.depth += 1;
                 level_end = self.ways.len();
-                if self.report.depth == caps.depth {
-                    self.report.capped = Some("depth");
-                    return;
-                }
             }
             self.frontier_bytes -= bytes.len();
             let state = State::decode(&bytes, self.start.nodes.len());
@@ -119,19 +121,24 @@ impl Search<'_> {
                 self.report.broken = Some(Broken { what, trace });
                 return;
             }
-            if self.ways.len() >= caps.states {
+            if self.ways.len() >= states_max {
                 self.report.capped = Some("states");
                 return;
             }
-            if index % 256 == 0 {
-                let bytes = self.bytes();
-                self.report.bytes_peak = self.report.bytes_peak.max(bytes);
-                if bytes >= caps.bytes {
-                    self.report.capped = Some("memory");
-                    return;
-                }
+            if index % COUNT_EVERY == 0 && self.count() >= BYTES_MAX {
+                self.report.capped = Some("memory");
+                return;
             }
         }
+    }
+
+    /// Counts the bytes we hold; those of all explorations.
+    fn count(&mut self) -> usize {
+        let bytes = self.bytes();
+        let before = std::mem::replace(&mut self.held, bytes);
+        self.report.bytes_peak = self.report.bytes_peak.max(self.held);
+        HELD.fetch_add(self.held, Ordering::Relaxed);
+        HELD.fetch_sub(before, Ordering::Relaxed) - before
     }
 
     /// Goes on from a state in every way.
@@ -204,6 +211,19 @@ impl Search<'_> {
         lines
     }
 }
+
+#[cfg(target_os = "linux")]
+fn limit_memory() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = Rlimit {
+        current: Some(BYTES_HARD_MAX),
+        maximum: getrlimit(Resource::As).maximum,
+    };
+    setrlimit(Resource::As, limit).expect("a limit may be lowered");
+}
+
+#[cfg(not(target_os = "linux"))]
+fn limit_memory() {}
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,10 +10,10 @@ use fireside::proto::node::MeshNode;
 use fireside::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target, Ticket};
 use fireside::proto::saved::Write;
 use fireside::proto::time::{Mono, Now, Wall};
-use fireside::proto::wire::{Message, Reason, Roles, Vector};
+use fireside::proto::wire::{Entry, Message, Reason, Roles, Run, Vector};
 
 use crate::cast::{Cast, Casting, NodeIx};
-use crate::disk::Disk;
+use crate::disk::{Disk, Kept};
 use crate::seen::Seen;
 
 /// Where every monotonic clock begins.
@@ -357,8 +357,9 @@ impl Local {
         match output {
             Output::Send { to, message } => {
                 for link in to {
-                    self.seen
-                        .says(&step.cast.actors[step.me].id, link, &message)?;
+                    let me = &step.cast.actors[step.me].id;
+                    self.seen.says(me, link, &message)?;
+                    self.shows(step.cast, me, &message)?;
                     if let Message::Kept { vector, copies, .. } = &message {
                         let places = vector.iter().map(|(epoch, seq)| (*epoch, *seq));
                         self.keeps(step, places.collect(), *copies);
@@ -404,6 +405,40 @@ impl Local {
             Output::Route { .. } | Output::Finish => {}
         }
         Ok(None)
+    }
+
+    /// What it shows to others of its own is on its disk: an entry, so that its number is not given to another
+    /// after a crash, and a line's lease, so that the line is not begun again.
+    fn shows(&self, cast: &Cast, me: &NodeId, message: &Message) -> Result<(), String> {
+        let (runs, entries): (&[Run], &[Entry]) = match message {
+            Message::Deliver { runs, .. } | Message::Push { runs, .. } => (runs, &[]),
+            Message::Put { entries, .. } => (&[], entries),
+            _ => return Ok(()),
+        };
+        let in_runs = runs.iter().flat_map(|run| &run.entries);
+        let entries = in_runs.map(|sequenced| &sequenced.entry).chain(entries);
+        let is_lost = |entry: &&Entry| self.disk.keeps(&cast.group, entry.id()) == Kept::Lost;
+        let mut own = entries.filter(|entry| entry.author == *me);
+        if let Some(entry) = own.find(is_lost) {
+            return Err(format!(
+                "{:?} is shown before it is on its author's disk",
+                entry.body
+            ));
+        }
+        let saved = self.disk.saved();
+        let lease = saved
+            .groups
+            .get(&cast.group)
+            .and_then(|group| group.lease.as_ref());
+        let is_safe = |run: &&Run| lease.is_some_and(|lease| lease.epoch >= run.epoch);
+        let mut own = runs.iter().filter(|run| run.epoch.host == *me);
+        match own.find(|run| !is_safe(run)) {
+            Some(run) => Err(format!(
+                "{:?} is begun before its lease is on disk",
+                run.epoch
+            )),
+            None => Ok(()),
+        }
     }
 
     fn told(&mut self, step: &mut Step<'_>, event: &Event) {

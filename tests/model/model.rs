@@ -110,9 +110,9 @@ impl Model {
         &self.locals[state.nodes[node] as usize].local
     }
 
-    /// How many states of single nodes there are, and how many of their steps are known.
-    pub fn sizes(&self) -> (usize, usize) {
-        (self.locals.len(), self.steps.len())
+    /// How many states of single nodes there are.
+    pub fn locals(&self) -> usize {
+        self.locals.len()
     }
 
     /// Bytes held, about.

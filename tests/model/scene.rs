@@ -3,14 +3,12 @@
 use fireside::proto::command::Command;
 
 use crate::cast::{Cast, NodeIx};
-use crate::explore::{Caps, Report, explore};
+use crate::explore::{Report, explore};
 use crate::model::{Choice, Model};
 use crate::state::{Left, State};
 
-/// Bytes that one exploration may hold: two run at once on a small machine.
-const BYTES_MAX: usize = 1_500_000_000;
 /// States that are explored if nothing else is asked for.
-const STATES: usize = 20_000;
+const STATES: usize = 15_000;
 /// What a person or a node needs to come to rest after a deed.
 const REST_MS: u64 = 8_000;
 
@@ -119,12 +117,7 @@ impl Scene {
     pub fn explore(mut self, title: &str) -> Report {
         let asked = std::env::var("FIRESIDE_STATES").ok();
         let asked = asked.map(|states| states.parse().expect("FIRESIDE_STATES is a number"));
-        let caps = Caps {
-            states: asked.unwrap_or(STATES),
-            bytes: BYTES_MAX,
-            depth: u32::MAX,
-        };
-        let report = explore(&mut self.model, &self.state, caps);
+        let report = explore(&mut self.model, &self.state, asked.unwrap_or(STATES));
         println!("{title}: {report}");
         report
     }

@@ -37,8 +37,8 @@ struct Group {
     joined: bool,
     lease: Option<Lease>,
     lines: BTreeMap<Epoch, Line>,
-    /// Every entry at the place that counts: its earliest.
-    places: BTreeMap<EntryId, Place>,
+    /// Every entry at the place that counts: its earliest, where it is not empty.
+    places: BTreeMap<EntryId, (bool, Place)>,
     outbox: BTreeMap<Number, Entry>,
     evidence: BTreeMap<Epoch, Fork>,
 }
@@ -177,7 +177,7 @@ impl Disk {
         let group = self.groups.get(group).into_iter();
         group.flat_map(|group| {
             let shown = |place: &Place| group.at(*place).entry.body != Body::Void;
-            let places = group.places.iter().map(|(id, place)| (*place, *id));
+            let places = group.places.iter().map(|(id, (_, place))| (*place, *id));
             places.filter(move |(place, _)| shown(place))
         })
     }
@@ -193,7 +193,8 @@ impl Disk {
                     let (hlc, seq) = (sequenced.hlc, Seq(seq));
                     let place = Place { hlc, epoch, seq };
                     let entry = &sequenced.entry;
-                    (place, entry, group.places.get(&entry.id()) == Some(&place))
+                    let shown = group.places.get(&entry.id()).map(|(_, at)| *at);
+                    (place, entry, shown == Some(place))
                 })
             })
         })
@@ -252,16 +253,13 @@ impl Group {
         line.signed.insert(length, (head, run.signature));
         for (place, sequenced) in run.places() {
             let id = sequenced.entry.id();
-            match self.places.get(&id) {
-                Some(known) => {
-                    let is_new = place < *known;
-                    let place = place.min(*known);
-                    moved.push(Moved { id, place, is_new });
-                    self.places.insert(id, place);
-                }
-                None => {
-                    self.places.insert(id, place);
-                }
+            let this = (sequenced.entry.body == Body::Void, place);
+            let known = self.places.insert(id, this);
+            if let Some(known) = known {
+                let (_, place) = this.min(known);
+                let is_new = this < known;
+                moved.push(Moved { id, place, is_new });
+                self.places.insert(id, this.min(known));
             }
         }
         line.entries.extend(run.entries);
@@ -290,7 +288,7 @@ impl Group {
         let mut waiting = self.outbox.clone();
         let mut unkept = BTreeMap::new();
         waiting.retain(|number, entry| {
-            let place = self.places.get(&entry.id()).copied();
+            let place = self.places.get(&entry.id()).map(|(_, place)| *place);
             let place = place.filter(|at| self.at(*at).entry.signature == entry.signature);
             unkept.extend(place.map(|place| (*number, place)));
             place.is_none()
@@ -310,7 +308,7 @@ impl Group {
     /// No more than is promised: of each member, and of the topic, the last entry of each kind.
     fn shaping(&self) -> Vec<(Place, Entry)> {
         let mut last = BTreeMap::new();
-        let mut places: Vec<_> = self.places.values().copied().collect();
+        let mut places: Vec<_> = self.places.values().map(|(_, place)| *place).collect();
         places.sort_unstable();
         for place in places {
             let entry = &self.at(place).entry;

@@ -40,9 +40,9 @@ impl Judged {
                 self.note(now, who, group, Note::Typed(text.clone()));
             }
             Command::Join { .. }
-            | Command::Drop { .. }
             | Command::Part { .. }
             | Command::Nick { .. }
+            | Command::Drop { .. }
             | Command::Quit { .. }
             | Command::Names { .. }
             | Command::History { .. } => {}
@@ -144,11 +144,11 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         Event::Left { group } => (group, Told::Left),
         Event::Ready { .. }
         | Event::Opened { .. }
-        | Event::Members { .. }
         | Event::Contact { .. }
         | Event::Waiting { .. }
         | Event::Responsible { .. }
         | Event::Disk { .. }
+        | Event::Members { .. }
         | Event::Role { .. }
         | Event::Path { .. }
         | Event::Mesh { .. }

@@ -93,7 +93,7 @@ impl Client {
                     self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
                 }
             }
-            Message::HostIs { lease } => self.lease(now, &lease),
+            Message::HostIs { lease } => self.lease(now, &lease, Kind::Mesh),
             Message::Moved { group, to } => {
                 self.table.set_alive(to, true);
                 self.in_group(now, &group, |group, cx| {
@@ -225,7 +225,7 @@ impl Client {
                 self.in_group(now, &group, |group, _| group.presence(link, here, &away));
             }
             Message::Not { lease } => {
-                self.lease(now, &lease);
+                self.lease(now, &lease, Kind::Peer);
                 self.in_group(now, &lease.group, |group, cx| {
                     group.gives_way(from);
                     group.fell_silent(cx, link);
@@ -248,7 +248,9 @@ impl Client {
         }
     }
 
-    pub(super) fn lease(&mut self, now: Now, lease: &Lease) {
-        self.in_group(now, &lease.group, |group, cx| group.learn(cx, lease));
+    pub(super) fn lease(&mut self, now: Now, lease: &Lease, teller: Kind) {
+        self.in_group(now, &lease.group, |group, cx| {
+            group.learn(cx, lease, teller);
+        });
     }
 }

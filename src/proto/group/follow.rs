@@ -522,6 +522,8 @@ impl Group {
         why: Refusal,
     ) {
         if matches!(&self.phase, Phase::Following(follow) if follow.greeted() == Some(link)) {
+            // It may have got its place from another host meanwhile; what follows it comes again all the same.
+            self.outbox.resume_at(number);
             self.give_up(cx, number, why);
             self.put(cx);
         }

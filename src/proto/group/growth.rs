@@ -42,6 +42,10 @@ impl Group {
         }
     }
 
+    fn is_from_host(&self, source: Source) -> bool {
+        matches!(&self.phase, Phase::Following(follow) if source == Source::Sent(follow.host()))
+    }
+
     /// What follows from the log having grown by `run`.
     pub(super) fn gain(
         &mut self,
@@ -66,7 +70,8 @@ impl Group {
         let mut writing = Writing {
             lines: vec![(run.epoch, run.last())],
             doubtful: Vec::new(),
-            is_to_report: self.is_reporting,
+            // What another than the host sent us, the host gets from us: it does not know to ask.
+            is_to_report: self.is_reporting || !self.is_from_host(source),
         };
         for (place, sequenced) in run.places() {
             let entry = &sequenced.entry;

@@ -11,7 +11,7 @@ use super::log::Log;
 use super::merge::Merge;
 use super::paced::Paced;
 use super::{Context, Group, Phase, Source};
-use crate::proto::id::{Epoch, GroupName, NodeId, Seq};
+use crate::proto::id::{Epoch, GroupName, NodeId, Number, Seq};
 use crate::proto::limits::ROSTER_GRACE;
 use crate::proto::role::{LinkId, Ticket};
 use crate::proto::time::Mono;
@@ -58,6 +58,8 @@ pub(super) struct Follower {
     /// Whether it has pushed to us, and so waits to hear what we stored.
     pub(super) is_pushing: bool,
     pub(super) paced: Paced,
+    /// The number that was refused last, which has to come again before any other.
+    pub(super) refused: Option<Number>,
 }
 
 /// Who came and went since it was told last.

@@ -4,14 +4,19 @@ use super::follow::Follow;
 use super::{Context, Group, Intent, Phase};
 use crate::proto::event::Event;
 use crate::proto::limits::LAST_WORD_WAIT;
-use crate::proto::role::LinkId;
+use crate::proto::role::{Kind, LinkId};
 use crate::proto::saved::Write;
 use crate::proto::wire::{Lease, Message};
 
 impl Group {
     /// Takes a lease somebody showed us: obeys it if it is the highest we have seen, hosts if it names us.
-    /// A lease that no known supernode signed is passed over.
-    pub(crate) fn learn(&mut self, cx: &mut Context<'_>, lease: &Lease) {
+    /// A lease that no known supernode signed is passed over, and so is one that makes us host by the word of a
+    /// member: an earlier run of ours may have hosted under it, and our disk not know. A supernode tells us of
+    /// none that it has not granted to this run.
+    pub(crate) fn learn(&mut self, cx: &mut Context<'_>, lease: &Lease, teller: Kind) {
+        if teller == Kind::Peer && lease.epoch.host == cx.me {
+            return;
+        }
         let is_news = self
             .lease
             .as_ref()

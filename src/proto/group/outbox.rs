@@ -89,10 +89,10 @@ impl Outbox {
         first.unwrap_or(Number(u64::MAX))
     }
 
-    /// The number after all of ours, if the log's highest is `placed`.
-    pub(crate) fn next(&self, placed: Number) -> Number {
+    /// The highest number of ours, if the log's is `placed`.
+    pub(crate) fn last(&self, placed: Number) -> Number {
         let waiting = self.entries.keys().next_back().copied().unwrap_or_default();
-        Number(waiting.max(placed).0 + 1)
+        waiting.max(placed)
     }
 
     pub(crate) fn push(&mut self, entry: Entry) {
@@ -121,14 +121,19 @@ impl Outbox {
         self.entries.insert(entry.number, entry)
     }
 
-    /// Empties the outbox if its first number is not the one that follows the log's: our disk was older than
-    /// what the group remembers of us, so that the numbers are taken.
+    /// Empties the outbox if its first number does not follow the log's: our disk was older than what the group
+    /// remembers of us, so that the numbers are taken.
     pub(crate) fn strays(&mut self, placed: Number) -> Vec<Entry> {
-        let follows = |number: &Number| number.0 == placed.0 + 1;
+        let follows = |number: &Number| number.follows(placed);
         if self.entries.keys().next().is_none_or(follows) {
             return Vec::new();
         }
         std::mem::take(&mut self.entries).into_values().collect()
+    }
+
+    /// What begins with this number has to be sent again: the host has dropped it.
+    pub(crate) fn resume_at(&mut self, number: Number) {
+        self.sent = self.sent.min(Number(number.0.saturating_sub(1)));
     }
 
     /// Everything has to be sent again: we follow another host.

@@ -10,7 +10,7 @@ use crate::proto::codec::{self, RUN_SIZE};
 use crate::proto::event::Event;
 use crate::proto::id::{Epoch, NodeId};
 use crate::proto::limits::RUN_SIZE_MAX;
-use crate::proto::role::LinkId;
+use crate::proto::role::{Kind, LinkId};
 use crate::proto::saved::{Fork, Write};
 use crate::proto::seal::Hash;
 use crate::proto::time::Hlc;
@@ -126,7 +126,7 @@ impl Group {
         let ours = self.lease.as_ref().map(|lease| lease.epoch);
         for lease in leases {
             if lease.group == self.name && Some(lease.epoch) > ours {
-                self.learn(cx, lease);
+                self.learn(cx, lease, Kind::Peer);
             }
         }
         self.lease.as_ref().map(|lease| lease.epoch) != ours

@@ -6,14 +6,14 @@ use super::paced::Paced;
 use super::proof::Taken;
 use super::{Context, Group, Phase, authority};
 use crate::proto::codec;
-use crate::proto::id::{Epoch, NodeId, Number, Seq};
+use crate::proto::id::{Epoch, NodeId, Seq};
 use crate::proto::limits::{CATCH_UP_SIZE, HEIRS, PACED_MAX};
-use crate::proto::role::LinkId;
+use crate::proto::role::{Kind, LinkId};
 use crate::proto::vector;
 use crate::proto::wire::{Body, Entry, Lease, Lines, Message, Reason, Run, Vector};
 
 impl Group {
-    /// A member says hello. Its lease may be the first we hear of our own.
+    /// A member says hello. One that has heard of our lease before we have says it again.
     pub(crate) fn greet(
         &mut self,
         cx: &mut Context<'_>,
@@ -22,7 +22,7 @@ impl Group {
         lease: &Lease,
         theirs: (&Lines, Option<u64>),
     ) {
-        self.learn(cx, lease);
+        self.learn(cx, lease, Kind::Peer);
         match (&self.phase, &self.lease) {
             (Phase::Hosting(host), _) if host.lease.epoch == lease.epoch => {
                 self.admit(cx, link, from, theirs);
@@ -62,6 +62,7 @@ impl Group {
             told: Vector::new(),
             is_pushing: false,
             paced: Paced::new(cx.now.mono),
+            refused: None,
         };
         host.followers.insert(from, follower);
         host.owed.insert(from);
@@ -192,10 +193,17 @@ impl Group {
             if !entry.is_genuine(cx.seal, &self.name) {
                 return cx.act.close(link, Reason::BadSignature);
             }
+            let placed = self.log.number(&from);
             let last = follower.paced.entries.back().map(|entry| entry.number);
-            let expected = last.unwrap_or_else(|| self.log.number(&from)).0 + 1;
             // A lower number has its place already; a higher one comes again once the gap is filled.
-            if entry.number == Number(expected) {
+            if follower
+                .refused
+                .is_some_and(|refused| refused > placed && refused != entry.number)
+            {
+                continue;
+            }
+            if entry.number.follows(last.unwrap_or(placed)) {
+                follower.refused = None;
                 follower.paced.entries.push_back(entry);
             }
             if follower.paced.entries.len() > PACED_MAX {
@@ -224,6 +232,7 @@ impl Group {
                 let entry = follower.paced.entries.pop_front().expect("one may go");
                 if let Err(why) = authority::judge(&self.roster, &entry, &lease.epoch.host) {
                     follower.paced.entries.clear();
+                    follower.refused = Some(entry.number);
                     let (group, number) = (self.name.clone(), entry.number);
                     cx.act
                         .send(follower.link, Message::Refused { group, number, why });
@@ -253,7 +262,7 @@ impl Group {
                 return;
             };
             let lease = host.lease.clone();
-            if entry.number.0 != self.log.number(&cx.me).0 + 1 {
+            if !entry.number.follows(self.log.number(&cx.me)) {
                 continue;
             }
             match authority::judge(&self.roster, &entry, &cx.me) {
