@@ -2,13 +2,16 @@
 //!
 //! The length is checked before anything is allocated, and a frame is all the memory a message can claim.
 
+use std::collections::BTreeMap;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::id::Epoch;
 use super::limits::{
-    COUNT_MAX, FRAME_SIZE_MAX, GROUP_NAME_SIZE_MAX, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX,
-    WALL_MAX,
+    BLOCKS_AT_ONCE, COUNT_MAX, DIGESTS_MAX, FRAME_SIZE_MAX, GROUP_NAME_SIZE_MAX, TEXT_SIZE_MAX,
+    TIPS_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX, WALL_MAX,
 };
-use super::wire::{Body, Entry, Lease, Lines, Message, Reason, Record, Run, Vector};
+use super::wire::{Body, Entry, Lease, Message, Reason, Record, Run, Tip, Vector};
 
 /// Bytes of the length in front of a frame.
 pub const LENGTH_SIZE: usize = 4;
@@ -115,12 +118,33 @@ fn check(message: &Message) -> Result<(), DecodeError> {
         Message::HostIs { lease } | Message::Transfer { lease, .. } | Message::Not { lease } => {
             check_lease(lease)
         }
-        Message::Hello { lease, lines, .. } => check_lease(lease).and_then(|()| check_lines(lines)),
-        Message::Welcome { lines, .. } => check_lines(lines),
+        Message::Hello { lease, lines, .. } => {
+            check_lease(lease).and_then(|()| check_tips(&lines.tips))
+        }
+        Message::Welcome { lines, .. } => check_tips(&lines.tips),
         Message::Stored { vector, .. } | Message::Kept { vector, .. } => check_vector(vector),
         Message::Deliver { leases, runs, .. } | Message::Push { leases, runs, .. } => {
             leases.iter().try_for_each(check_lease)?;
             runs.iter().try_for_each(check_run)
+        }
+        Message::Blocks {
+            from, upto, blocks, ..
+        } => {
+            check_count(*from.max(upto), "block")?;
+            check_length(blocks.len(), DIGESTS_MAX, "digests")?;
+            blocks
+                .iter()
+                .try_for_each(|(block, _)| check_count(*block, "block"))
+        }
+        Message::Older {
+            upto, blocks, tips, ..
+        } => {
+            check_count(*upto, "block")?;
+            check_length(blocks.len(), BLOCKS_AT_ONCE, "blocks")?;
+            blocks
+                .iter()
+                .try_for_each(|block| check_count(*block, "block"))?;
+            check_tips(tips)
         }
         Message::Declined { epoch, head, .. } => {
             check_count(epoch.number, "epoch")?;
@@ -162,11 +186,16 @@ fn check_vector(vector: &Vector) -> Result<(), DecodeError> {
     check_count(counts.max().unwrap_or_default(), "seq")
 }
 
-fn check_lines(lines: &Lines) -> Result<(), DecodeError> {
-    if lines.tips.len() > VECTOR_SIZE_MAX {
-        return Err(DecodeError::OverLimit("version vector"));
+fn check_length(length: usize, max: usize, what: &'static str) -> Result<(), DecodeError> {
+    if length > max {
+        return Err(DecodeError::OverLimit(what));
     }
-    let counts = lines.tips.iter();
+    Ok(())
+}
+
+fn check_tips(tips: &BTreeMap<Epoch, Tip>) -> Result<(), DecodeError> {
+    check_length(tips.len(), TIPS_MAX, "lines")?;
+    let counts = tips.iter();
     let counts = counts.map(|(epoch, tip)| epoch.number.max(tip.seq.0));
     check_count(counts.max().unwrap_or_default(), "seq")
 }

@@ -36,6 +36,15 @@ pub const GROUPS_PER_LINK_MAX: usize = 2 * GROUPS_MAX;
 pub const MEMBERS_MAX: usize = 2_000;
 /// Epochs in one version vector: a vector of this size still fits a frame.
 pub const VECTOR_SIZE_MAX: usize = 1_000;
+/// Lines of a log whose epochs' numbers lie close together; numbers are shared by few epochs, each of which a
+/// supernode granted.
+pub const BLOCK_LINES_MAX: usize = 256;
+/// Ends of lines in one message, each of about 80 bytes: those of two blocks.
+pub const TIPS_MAX: usize = 2 * BLOCK_LINES_MAX;
+/// Digests of blocks of lines in one message, each of about 40 bytes.
+pub const DIGESTS_MAX: usize = 1_000;
+/// Blocks whose lines are compared at once.
+pub const BLOCKS_AT_ONCE: usize = 16;
 /// Highest number that anything is counted to on the wire (seq, epoch, entry, clock): far beyond what can
 /// happen, and far below where adding one would overflow.
 pub const COUNT_MAX: u64 = 1 << 48;

@@ -363,6 +363,8 @@ impl MeshNode {
             | Message::Not { .. }
             | Message::Unfollow { .. }
             | Message::Declined { .. }
+            | Message::Blocks { .. }
+            | Message::Older { .. }
             | Message::Merged { .. } => self.close(now, link, Reason::Unexpected),
         }
     }

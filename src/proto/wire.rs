@@ -128,6 +128,22 @@ pub enum Message {
         why: Decline,
         head: Option<Box<Run>>,
     },
+    /// Your digest of older lines is not mine: these are mine, by block of lines, of all blocks from `from` to
+    /// before `upto`.
+    Blocks {
+        group: GroupName,
+        from: u64,
+        upto: u64,
+        blocks: Vec<(u64, Hash)>,
+    },
+    /// This is all I have of these blocks, in which you have something else; all below `upto` are compared. The
+    /// host answers digests with it, and the follower that answer.
+    Older {
+        group: GroupName,
+        upto: u64,
+        blocks: Vec<u64>,
+        tips: BTreeMap<Epoch, Tip>,
+    },
     /// Two sides of a partition are one again: so many entries your side had that the other lacked, and the other
     /// way round.
     Merged {
@@ -235,8 +251,10 @@ pub type Vector = BTreeMap<Epoch, Seq>;
 /// What a node has of a group's log, so that another can tell what either lacks and where they differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lines {
-    /// The ends of the lines.
+    /// The ends of the lines that are not old: what is old is told by the epoch in force.
     pub tips: BTreeMap<Epoch, Tip>,
+    /// A digest of all older lines; zeros if there are none.
+    pub older: Hash,
 }
 
 /// The end of a line, as far as a node has it.

@@ -182,6 +182,7 @@ impl Liar {
         });
         Lines {
             tips: tips.collect(),
+            older: Hash([if self.rng.chance(1, 2) { 0 } else { 3 }; 32]),
         }
     }
 
@@ -213,7 +214,7 @@ impl Liar {
 
     fn message(&mut self) -> Message {
         let group = self.group();
-        match self.rng.range(0, 23) {
+        match self.rng.range(0, 25) {
             0 => Message::Open {
                 version: if self.rng.chance(1, 20) {
                     99
@@ -323,7 +324,19 @@ impl Liar {
                 },
                 head: self.rng.chance(1, 2).then(|| Box::new(self.run())),
             },
-            22 => Message::Merged {
+            22 => Message::Blocks {
+                group,
+                from: self.count(),
+                upto: self.count(),
+                blocks: vec![(self.count(), Hash([4; 32]))],
+            },
+            23 => Message::Older {
+                group,
+                upto: self.count(),
+                blocks: vec![self.count(), self.count()],
+                tips: self.lines().tips,
+            },
+            24 => Message::Merged {
                 group,
                 from_us: self.count(),
                 from_them: self.count(),

@@ -176,6 +176,7 @@ fn a_member_that_claims_the_moon_gets_none_of_it() {
     });
     let lines = Lines {
         tips: moons.chain([(now, tip)]).collect(),
+        older: Hash([9; 32]),
     };
     let disk = &town.world.node(bob).disk;
     let lease = disk.lease(&group()).expect("bob knows it").clone();

@@ -30,3 +30,4 @@ mod seal;
 mod town;
 mod world;
 mod worlds;
+mod years;

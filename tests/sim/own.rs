@@ -122,7 +122,7 @@ fn a_line_said_while_nobody_hosts_is_on_the_way_in_the_handover_and_then_in_orde
 #[test]
 fn lines_that_only_the_crashed_host_had_are_counted_and_their_return_is_said() {
     const LINES: usize = 3_000;
-    let mut town = town(44);
+    let mut town = town(144);
     let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
     // Bob is away for less than it takes to miss him, and a lot is said.
     town.world.partition([(bob, 1)].into());

@@ -167,6 +167,8 @@ impl Moment {
             | Message::Presence { .. }
             | Message::Unfollow { .. }
             | Message::Declined { .. }
+            | Message::Blocks { .. }
+            | Message::Older { .. }
             | Message::Merged { .. } => None,
         }
     }
@@ -330,6 +332,12 @@ impl World {
 
     pub fn node(&self, ix: NodeIx) -> &Node {
         &self.nodes[ix]
+    }
+
+    /// What a node that does not run yet is to find at its start.
+    pub fn disk(&mut self, ix: NodeIx) -> &mut Disk {
+        assert!(!self.is_running(ix), "its disk is its own");
+        &mut self.nodes[ix].disk
     }
 
     pub fn nodes(&self) -> impl Iterator<Item = (NodeIx, &Node)> {

@@ -36,6 +36,7 @@ pub(crate) fn lines() -> Lines {
     };
     Lines {
         tips: BTreeMap::from([(epoch(), tip)]),
+        older: Hash([0x44; 32]),
     }
 }
 
@@ -227,6 +228,18 @@ pub(crate) fn messages() -> Vec<Message> {
             why: Decline::NoLease,
             head: Some(Box::new(run(Vec::new()))),
         },
+        Message::Blocks {
+            group: group.clone(),
+            from: 0,
+            upto: 7,
+            blocks: vec![(5, Hash([0x44; 32]))],
+        },
+        Message::Older {
+            group: group.clone(),
+            upto: 7,
+            blocks: vec![5],
+            tips: lines().tips,
+        },
         Message::Merged {
             group,
             from_us: 4,
@@ -266,6 +279,8 @@ fn place(message: &Message) -> usize {
         Message::Not { .. } => 20,
         Message::Unfollow { .. } => 21,
         Message::Declined { .. } => 22,
-        Message::Merged { .. } => 23,
+        Message::Blocks { .. } => 23,
+        Message::Older { .. } => 24,
+        Message::Merged { .. } => 25,
     }
 }

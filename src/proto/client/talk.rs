@@ -134,6 +134,8 @@ impl Client {
             | Message::Not { .. }
             | Message::Unfollow { .. }
             | Message::Declined { .. }
+            | Message::Blocks { .. }
+            | Message::Older { .. }
             | Message::Merged { .. } => self.close(now, link, Reason::Unexpected),
         }
     }
@@ -176,6 +178,26 @@ impl Client {
             } => {
                 self.in_group(now, &group, |group, cx| {
                     group.pushed(cx, link, from, &leases, runs)
+                });
+            }
+            Message::Blocks {
+                group,
+                from: first,
+                upto,
+                blocks,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.compare_older(cx, link, from, (first, upto), &blocks)
+                });
+            }
+            Message::Older {
+                group,
+                upto,
+                blocks,
+                tips,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.older(cx, link, from, upto, &blocks, &tips)
                 });
             }
             Message::Merged {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::log::Log;
+use super::older;
 use crate::proto::id::{Epoch, Seq};
 use crate::proto::vector;
 use crate::proto::wire::{Lease, Run, Vector};
@@ -16,7 +17,9 @@ const WINDOW: usize = 4;
 /// What one other node has, as far as we know or will have sent it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Feed {
+    /// Of lines in older blocks than `base` only those are named here that the other end may lack some of.
     sent: Vector,
+    base: u64,
     /// Lines that the other node does not take from us.
     except: BTreeSet<Epoch>,
     /// What is stored at the other end once each piece under way has arrived.
@@ -47,10 +50,11 @@ pub(crate) enum Step {
 }
 
 impl Feed {
-    /// For a node that has `theirs`.
-    pub(crate) fn new(theirs: Vector) -> Self {
+    /// For a node that has `theirs` of the lines from the block `base` on, and of older ones what we have.
+    pub(crate) fn new(theirs: Vector, base: u64) -> Self {
         Self {
             sent: theirs,
+            base,
             ..Self::default()
         }
     }
@@ -84,10 +88,22 @@ impl Feed {
 
     /// The lines of which the other end lacks something, and behind what.
     fn lacked(&self, log: &Log) -> Vector {
-        let lines = log.ends().filter(|(epoch, _)| !self.except.contains(epoch));
+        let older = self.sent.range(..older::start(self.base));
+        let older = older.map(|(epoch, _)| (*epoch, log.upto(*epoch)));
+        let lines = older.chain(log.ends(self.base));
+        let lines = lines.filter(|(epoch, _)| !self.except.contains(epoch));
         let behind = lines.map(|(epoch, seq)| (epoch, vector::upto(&self.sent, epoch), seq));
         let lacked = behind.filter(|(_, sent, seq)| sent < seq);
         lacked.map(|(epoch, sent, _)| (epoch, sent)).collect()
+    }
+
+    /// In these older blocks the other end has what it `has`, and not what we have.
+    pub(crate) fn open(&mut self, log: &Log, blocks: &[u64], has: &Vector) {
+        for block in blocks.iter().filter(|block| **block < self.base) {
+            for (epoch, _) in log.tips(*block..block + 1) {
+                self.sent.insert(epoch, vector::upto(has, epoch));
+            }
+        }
     }
 
     /// The other end takes no more of this line.
@@ -139,6 +155,11 @@ impl Feed {
     /// Whether `run`, just added to the log, is the next that the other end lacks, so that it can be sent as it
     /// is; if so it counts as sent.
     pub(crate) fn offer(&mut self, run: &Run) -> bool {
+        if older::block(run.epoch) < self.base {
+            // What is not named it had as we had it.
+            let before = Seq(run.first.0 - 1);
+            self.sent.entry(run.epoch).or_insert(before);
+        }
         let is_next = vector::upto(&self.sent, run.epoch).0 + 1 == run.first.0;
         let is_idle = self.window.is_empty() && self.fetch == Fetch::Idle;
         let is_next = is_next && !self.except.contains(&run.epoch);

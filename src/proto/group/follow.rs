@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::feed::{Feed, Step};
 use super::log::Log;
+use super::older;
 use super::proof::Taken;
 use super::{Context, Group, Intent, Phase};
 use crate::proto::codec;
@@ -22,6 +23,9 @@ use crate::proto::wire::{Body, Decline, Entry, Lease, Lines, Message, Refusal, R
 
 /// How long a hello waits for its welcome before it is said again: the host may not know yet that it hosts.
 const HELLO_AGAIN: Duration = Duration::from_secs(1);
+
+/// Lines that a host may say it has and we lack; more have not been written in a group's life.
+const GOAL_SIZE_MAX: usize = 100_000;
 
 /// The session with the member that hosts.
 #[derive(Clone, Debug)]
@@ -41,6 +45,8 @@ pub(super) struct Follow {
     is_liar: bool,
     /// Whether the host may still tell of a merge: once a welcome.
     may_merge: bool,
+    /// The first block of lines that were named in the welcome.
+    base: u64,
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
     pub(super) is_presence_whole: bool,
     failures: u32,
@@ -53,7 +59,12 @@ enum Stage {
     /// We have said hello.
     Greeting { link: LinkId, again: Mono },
     /// We are welcome, and lack some of what the host had then.
-    Catching { link: LinkId, goal: Vector },
+    Catching {
+        link: LinkId,
+        goal: Vector,
+        /// The first of the older blocks that have not been compared, if any were found to differ.
+        older: Option<u64>,
+    },
     /// We have all of it, and get what is said as it is placed.
     Live { link: LinkId },
 }
@@ -73,6 +84,7 @@ impl Follow {
             doubt: None,
             is_liar: false,
             may_merge: false,
+            base: 0,
             is_presence_whole: false,
             failures: 0,
         }
@@ -118,6 +130,32 @@ impl Follow {
             // By then whoever lacks the supernode's record has had a chance to hear of it.
             self.doubt.get_or_insert(now + TABLE_INTERVAL);
         }
+    }
+
+    /// Whether the host is to tell what it has in older blocks that differ.
+    pub(super) fn is_comparing(&self, from: LinkId) -> bool {
+        matches!(self.stage, Stage::Catching { link, older: Some(_), .. } if link == from)
+    }
+
+    /// The host tells what it has in some older blocks, and that all below `upto` are compared; false if that gets
+    /// us nowhere.
+    pub(super) fn learn_older(
+        &mut self,
+        log: &Log,
+        upto: u64,
+        blocks: &[u64],
+        has: &Vector,
+    ) -> bool {
+        let Stage::Catching { goal, older, .. } = &mut self.stage else {
+            return false;
+        };
+        if older.is_none_or(|asked| upto <= asked) || goal.len() + has.len() > GOAL_SIZE_MAX {
+            return false;
+        }
+        *older = Some(upto).filter(|upto| *upto < self.base);
+        goal.extend(has.iter().filter(|(epoch, seq)| log.upto(**epoch) < **seq));
+        self.feed.open(log, blocks, has);
+        true
     }
 
     pub(super) fn may_merge(&mut self) -> bool {
@@ -236,7 +274,8 @@ impl Group {
         let (Phase::Following(follow), Some(lease)) = (&mut self.phase, &self.lease) else {
             return;
         };
-        let (lease, lines) = (lease.clone(), self.log.summary());
+        let lease = lease.clone();
+        let lines = self.log.summary(older::base(lease.epoch));
         cx.act.send(
             link,
             Message::Hello {
@@ -275,7 +314,10 @@ impl Group {
         }
         let has = theirs.vector();
         self.losses.hear(&has, |epoch| self.log.upto(epoch));
-        follow.feed = Feed::new(has);
+        let base = older::base(epoch);
+        let differs = self.log.summary(base).older != theirs.older;
+        follow.feed = Feed::new(has, base);
+        follow.base = base;
         follow.stored = Vector::new();
         follow.kept = (Vector::new(), 0);
         follow.is_presence_whole = true;
@@ -283,8 +325,12 @@ impl Group {
         follow.stage = Stage::Catching {
             link: from,
             goal: theirs.vector(),
+            older: differs.then_some(0),
         };
-        self.contrast(cx, from, theirs);
+        self.contrast(cx, from, &theirs.tips);
+        if differs {
+            self.ask_older(cx, from, 0);
+        }
         self.push(cx);
         self.advance(cx);
     }
@@ -305,7 +351,7 @@ impl Group {
         // What we have already, from another host, comes to no disk again and would never be reported.
         let is_known = |run: &Run| run.first <= self.log.upto(run.epoch);
         if report && (runs.is_empty() || runs.iter().any(is_known)) {
-            self.report_all(cx, link);
+            self.report_all(cx, link, &runs);
         }
         self.is_reporting = report;
         if matches!(&self.phase, Phase::Following(follow) if follow.greeted() == Some(link)) {
@@ -333,12 +379,17 @@ impl Group {
         self.advance(cx);
     }
 
-    /// Reports all that is on our disk, and what is on its way there as soon as it is.
-    fn report_all(&mut self, cx: &mut Context<'_>, link: LinkId) {
+    /// Reports all that is on our disk of the lines that are not old and of those of `runs`, and what is on its way there as soon as it is.
+    fn report_all(&mut self, cx: &mut Context<'_>, link: LinkId, runs: &[Run]) {
         for writing in self.writing.values_mut() {
             writing.is_to_report = true;
         }
-        let (group, vector) = (self.name.clone(), self.log.flushed());
+        let mut vector = self.log.flushed(self.base());
+        vector.extend(runs.iter().map(|run| {
+            let Run { epoch, .. } = *run;
+            (epoch, self.log.flushed_upto(epoch))
+        }));
+        let group = self.name.clone();
         cx.act.send(link, Message::Stored { group, vector });
     }
 
@@ -348,7 +399,11 @@ impl Group {
             return;
         };
         match &follow.stage {
-            Stage::Catching { link, goal } if self.log.covers(goal) => {
+            Stage::Catching {
+                link,
+                goal,
+                older: None,
+            } if self.log.covers(goal) => {
                 follow.stage = Stage::Live { link: *link };
                 self.settle(cx);
                 self.push(cx);

@@ -84,6 +84,15 @@ impl News {
     }
 }
 
+impl Follower {
+    /// It is sent these, and entries of its own may be among them.
+    fn owe(&mut self, runs: &[Run]) {
+        for run in runs {
+            vector::raise(&mut self.owes, run.epoch, run.last());
+        }
+    }
+}
+
 impl Host {
     pub(super) fn is_alone(&self) -> bool {
         self.followers.is_empty()
@@ -176,6 +185,8 @@ impl Host {
         loop {
             match follower.feed.step(log) {
                 Step::Send { leases, runs } => {
+                    follower.owe(&runs);
+                    self.owed.insert(id);
                     cx.act.send(
                         follower.link,
                         Message::Deliver {
@@ -213,6 +224,8 @@ impl Host {
         follower.fetch = None;
         let (leases, runs) = follower.feed.fetched(log, runs);
         if !runs.is_empty() {
+            follower.owe(&runs);
+            self.owed.insert(id);
             cx.act.send(
                 follower.link,
                 Message::Deliver {

@@ -4,10 +4,12 @@
 //! that came last, which is what most of those who catch up lack.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
+use super::older;
 use crate::proto::codec::{self, RUN_SIZE};
 use crate::proto::id::{Epoch, NodeId, Number, Place, Seq};
-use crate::proto::limits::{CATCH_UP_SIZE, VECTOR_SIZE_MAX};
+use crate::proto::limits::{BLOCK_LINES_MAX, CATCH_UP_SIZE, TIPS_MAX, VECTOR_SIZE_MAX};
 use crate::proto::saved::{SavedGroup, SavedLine};
 use crate::proto::seal::{Hash, Seal, Signature};
 use crate::proto::time::{Hlc, Wall};
@@ -28,6 +30,8 @@ pub(crate) struct Log {
     recent: BTreeMap<(Epoch, Seq), Recent>,
     recent_order: VecDeque<(Epoch, Seq)>,
     recent_size: usize,
+    /// Of each block of lines, its digest, once it was asked for since they grew.
+    digests: BTreeMap<u64, Option<Hash>>,
 }
 
 /// One epoch's line, as far as we have it. It always ends where its host signed.
@@ -80,12 +84,18 @@ impl Log {
         };
         let lines = saved.lines.iter();
         Self {
-            lines: lines.map(|(epoch, saved)| (*epoch, line(saved))).collect(),
+            lines: lines
+                .clone()
+                .map(|(epoch, saved)| (*epoch, line(saved)))
+                .collect(),
             hlc: saved.hlc,
             authors: saved.authors.clone(),
             recent: BTreeMap::new(),
             recent_order: VecDeque::new(),
             recent_size: 0,
+            digests: lines
+                .map(|(epoch, _)| (older::block(*epoch), None))
+                .collect(),
         }
     }
 
@@ -115,18 +125,66 @@ impl Log {
         goal.iter().all(|(epoch, seq)| self.upto(*epoch) >= *seq)
     }
 
-    pub(crate) fn vector(&self) -> Vector {
-        self.lines
-            .iter()
-            .map(|(epoch, line)| (*epoch, line.seq))
-            .collect()
+    /// Whether there are as many lines beside this one as there may be.
+    pub(crate) fn is_crowded(&self, epoch: Epoch) -> bool {
+        let block = older::block(epoch);
+        self.tips(block..block + 1).count() >= BLOCK_LINES_MAX
     }
 
-    pub(crate) fn flushed(&self) -> Vector {
-        self.lines
-            .iter()
-            .map(|(epoch, line)| (*epoch, line.flushed))
-            .collect()
+    /// How far the lines go whose blocks begin with `base`.
+    pub(crate) fn vector(&self, base: u64) -> Vector {
+        self.ends(base).collect()
+    }
+
+    /// How far they are on disk.
+    pub(crate) fn flushed(&self, base: u64) -> Vector {
+        let lines = self.lines.range(older::start(base)..);
+        lines.map(|(epoch, line)| (*epoch, line.flushed)).collect()
+    }
+
+    /// Their ends.
+    pub(crate) fn ends(&self, base: u64) -> impl Iterator<Item = (Epoch, Seq)> {
+        let lines = self.lines.range(older::start(base)..);
+        lines.map(|(epoch, line)| (*epoch, line.seq))
+    }
+
+    /// The ends of the lines in some blocks, with their heads.
+    pub(crate) fn tips(&self, blocks: Range<u64>) -> impl Iterator<Item = (Epoch, Tip)> {
+        let lines = self
+            .lines
+            .range(older::start(blocks.start)..older::start(blocks.end));
+        lines.map(|(epoch, line)| {
+            let Line { seq, head, .. } = *line;
+            (*epoch, Tip { seq, head })
+        })
+    }
+
+    /// What we tell another node of what we have: the ends of the lines from the block `base` on, and one digest of
+    /// all that are older.
+    pub(crate) fn summary(&mut self, base: u64) -> Lines {
+        let mut said = Vec::new();
+        for (block, digest) in self.digests(0..base) {
+            said.extend_from_slice(&block.to_be_bytes());
+            said.extend_from_slice(&digest.0);
+        }
+        let older = if said.is_empty() {
+            Hash::default()
+        } else {
+            Hash::of(&[&said])
+        };
+        let tips = self.tips(base..u64::MAX).take(TIPS_MAX).collect();
+        Lines { tips, older }
+    }
+
+    /// A digest of each block that has lines; the same for two nodes that have the same of them.
+    pub(crate) fn digests(&mut self, blocks: Range<u64>) -> impl Iterator<Item = (u64, Hash)> {
+        let lines = &self.lines;
+        // A range that ends before it begins is one that holds nothing.
+        let blocks = blocks.start..blocks.end.max(blocks.start);
+        self.digests.range_mut(blocks).map(move |(block, digest)| {
+            let lines = || lines.range(older::start(*block)..older::start(block + 1));
+            (*block, *digest.get_or_insert_with(|| digest_of(lines())))
+        })
     }
 
     /// Adds to what another node has reported to have. Of lines that are not here it is told little: it may speak
@@ -137,22 +195,6 @@ impl Log {
             if is_known || known.len() < VECTOR_SIZE_MAX {
                 vector::raise(known, *epoch, *seq);
             }
-        }
-    }
-
-    /// The ends of the lines.
-    pub(crate) fn ends(&self) -> impl Iterator<Item = (Epoch, Seq)> {
-        self.lines.iter().map(|(epoch, line)| (*epoch, line.seq))
-    }
-
-    /// What we tell another node of what we have.
-    pub(crate) fn summary(&self) -> Lines {
-        let tips = self.lines.iter().map(|(epoch, line)| {
-            let Line { seq, head, .. } = *line;
-            (*epoch, Tip { seq, head })
-        });
-        Lines {
-            tips: tips.collect(),
         }
     }
 
@@ -331,6 +373,7 @@ impl Log {
             self.note(place, sequenced, prev, signature);
             prev = sequenced.chain(prev);
         }
+        self.digests.insert(older::block(run.epoch), None);
         let known = self.lines.remove(&run.epoch);
         let line = Line {
             seq: last,
@@ -373,6 +416,17 @@ impl Log {
             }
         }
     }
+}
+
+fn digest_of<'a>(lines: impl Iterator<Item = (&'a Epoch, &'a Line)>) -> Hash {
+    let mut said = Vec::new();
+    for (epoch, line) in lines {
+        said.extend_from_slice(&epoch.number.to_be_bytes());
+        said.extend_from_slice(&epoch.host.0);
+        said.extend_from_slice(&line.seq.0.to_be_bytes());
+        said.extend_from_slice(&line.head.0);
+    }
+    Hash::of(&[&said])
 }
 
 #[cfg(test)]
@@ -454,7 +508,7 @@ mod tests {
         assert_eq!(append(&mut member, &pieces[0]), Fit::Known);
         assert_eq!(append(&mut member, &pieces[1]), Fit::Next(0));
         assert_eq!(append(&mut member, &joined), Fit::Next(1));
-        assert_eq!(member.summary(), host.summary());
+        assert_eq!(member.summary(0), host.summary(0));
         assert_eq!(member.number(&NodeId([2; 32])), Number(4));
         let head = member.vouched(EPOCH, Seq(4)).unwrap();
         assert!(head.entries.is_empty() && head.is_genuine(&Mark, &lease().group, head.prev));

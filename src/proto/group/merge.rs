@@ -85,6 +85,7 @@ impl Group {
         theirs: &Lines,
         apart_ms: Option<u64>,
     ) {
+        let base = self.base();
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
@@ -93,7 +94,7 @@ impl Group {
             return;
         }
         let has = theirs.vector();
-        let lacked = self.log.ends().map(|(epoch, seq)| {
+        let lacked = self.log.ends(base).map(|(epoch, seq)| {
             let theirs = vector::upto(&has, epoch);
             seq.0.saturating_sub(theirs.0)
         });

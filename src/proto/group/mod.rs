@@ -13,6 +13,7 @@ mod lease;
 mod log;
 mod loss;
 mod merge;
+mod older;
 mod outbox;
 mod paced;
 mod person;

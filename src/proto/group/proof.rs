@@ -4,6 +4,8 @@
 //! Two runs that a host signed and that contradict each other are a fork: what came first stays, both are kept as
 //! evidence, and our person is told once. Nobody waits for the rest of a line that was declined.
 
+use std::collections::BTreeMap;
+
 use super::log::Fit;
 use super::{Context, Group, Phase, Source};
 use crate::proto::codec::{self, RUN_SIZE};
@@ -14,7 +16,7 @@ use crate::proto::role::{Kind, LinkId};
 use crate::proto::saved::{Fork, Write};
 use crate::proto::seal::Hash;
 use crate::proto::time::Hlc;
-use crate::proto::wire::{Decline, Entry, Lease, Lines, Message, Reason, Run};
+use crate::proto::wire::{Decline, Entry, Lease, Message, Reason, Run, Tip};
 
 /// What became of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +96,7 @@ impl Group {
         let line = self.log.line(run.epoch);
         let lease = match line {
             Some(line) => line.lease.clone(),
+            None if self.log.is_crowded(run.epoch) => return Err(Doubt::Line(Decline::TooMany)),
             None => self
                 .credible(cx, run.epoch, leases)
                 .ok_or(Doubt::Line(Decline::NoLease))?,
@@ -159,8 +162,13 @@ impl Group {
 
     /// Looks at what another node says it has: where a line is as long as ours and differs, it is shown what ours
     /// was signed with. If it can show as much, the line's host told two histories.
-    pub(super) fn contrast(&mut self, cx: &mut Context<'_>, link: LinkId, theirs: &Lines) {
-        let odd = theirs.tips.iter().filter(|(epoch, tip)| {
+    pub(super) fn contrast(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: LinkId,
+        theirs: &BTreeMap<Epoch, Tip>,
+    ) {
+        let odd = theirs.iter().filter(|(epoch, tip)| {
             let line = self.log.line(**epoch);
             line.is_some_and(|line| line.seq == tip.seq && line.head != tip.head)
         });

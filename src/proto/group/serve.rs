@@ -47,15 +47,16 @@ impl Group {
         (theirs, apart_ms): (&Lines, Option<u64>),
     ) {
         self.receive(cx, from, theirs, apart_ms);
+        let has = theirs.vector();
+        let base = self.base();
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
-        let has = theirs.vector();
-        let mut owes = self.log.vector();
+        let mut owes = self.log.vector(base);
         vector::merge(&mut owes, &has);
         let follower = Follower {
             link,
-            feed: Feed::new(has),
+            feed: Feed::new(has, base),
             fetch: None,
             stored: Vector::new(),
             owes,
@@ -76,7 +77,7 @@ impl Group {
             Message::Welcome {
                 group: group.clone(),
                 epoch: host.lease.epoch,
-                lines: self.log.summary(),
+                lines: self.log.summary(base),
             },
         );
         let here: Vec<_> = [cx.me]
@@ -94,7 +95,7 @@ impl Group {
                 },
             );
         }
-        self.contrast(cx, link, theirs);
+        self.contrast(cx, link, &theirs.tips);
         self.feed(cx, from);
         self.here.insert(from);
         self.came_or_went(cx);
