@@ -31,12 +31,14 @@ pub enum Message {
     Table { listed: Vec<Listed>, more: bool },
 
     // -- a member and the responsible supernode ----------------------------------------------------------
-    /// I am in this group: the highest lease I know, whether I host under it now, and the members present in
-    /// join order as I know them (all a supernode knows is made of these; repeated every few seconds).
+    /// I am in this group: the highest lease I know, whether I host under it now or miss the member who should,
+    /// and the members present in join order as I know them (all a supernode knows is made of these; repeated
+    /// every few seconds).
     Register {
         group: GroupName,
         lease: Option<Lease>,
         hosting: bool,
+        missed: bool,
         roster: Vec<NodeId>,
     },
     /// I am leaving this group; if I host it, grant to the next in line now: I serve until I hear of it.
@@ -47,7 +49,7 @@ pub enum Message {
     Moved { group: GroupName, to: NodeId },
 
     // -- between supernodes ------------------------------------------------------------------------------
-    /// Do you know this group?
+    /// Do you know this group? (To a member: register again, so that I see who is there.)
     Query { group: GroupName },
     /// What I know of it: nothing, or the highest lease and its roster.
     Known {

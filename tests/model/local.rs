@@ -12,7 +12,7 @@ use fireside::proto::saved::Write;
 use fireside::proto::time::{Mono, Now, Wall};
 use fireside::proto::wire::{Entry, Message, Reason, Roles, Run, Vector};
 
-use crate::cast::{Cast, Casting, NodeIx};
+use crate::cast::{Cast, Casting, Fault, NodeIx};
 use crate::disk::{Disk, Kept};
 use crate::seen::Seen;
 
@@ -32,6 +32,8 @@ pub struct Local {
     jobs: VecDeque<Job>,
     dials: Vec<(DialId, Target)>,
     now: u64,
+    /// How many times it was started: the seed of its chance.
+    runs: u64,
     pub seen: Seen,
 }
 
@@ -132,6 +134,7 @@ impl Local {
             jobs: VecDeque::new(),
             dials: Vec::new(),
             now: MONO_START,
+            runs: 0,
             seen: Seen::default(),
         }
     }
@@ -251,12 +254,21 @@ impl Local {
 
     fn start(&mut self, step: &mut Step<'_>) -> Result<(), String> {
         let actor = &step.cast.actors[step.me];
-        let (seal, saved) = (actor.seal.clone(), self.disk.saved());
+        let (seal, mut saved) = (actor.seal.clone(), self.disk.saved());
         self.now = MONO_START;
         self.seen.starts(&saved);
+        if step.suffers(Fault::ForgottenLeases) {
+            for group in saved.groups.values_mut() {
+                group.lease = None;
+            }
+        }
+        if step.suffers(Fault::ForgottenRecords) {
+            saved.records.clear();
+        }
+        self.runs += 1;
         match &actor.part {
             Casting::Person(nick) => {
-                let client = Client::new(seal, nick.clone(), saved, 0);
+                let client = Client::new(seal, nick.clone(), saved, self.runs);
                 self.part = Some(Part::Client(Box::new(client)));
                 self.give(step, Input::Start)
             }
@@ -265,7 +277,7 @@ impl Local {
                     directory: false,
                     supernode: true,
                 };
-                let node = MeshNode::new(seal, name.clone(), roles, saved, 0);
+                let node = MeshNode::new(seal, name.clone(), roles, saved, self.runs);
                 self.part = Some(Part::Mesh(Box::new(node)));
                 self.give(step, Input::Start)?;
                 let addresses = vec![actor.address];
@@ -303,6 +315,10 @@ impl Local {
     fn disk_done(&mut self, step: &mut Step<'_>) -> Result<(), String> {
         let input = match self.jobs.pop_front() {
             None => return Ok(()),
+            Some(Job::Write(_, writes)) if step.suffers(Fault::EarlyReports) => {
+                self.disk.write(writes)?;
+                return Ok(());
+            }
             Some(Job::Write(ticket, writes)) => {
                 let moved = self.disk.write(writes)?;
                 Input::Written { ticket, moved }
@@ -388,6 +404,10 @@ impl Local {
                     self.disk.write(writes)?;
                 } else {
                     self.jobs.push_back(Job::Write(ticket, writes));
+                    if step.suffers(Fault::EarlyReports) {
+                        let moved = Vec::new();
+                        return Ok(Some(Input::Written { ticket, moved }));
+                    }
                 }
             }
             Output::Fetch {
@@ -488,6 +508,12 @@ struct Step<'a> {
     me: NodeIx,
     down: Down,
     outs: Vec<Out>,
+}
+
+impl Step<'_> {
+    fn suffers(&self, fault: Fault) -> bool {
+        self.cast.fault == Some((self.me, fault))
+    }
 }
 
 /// Where a dial leads.

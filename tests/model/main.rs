@@ -12,6 +12,7 @@
     clippy::cast_possible_truncation
 )]
 
+mod bites;
 mod cast;
 #[path = "../sim/disk.rs"]
 #[allow(dead_code)]

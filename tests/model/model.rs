@@ -12,7 +12,7 @@ use fireside::proto::id::{Epoch, NodeId, Seq};
 use fireside::proto::role::LinkId;
 use fireside::proto::wire::Message;
 
-use crate::cast::{Cast, NodeIx};
+use crate::cast::{Cast, Fault, NodeIx};
 use crate::facts::Facts;
 use crate::local::{Down, Given, Link as Kind, Local, Out};
 use crate::normal::{Print, normal};
@@ -32,12 +32,15 @@ pub struct Model {
     prints: HashMap<Print, u32>,
     messages: Vec<Message>,
     frames: HashMap<Bytes, u32>,
-    steps: HashMap<(u32, Given, Down), (u32, Rc<[Act]>)>,
+    steps: HashMap<(u32, Given, Down), Step>,
     /// Pairs of nodes' states that do not contradict each other.
     in_accord: HashMap<(u32, u32), ()>,
     /// Bytes of all nodes' states, about.
     local_bytes: usize,
 }
+
+/// The state a node is in after a step, and what the step does outside it.
+type Step = (u32, Rc<[Act]>);
 
 /// A node's state and what follows from it.
 #[derive(Debug)]
@@ -125,6 +128,12 @@ impl Model {
     pub fn asleep(&mut self) -> u32 {
         self.intern(Local::new())
             .expect("an empty node holds nothing")
+    }
+
+    /// From here on the contract with a node's role is broken.
+    pub fn break_by(&mut self, node: NodeIx, fault: Fault) {
+        self.cast.fault = Some((node, fault));
+        self.steps.clear();
     }
 
     // -- what may happen -----------------------------------------------------------------------------------
@@ -300,7 +309,7 @@ impl Model {
         node: NodeIx,
         given: Given,
         down: Down,
-    ) -> Result<(u32, Rc<[Act]>), String> {
+    ) -> Result<Step, String> {
         let key = (from, given, down);
         if let Some((next, acts)) = self.steps.get(&key) {
             return Ok((*next, acts.clone()));

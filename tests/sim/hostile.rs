@@ -243,6 +243,7 @@ impl Liar {
                 group,
                 lease: self.rng.chance(2, 3).then(|| self.lease()),
                 hosting: self.rng.chance(1, 2),
+                missed: self.rng.chance(1, 2),
                 roster: self.keys(),
             },
             5 => Message::Leave { group },

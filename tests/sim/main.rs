@@ -22,6 +22,7 @@ mod judged;
 mod liar;
 mod liars;
 mod link;
+mod liveness;
 mod merges;
 mod own;
 mod rng;

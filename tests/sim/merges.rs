@@ -76,6 +76,26 @@ fn both_sides_hear_once_what_each_had_that_the_other_lacked() {
 }
 
 #[test]
+fn a_side_on_which_nobody_spoke_hears_of_the_merge_too() {
+    let (mut town, people) = parted(207);
+    let [anna, bob, cat, ..] = people;
+    town.run(20_000);
+    town.say(cat, HEARTH);
+    town.run(5_000);
+    town.world.heal();
+    town.settle();
+    for who in people {
+        let told = merges(&town, who);
+        let [(from_us, from_them)] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        // Each side wrote that the other was gone, but only one spoke.
+        let is_quiet = [anna, bob].contains(&who);
+        assert_eq!(from_us < from_them, is_quiet, "{told:?}");
+    }
+}
+
+#[test]
 fn who_was_merely_away_gets_history_and_no_merge() {
     let mut town = Town::new(210, 1, 2);
     let people = town.circle(HEARTH, ["anna", "bob", "cat", "dan"]);

@@ -152,6 +152,7 @@ pub(crate) fn messages() -> Vec<Message> {
             group: group.clone(),
             lease: Some(lease()),
             hosting: true,
+            missed: false,
             roster: roster.clone(),
         },
         Message::Leave {

@@ -30,7 +30,7 @@ const GOAL_SIZE_MAX: usize = 100_000;
 /// The session with the member that hosts.
 #[derive(Clone, Debug)]
 pub(super) struct Follow {
-    host: NodeId,
+    epoch: Epoch,
     stage: Stage,
     /// What the host lacks of our log.
     pub(super) feed: Feed,
@@ -49,6 +49,8 @@ pub(super) struct Follow {
     base: u64,
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
     pub(super) is_presence_whole: bool,
+    /// Whether its link fell silent or broke, and nothing has come since.
+    pub(super) is_missed: bool,
     failures: u32,
 }
 
@@ -70,9 +72,9 @@ enum Stage {
 }
 
 impl Follow {
-    pub(super) fn new(host: NodeId) -> Self {
+    pub(super) fn new(epoch: Epoch) -> Self {
         Self {
-            host,
+            epoch,
             stage: Stage::Reaching {
                 dial: None,
                 again: Mono(0),
@@ -86,12 +88,17 @@ impl Follow {
             may_merge: false,
             base: 0,
             is_presence_whole: false,
+            is_missed: false,
             failures: 0,
         }
     }
 
     pub(super) fn host(&self) -> NodeId {
-        self.host
+        self.epoch.host
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     pub(super) fn link(&self) -> Option<LinkId> {
@@ -130,6 +137,11 @@ impl Follow {
             // By then whoever lacks the supernode's record has had a chance to hear of it.
             self.doubt.get_or_insert(now + TABLE_INTERVAL);
         }
+    }
+
+    /// Whether the host serves us, as far as we know.
+    pub(super) fn is_served(&self) -> bool {
+        self.greeted().is_some() && !self.is_missed
     }
 
     /// Whether the host is to tell what it has in older blocks that differ.
@@ -184,7 +196,7 @@ impl Group {
         };
         match &mut follow.stage {
             Stage::Reaching { dial, again } => {
-                if let Some(link) = cx.links.to_peer(&follow.host) {
+                if let Some(link) = cx.links.to_peer(&follow.epoch.host) {
                     self.hello(cx, link);
                 } else if let Some(via) = self
                     .registration
@@ -192,7 +204,7 @@ impl Group {
                     .filter(|_| dial.is_none() && cx.now.mono >= *again)
                 {
                     *dial = Some(cx.act.dial(Target::Peer {
-                        id: follow.host,
+                        id: follow.epoch.host,
                         via,
                     }));
                 }
@@ -213,7 +225,7 @@ impl Group {
 
     /// There is a link to `peer`.
     pub(crate) fn linked(&mut self, cx: &mut Context<'_>, peer: NodeId) {
-        if matches!(&self.phase, Phase::Following(follow) if follow.host == peer && follow.link().is_none())
+        if matches!(&self.phase, Phase::Following(follow) if follow.host() == peer && follow.link().is_none())
         {
             self.pursue(cx);
         }
@@ -244,6 +256,9 @@ impl Group {
         if follow.link() != Some(link) {
             return false;
         }
+        if follow.is_served() {
+            self.served = Some((follow.epoch, cx.now.mono));
+        }
         let jitter = cx.act.jitter(50);
         let pause = if follow.is_liar {
             RETRY_LAST
@@ -253,8 +268,9 @@ impl Group {
         let again = cx.now.mono + pause + Duration::from_millis(jitter);
         follow.stage = Stage::Reaching { dial: None, again };
         follow.fetch = None;
-        let host = follow.host;
-        self.miss(cx, host);
+        follow.is_missed = true;
+        let host = follow.host();
+        self.miss(cx, cx.now.mono, host);
         self.registration.again = cx.now.mono;
         true
     }
@@ -264,7 +280,7 @@ impl Group {
         if let Phase::Following(follow) = &self.phase
             && follow.link().is_some()
         {
-            cx.act.route(follow.host, via);
+            cx.act.route(follow.host(), via);
         }
         self.pursue(cx);
     }
@@ -312,6 +328,7 @@ impl Group {
         if !is_current || !matches!(follow.stage, Stage::Greeting { link, .. } if link == from) {
             return;
         }
+        follow.is_missed = false;
         let has = theirs.vector();
         self.losses.hear(&has, |epoch| self.log.upto(epoch));
         let base = older::base(epoch);
@@ -354,9 +371,6 @@ impl Group {
             self.report_all(cx, link, &runs);
         }
         self.is_reporting = report;
-        if matches!(&self.phase, Phase::Following(follow) if follow.greeted() == Some(link)) {
-            self.be_served(cx);
-        }
         let mut is_gap = false;
         for run in runs {
             match self.take(cx, link, from, run, leases) {
@@ -535,7 +549,6 @@ impl Group {
         {
             self.log.note_report(&mut follow.kept.0, kept);
             follow.kept.1 = copies;
-            self.be_served(cx);
             self.confirm_kept(cx);
         }
     }

@@ -48,11 +48,11 @@ impl Group {
     }
 
     pub(super) fn obey(&mut self, cx: &mut Context<'_>, lease: &Lease) {
+        self.was_served(cx.now.mono);
         match std::mem::replace(&mut self.phase, Phase::Finding) {
             Phase::Hosting(host) => {
-                self.served = Some((host.lease.epoch, cx.now.mono));
                 host.step_down(cx, lease);
-                self.miss(cx, cx.me);
+                self.miss(cx, cx.now.mono, cx.me);
             }
             Phase::Following(follow) => {
                 let host = follow.host();
@@ -60,11 +60,11 @@ impl Group {
                     // It steps down, if it has not yet, and says so to all who follow it: its last word.
                     let lease = lease.clone();
                     cx.act.send(link, Message::Not { lease });
-                    if self.outbox.is_under_way() {
+                    if self.outbox.is_under_way() && !follow.is_missed {
                         self.last_word = Some((link, cx.now.mono + LAST_WORD_WAIT));
                     }
                 }
-                self.miss(cx, host);
+                self.miss(cx, cx.now.mono, host);
             }
             Phase::Finding => {}
         }
@@ -80,7 +80,7 @@ impl Group {
         } else if lease.epoch.host == cx.me {
             self.host(cx, lease.clone());
         } else {
-            self.phase = Phase::Following(Follow::new(lease.epoch.host));
+            self.phase = Phase::Following(Follow::new(lease.epoch));
             self.pursue(cx);
         }
         self.are_members_dirty = true;

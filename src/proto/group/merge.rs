@@ -16,8 +16,9 @@ use crate::proto::time::Mono;
 use crate::proto::vector;
 use crate::proto::wire::{Lines, Message, Run, Vector};
 
-/// For how long two hosts have to serve at once: at a handover the old one serves until it hears of the new one.
-const APART: Duration = Duration::from_secs(2);
+/// For how long two hosts have to serve at once: at a handover the old one serves until it hears of the new one, and
+/// one that is dead is not missed at once.
+const APART: Duration = Duration::from_secs(3);
 /// How long those who come from another side are gathered, so that one word tells of all of them.
 const GATHERED: Duration = Duration::from_secs(2);
 /// How long what they say they have is waited for.
@@ -59,10 +60,14 @@ impl Merge {
 }
 
 impl Group {
-    /// Notes that our host has just served us, or that we host.
-    pub(super) fn be_served(&mut self, cx: &Context<'_>) {
-        if let Some(lease) = &self.lease {
-            self.served = Some((lease.epoch, cx.now.mono));
+    /// Notes until when we host, or our host serves us, if that is so.
+    pub(super) fn was_served(&mut self, until: Mono) {
+        match &self.phase {
+            Phase::Hosting(host) => self.served = Some((host.lease.epoch, until)),
+            Phase::Following(follow) if follow.is_served() => {
+                self.served = Some((follow.epoch(), until));
+            }
+            Phase::Following(_) | Phase::Finding => {}
         }
     }
 

@@ -18,6 +18,7 @@ mod outbox;
 mod paced;
 mod person;
 mod proof;
+mod quiet;
 mod roster;
 mod serve;
 mod show;
@@ -148,6 +149,8 @@ struct Writing {
 #[derive(Clone, Debug, Default)]
 struct Unsaved {
     doubtful: Vec<(Place, Entry, bool)>,
+    is_lease: bool,
+    is_outbox: bool,
     again: Option<Mono>,
     /// The second try, until the disk has answered.
     under_way: Option<Ticket>,
@@ -299,6 +302,7 @@ impl Group {
                 group: self.name.clone(),
                 lease: self.lease.clone(),
                 hosting: matches!(self.phase, Phase::Hosting(_)),
+                missed: matches!(&self.phase, Phase::Following(follow) if follow.is_missed),
                 roster,
             },
         );
