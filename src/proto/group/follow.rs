@@ -505,7 +505,8 @@ impl Group {
         let Stage::Live { link } = follow.stage else {
             return;
         };
-        if !follow.feed.is_level(&self.log) {
+        // On a quiet link a line would wait out of our hands, for a host that may be no more.
+        if follow.is_missed || !follow.feed.is_level(&self.log) {
             return;
         }
         for entries in parcels(self.outbox.unsent()) {
