@@ -48,6 +48,7 @@ impl Group {
     }
 
     pub(super) fn obey(&mut self, cx: &mut Context<'_>, lease: &Lease) {
+        self.was_served(cx.now.mono);
         match std::mem::replace(&mut self.phase, Phase::Finding) {
             Phase::Hosting(host) => {
                 host.step_down(cx, lease);
@@ -79,7 +80,7 @@ impl Group {
         } else if lease.epoch.host == cx.me {
             self.host(cx, lease.clone());
         } else {
-            self.phase = Phase::Following(Follow::new(lease.epoch.host));
+            self.phase = Phase::Following(Follow::new(lease.epoch));
             self.pursue(cx);
         }
         self.are_members_dirty = true;
