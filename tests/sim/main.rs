@@ -21,6 +21,7 @@ mod judge;
 mod judged;
 mod link;
 mod liveness;
+mod mutants;
 mod own;
 mod rng;
 mod scenarios;

@@ -9,6 +9,7 @@ use crate::proto::codec;
 use crate::proto::event::Event;
 use crate::proto::id::{Epoch, Nick, NodeId, Number};
 use crate::proto::limits::{CATCH_UP_SIZE, MEMBERS_MAX, NICK_SIZE_MAX, RETRY_FIRST, RETRY_LAST};
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{DialId, LinkId, Target, Ticket};
 use crate::proto::saved::Write;
 use crate::proto::time::Mono;
@@ -154,6 +155,11 @@ impl Group {
             let pause = RETRY_FIRST * 2_u32.pow(follow.failures.min(5));
             let pause = pause.min(RETRY_LAST);
             let jitter = cx.act.jitter(u64::try_from(pause.as_millis()).unwrap_or(1));
+            let pause = if mutant::is(Mutant::RetriedAtOnce) {
+                std::time::Duration::ZERO
+            } else {
+                pause
+            };
             *again = cx.now.mono + pause + std::time::Duration::from_millis(jitter);
             *dial = None;
             follow.failures += 1;
@@ -207,7 +213,13 @@ impl Group {
         };
         follow.failures = 0;
         follow.fetch = None;
-        self.outbox.rewind();
+        if !mutant::is(Mutant::NotSentAgain) {
+            self.outbox.rewind();
+        }
+        if mutant::is(Mutant::PutBeforeWelcome) {
+            let (group, entries) = (self.name.clone(), self.outbox.unsent());
+            cx.act.send(link, Message::Put { group, entries });
+        }
     }
 
     /// The host lets us in.
@@ -277,7 +289,12 @@ impl Group {
         for writing in self.writing.values_mut() {
             writing.is_to_report = true;
         }
-        let (group, vector) = (self.name.clone(), self.log.flushed().clone());
+        let vector = if mutant::is(Mutant::ReportedUnflushed) {
+            self.log.vector().clone()
+        } else {
+            self.log.flushed().clone()
+        };
+        let group = self.name.clone();
         cx.act.send(link, Message::Stored { group, vector });
     }
 
@@ -342,6 +359,7 @@ impl Group {
         let Some(link) = follow.greeted() else { return };
         loop {
             match follow.feed.step(&self.log) {
+                Step::Send(_) if mutant::is(Mutant::NotPushed) => {}
                 Step::Send(runs) => {
                     cx.act.send(
                         link,

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::proto::codec;
 use crate::proto::id::{Epoch, NodeId, Number, Place, Seq};
 use crate::proto::limits::{CATCH_UP_SIZE, VECTOR_SIZE_MAX};
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::saved::SavedGroup;
 use crate::proto::seal::Hash;
 use crate::proto::time::{Hlc, Wall};
@@ -83,6 +84,9 @@ impl Log {
         let first = Seq(vector::upto(&self.vector, epoch).0 + 1);
         let mut hlc = self.hlc;
         let entries = entries.into_iter().map(|entry| {
+            if mutant::is(Mutant::ClockNotRaised) {
+                hlc = Hlc::default();
+            }
             hlc = Hlc::after(hlc, wall);
             Sequenced { hlc, entry }
         });
