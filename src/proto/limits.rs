@@ -110,13 +110,15 @@ pub const KEEP_ALIVE_DIALLED: Duration = Duration::from_millis(750);
 /// How long nothing comes over a link before it counts as quiet: four unanswered questions, so that a stall of one
 /// second or a loss of one packet in twenty is none, and a dead host is replaced in two and a half.
 pub const QUIET_AFTER: Duration = Duration::from_secs(2);
-/// How often links are looked at.
-pub const QUIET_LOOK: Duration = Duration::from_millis(200);
+/// How often links are looked at: what one look costs is a tenth of what a ping and its answer do.
+pub const QUIET_LOOK: Duration = Duration::from_millis(100);
 /// How far apart two ends may come to call the same silence quiet: a question's interval and a look.
 pub const QUIET_SPREAD: Duration = Duration::from_millis(700);
 /// Silence after which a mesh node's machine is asked whether anybody listens there: one question has gone
 /// unanswered. Its word that nobody does is not signed, so that it weighs only if nothing comes for another moment.
 pub const KNOCK_AFTER: Duration = Duration::from_millis(750);
+/// How often it is asked again while the silence lasts: the question may be lost too.
+pub const KNOCK_INTERVAL: Duration = Duration::from_millis(400);
 /// That moment, several round trips.
 pub const REFUSED_WAIT: Duration = Duration::from_millis(300);
 /// How long a connection may be quiet before it is given up: what comes to itself sooner, a laptop's lid or a cable,

@@ -8,7 +8,7 @@ use crate::link::NodeIx;
 use crate::town::Town;
 
 const HEARTH: &str = "#hearth";
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=25;
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=15;
 
 /// The longest way between two nodes, in milliseconds: in one country, and around the world.
 const NEAR: u64 = 20;
@@ -211,7 +211,8 @@ fn a_supernode_that_was_cut_off_for_a_while_changes_no_host() {
         let before = epoch(&town, people[0]);
         let gone = town.supernodes.iter().map(|ix| (*ix, 1)).collect();
         town.world.partition(gone);
-        town.run(1_000 + seed * 200);
+        // Not while it is just missing one of them and not yet the others: the first to be heard might be granted then.
+        town.run(2_500 + seed * 250);
         town.world.heal();
         town.settle();
         for who in people {

@@ -393,7 +393,8 @@ impl Group {
         let Stage::Live { link } = follow.stage else {
             return;
         };
-        if !vector::covers(follow.feed.sent(), self.log.vector()) {
+        // On a quiet link a line would wait out of our hands, for a host that may be no more.
+        if follow.is_missed || !vector::covers(follow.feed.sent(), self.log.vector()) {
             return;
         }
         for entries in parcels(self.outbox.unsent()) {

@@ -44,6 +44,7 @@ impl Group {
                 if follow.is_live() && self.missed.is_some() {
                     self.arrive(cx);
                 }
+                self.put(cx);
             }
             Phase::Hosting(host) if is_followed => {
                 host.absent.remove(&peer);
