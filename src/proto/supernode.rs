@@ -12,6 +12,7 @@ use super::limits::{
     WITNESS_WAIT,
 };
 use super::links::Links;
+use super::mutant::{self, Mutant};
 use super::ring::Point;
 use super::role::LinkId;
 use super::saved::Write;
@@ -526,7 +527,9 @@ impl Supernode {
         // restarted, perhaps with an old disk, and never resumes.
         let is_restarted = host.is_some_and(|host| {
             let knows = host.epoch == Some(lease.epoch);
-            knows && !host.is_hosting || !knows && host.granted != Some(lease.epoch)
+            let is_granted = host.granted == Some(lease.epoch);
+            knows && !host.is_hosting
+                || !knows && !is_granted && !mutant::is(Mutant::OldDiskResumes)
         });
         if is_hosting {
             held.wait = Wait::Nothing;
@@ -535,6 +538,9 @@ impl Supernode {
         }
         if is_restarted || held.is_vacant {
             return self.grant(cx, group, None);
+        }
+        if mutant::is(Mutant::NeverMetIsLost) && host.is_none() && held.wait == Wait::Nothing {
+            return self.grant(cx, group, Some(lease.epoch.host));
         }
         match held.wait {
             Wait::Back { since, from } if cx.now >= from => {

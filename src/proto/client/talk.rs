@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Client, Touched};
 use crate::proto::id::NodeId;
 use crate::proto::limits::WIRE_VERSION;
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::time::Now;
 use crate::proto::wire::{Lease, Listed, Message, Reason, Record};
@@ -257,6 +258,9 @@ impl Client {
             Message::Not { lease } => {
                 self.lease(now, &lease, Kind::Peer);
                 self.in_group(now, &lease.group, |group, cx| {
+                    if mutant::is(Mutant::StaleRefusal) {
+                        group.unfollow(cx, link, from);
+                    }
                     group.gives_way(from);
                     group.fell_silent(cx, link);
                 });
