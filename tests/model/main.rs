@@ -23,9 +23,11 @@ mod local;
 mod model;
 mod normal;
 mod rest;
+mod rules;
 mod scene;
 #[path = "../sim/seal.rs"]
 mod seal;
 mod seen;
 mod small;
 mod state;
+mod trace;

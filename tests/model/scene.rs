@@ -8,7 +8,7 @@ use crate::model::{Choice, Model};
 use crate::state::{Left, State};
 
 /// States that are explored if nothing else is asked for.
-const STATES: usize = 10_000;
+const STATES: usize = 8_000;
 /// The longest trace that a reader follows.
 const STEPS_SEEN_MAX: usize = 40;
 /// What a person or a node needs to come to rest after a deed.

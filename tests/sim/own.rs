@@ -223,7 +223,6 @@ fn a_line_in_the_outbox_is_on_its_way_again_after_a_restart() {
     assert_eq!(waiting, [[line]], "it is said once that it waits");
     town.world.heal();
     town.settle();
-    // He may have been let go meanwhile, and have joined anew.
     assert_eq!(confirmed(&town, bob)[0], line);
     assert_eq!(town.texts(anna, HEARTH), ["bob 1"]);
 }
