@@ -1,9 +1,11 @@
 //! Obeying leases: whoever the highest one names hosts, everybody else follows.
 
+use std::time::Duration;
+
 use super::follow::Follow;
 use super::{Context, Group, Intent, Phase};
 use crate::proto::event::Event;
-use crate::proto::limits::LAST_WORD_WAIT;
+use crate::proto::limits::{LAST_WORD_LEAST, LAST_WORD_WAIT};
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::saved::Write;
@@ -69,7 +71,10 @@ impl Group {
                     let lease = lease.clone();
                     cx.act.send(link, Message::Not { lease });
                     if self.outbox.is_under_way() && !follow.is_missed {
-                        self.last_word = Some((link, cx.now.mono + LAST_WORD_WAIT));
+                        let rtt_ms = cx.links.get(link).map_or(0, |link| link.rtt_ms);
+                        let wait = LAST_WORD_LEAST + Duration::from_millis(3 * rtt_ms.min(1_000));
+                        let wait = wait.min(LAST_WORD_WAIT);
+                        self.last_word = Some((link, cx.now.mono + wait));
                     }
                 }
                 self.miss(cx, cx.now.mono, host);
