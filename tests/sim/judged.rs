@@ -94,12 +94,13 @@ impl Judged {
             is_mesh_whole: false,
         };
         let forgets = |rule: Rule| match rule {
-            Rule::Lost | Rule::OutOfOrder | Rule::Doubled | Rule::EpochBack | Rule::Unanswered => {
-                true
-            }
-            Rule::Different | Rule::Invented | Rule::TwoHosts | Rule::Unheard | Rule::Unsettled => {
-                false
-            }
+            Rule::Lost
+            | Rule::Different
+            | Rule::OutOfOrder
+            | Rule::Doubled
+            | Rule::EpochBack
+            | Rule::Unanswered => true,
+            Rule::Invented | Rule::TwoHosts | Rule::Unheard | Rule::Unsettled => false,
         };
         let wrong = judge(&history).into_iter();
         let wrong = wrong.filter(|wrong| !(self.has_forgotten && forgets(wrong.rule)));

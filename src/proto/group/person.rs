@@ -131,7 +131,7 @@ impl Group {
                     self.intent = Intent::Leave {
                         farewell,
                         since,
-                        is_supernode_told: true,
+                        is_supernode_told: self.registration.at.is_some(),
                     };
                 }
                 let is_overdue = cx.now.mono - since >= HANDOVER_WAIT;
