@@ -66,7 +66,7 @@ pub enum Message {
     Hello {
         lease: Lease,
         lines: Lines,
-        served: Option<Served>,
+        served: Option<Box<Served>>,
     },
     /// You are in; this is what I have. Deliveries of what you lack follow; push what I lack, then your
     /// unplaced entries.

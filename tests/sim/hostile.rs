@@ -267,10 +267,12 @@ impl Liar {
             11 => Message::Hello {
                 lease: self.lease(),
                 lines: self.lines(),
-                served: self.rng.chance(1, 2).then(|| Served {
-                    epoch: self.epoch(),
-                    began_ms: self.count(),
-                    ended_ms: self.count(),
+                served: self.rng.chance(1, 2).then(|| {
+                    Box::new(Served {
+                        epoch: self.epoch(),
+                        began_ms: self.count(),
+                        ended_ms: self.count(),
+                    })
                 }),
             },
             12 => Message::Welcome {

@@ -293,7 +293,7 @@ impl Play {
             self.town.start(who);
             return self.town.join(who, GROUPS[0]);
         }
-        if self.trouble == Trouble::Storm && self.chance.chance(1, 12) {
+        if self.trouble == Trouble::Storm && self.chance.chance(1, 4) {
             let nodes = self.town.world.nodes().count() as u64;
             let ix = self.chance.range(0, nodes - 1) as usize;
             self.town.world.back_up(ix);

@@ -178,11 +178,11 @@ pub(crate) fn messages() -> Vec<Message> {
         Message::Hello {
             lease: lease(),
             lines: lines(),
-            served: Some(Served {
+            served: Some(Box::new(Served {
                 epoch: epoch(),
                 began_ms: 9_000,
                 ended_ms: 5_000,
-            }),
+            })),
         },
         Message::Welcome {
             group: group.clone(),

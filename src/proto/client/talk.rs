@@ -157,7 +157,7 @@ impl Client {
             } => {
                 let name = lease.group.clone();
                 self.in_group(now, &name, |group, cx| {
-                    group.greet(cx, link, from, &lease, (&lines, served))
+                    group.greet(cx, link, from, &lease, (&lines, served.as_deref()))
                 });
             }
             Message::Welcome {

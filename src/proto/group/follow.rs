@@ -290,7 +290,7 @@ impl Group {
     }
 
     fn hello(&mut self, cx: &mut Context<'_>, link: LinkId) {
-        let served = self.served_before(cx);
+        let served = self.served_before(cx).map(Box::new);
         let (Phase::Following(follow), Some(lease)) = (&mut self.phase, &self.lease) else {
             return;
         };

@@ -196,7 +196,14 @@ impl Group {
         for (epoch, seq) in &writing.lines {
             self.log.flush(*epoch, *seq);
         }
-        for (place, entry, history) in writing.doubtful {
+        // What waits in memory to be written again may have been told at a place that the disk does not know.
+        let doubtful = if self.unsaved.again.is_some() {
+            self.unsaved.doubtful.extend(writing.doubtful);
+            Vec::new()
+        } else {
+            writing.doubtful
+        };
+        for (place, entry, history) in doubtful {
             let found = moved.iter().rfind(|moved| moved.id == entry.id());
             if found.is_none_or(|moved| moved.place == place) {
                 let nick = self.roster.nick(&entry.author);

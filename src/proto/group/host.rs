@@ -58,8 +58,18 @@ pub(super) struct Follower {
     /// Whether it has pushed to us, and so waits to hear what we stored.
     pub(super) is_pushing: bool,
     pub(super) paced: Paced,
-    /// The number that was refused last, which has to come again before any other.
-    pub(super) refused: Option<Number>,
+    pub(super) turn: Turn,
+}
+
+/// Which of a follower's numbers may come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It begins with the first that it has no place for, and what is missing below is lost to it.
+    First,
+    /// What follows on the one before. A higher one comes again once the gap is filled.
+    Next,
+    /// The one that was refused: those behind it come again too.
+    Again(Number),
 }
 
 /// Who came and went since it was told last.

@@ -88,7 +88,7 @@ impl Group {
     }
 
     /// Whether somebody was served by one host while we hosted, or another served us.
-    fn is_from_elsewhere(&self, now: Mono, theirs: Served) -> bool {
+    fn is_from_elsewhere(&self, now: Mono, theirs: &Served) -> bool {
         let Phase::Hosting(host) = &self.phase else {
             return false;
         };
@@ -109,7 +109,7 @@ impl Group {
         cx: &Context<'_>,
         from: NodeId,
         theirs: &Lines,
-        served: Option<Served>,
+        served: Option<&Served>,
     ) {
         if !served.is_some_and(|served| self.is_from_elsewhere(cx.now.mono, served)) {
             return;

@@ -68,8 +68,8 @@ pub(crate) struct Group {
     log: Log,
     roster: Roster,
     outbox: Outbox,
-    /// Whether we have written an entry since the process started.
-    has_authored: bool,
+    /// The number we gave last since the process started.
+    given: Option<Number>,
     /// The highest lease we know.
     lease: Option<Lease>,
     /// The epoch we may have hosted before the process started; it is never resumed.
@@ -202,7 +202,7 @@ impl Group {
             log: Log::restored(saved),
             roster,
             outbox: Outbox::restored(saved.outbox.clone()),
-            has_authored: false,
+            given: None,
             lease: saved.lease.clone(),
             barred: saved.lease.as_ref().map(|lease| lease.epoch),
             lease_write: None,

@@ -44,14 +44,18 @@ impl Group {
         Some(number)
     }
 
-    /// The number of our next entry: the first of this run begins a row of its own.
+    /// The number of our next entry. It follows the one that this process gave last; where that was none, or our
+    /// past turns out to have given higher ones, it begins a row of its own.
     fn next_number(&mut self, cx: &mut Context<'_>) -> Number {
         let last = self.outbox.last(self.log.number(&cx.me));
-        if std::mem::replace(&mut self.has_authored, true) {
-            return Number(last.0 + 1);
-        }
-        let chance = cx.act.jitter(RUNS_AMONG);
-        Number::of_run(cx.now.wall, last, chance)
+        let number = if self.given == Some(last) {
+            Number(last.0 + 1)
+        } else {
+            let chance = cx.act.jitter(RUNS_AMONG);
+            Number::of_run(cx.now.wall, last, chance)
+        };
+        self.given = Some(number);
+        number
     }
 
     /// Puts an entry of ours on disk; once it is there others may see it.

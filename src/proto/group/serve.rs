@@ -1,7 +1,7 @@
 //! Serving followers: letting them in and out, giving their entries places, taking what they push.
 
 use super::feed::Feed;
-use super::host::{Follower, NAMES_PER_MESSAGE_MAX, NEWS_GATHERED};
+use super::host::{Follower, NAMES_PER_MESSAGE_MAX, NEWS_GATHERED, Turn};
 use super::paced::Paced;
 use super::proof::Taken;
 use super::{Context, Group, Phase, authority};
@@ -20,7 +20,7 @@ impl Group {
         link: LinkId,
         from: NodeId,
         lease: &Lease,
-        theirs: (&Lines, Option<Served>),
+        theirs: (&Lines, Option<&Served>),
     ) {
         self.learn(cx, lease, Kind::Peer);
         match (&self.phase, &self.lease) {
@@ -44,7 +44,7 @@ impl Group {
         cx: &mut Context<'_>,
         link: LinkId,
         from: NodeId,
-        (theirs, served): (&Lines, Option<Served>),
+        (theirs, served): (&Lines, Option<&Served>),
     ) {
         self.receive(cx, from, theirs, served);
         let has = theirs.vector();
@@ -63,7 +63,7 @@ impl Group {
             told: Vector::new(),
             is_pushing: false,
             paced: Paced::new(cx.now.mono),
-            refused: None,
+            turn: Turn::First,
         };
         host.followers.insert(from, follower);
         host.owed.insert(from);
@@ -190,15 +190,14 @@ impl Group {
             }
             let placed = self.log.number(&from);
             let last = follower.paced.entries.back().map(|entry| entry.number);
-            // A lower number has its place already; a higher one comes again once the gap is filled.
-            if follower
-                .refused
-                .is_some_and(|refused| refused > placed && refused != entry.number)
-            {
-                continue;
-            }
-            if entry.number.follows(last.unwrap_or(placed)) {
-                follower.refused = None;
+            let last = last.unwrap_or(placed);
+            let is_next = match follower.turn {
+                Turn::Again(number) if number > placed => entry.number == number,
+                Turn::First => entry.number > last,
+                Turn::Again(_) | Turn::Next => entry.number.follows(last),
+            };
+            if is_next {
+                follower.turn = Turn::Next;
                 follower.paced.entries.push_back(entry);
             }
             if follower.paced.entries.len() > PACED_MAX {
@@ -227,7 +226,7 @@ impl Group {
                 let entry = follower.paced.entries.pop_front().expect("one may go");
                 if let Err(why) = authority::judge(&self.roster, &entry, &lease.epoch.host) {
                     follower.paced.entries.clear();
-                    follower.refused = Some(entry.number);
+                    follower.turn = Turn::Again(entry.number);
                     let (group, number) = (self.name.clone(), entry.number);
                     cx.act
                         .send(follower.link, Message::Refused { group, number, why });
@@ -257,7 +256,7 @@ impl Group {
                 return;
             };
             let lease = host.lease.clone();
-            if !entry.number.follows(self.log.number(&cx.me)) {
+            if entry.number <= self.log.number(&cx.me) {
                 continue;
             }
             match authority::judge(&self.roster, &entry, &cx.me) {
