@@ -62,11 +62,11 @@ pub enum Message {
 
     // -- a member and its host, end to end ---------------------------------------------------------------
     /// I follow you under this lease (said again until you have heard of it from its supernode), and have this
-    /// of the log. So long ago another host served me, or I hosted, if that was since my start.
+    /// of the log. Under that other epoch I was served, or hosted, last, if that was since my start.
     Hello {
         lease: Lease,
         lines: Lines,
-        apart_ms: Option<u64>,
+        served: Option<Box<Served>>,
     },
     /// You are in; this is what I have. Deliveries of what you lack follow; push what I lack, then your
     /// unplaced entries.
@@ -257,6 +257,14 @@ pub struct Lines {
     pub tips: BTreeMap<Epoch, Tip>,
     /// A digest of all older lines; zeros if there are none.
     pub older: Hash,
+}
+
+/// How long ago an epoch's host began to serve a node, and served it last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served {
+    pub epoch: Epoch,
+    pub began_ms: u64,
+    pub ended_ms: u64,
 }
 
 /// The end of a line, as far as a node has it.

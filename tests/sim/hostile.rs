@@ -16,7 +16,7 @@ use fireside::proto::seal::{Hash, Seal, Signature};
 use fireside::proto::time::{Hlc, Mono, Now, Wall};
 use fireside::proto::wire::{
     Body, Decline, Entry, Lease, Lines, Listed, Message, Reason, Record, Refusal, Roles, Run,
-    Sequenced, Tip, Vector,
+    Sequenced, Served, Tip, Vector,
 };
 
 use crate::rng::Rng;
@@ -267,7 +267,13 @@ impl Liar {
             11 => Message::Hello {
                 lease: self.lease(),
                 lines: self.lines(),
-                apart_ms: self.rng.chance(1, 2).then(|| self.count()),
+                served: self.rng.chance(1, 2).then(|| {
+                    Box::new(Served {
+                        epoch: self.epoch(),
+                        began_ms: self.count(),
+                        ended_ms: self.count(),
+                    })
+                }),
             },
             12 => Message::Welcome {
                 group,

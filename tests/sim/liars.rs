@@ -186,7 +186,7 @@ fn a_member_that_claims_the_moon_gets_none_of_it() {
         Message::Hello {
             lease,
             lines,
-            apart_ms: None,
+            served: None,
         },
     );
     town.say(bob, HEARTH);
@@ -250,7 +250,7 @@ fn an_epoch_of_the_past_is_answered_with_the_present() {
         Message::Hello {
             lease,
             lines,
-            apart_ms: None,
+            served: None,
         },
     );
     assert_eq!(liar.notes.borrow().nots, before + 1);

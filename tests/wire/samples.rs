@@ -7,7 +7,7 @@ use fireside::proto::seal::{Hash, Signature};
 use fireside::proto::time::{Hlc, Wall};
 use fireside::proto::wire::{
     Body, Decline, Entry, Lease, Lines, Listed, Message, Record, Refusal, Roles, Run, Sequenced,
-    Tip, Vector,
+    Served, Tip, Vector,
 };
 
 pub(crate) fn group() -> GroupName {
@@ -178,7 +178,11 @@ pub(crate) fn messages() -> Vec<Message> {
         Message::Hello {
             lease: lease(),
             lines: lines(),
-            apart_ms: Some(5_000),
+            served: Some(Box::new(Served {
+                epoch: epoch(),
+                began_ms: 9_000,
+                ended_ms: 5_000,
+            })),
         },
         Message::Welcome {
             group: group.clone(),

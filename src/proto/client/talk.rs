@@ -163,11 +163,11 @@ impl Client {
             Message::Hello {
                 lease,
                 lines,
-                apart_ms,
+                served,
             } => {
                 let name = lease.group.clone();
                 self.in_group(now, &name, |group, cx| {
-                    group.greet(cx, link, from, &lease, (&lines, apart_ms))
+                    group.greet(cx, link, from, &lease, (&lines, served.as_deref()))
                 });
             }
             Message::Welcome {

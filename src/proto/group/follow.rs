@@ -46,6 +46,8 @@ pub(super) struct Follow {
     is_liar: bool,
     /// Whether the host may still tell of a merge: once a welcome.
     may_merge: bool,
+    /// When it welcomed us first.
+    welcomed: Option<Mono>,
     /// The first block of lines that were named in the welcome.
     base: u64,
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
@@ -87,6 +89,7 @@ impl Follow {
             doubt: None,
             is_liar: false,
             may_merge: false,
+            welcomed: None,
             base: 0,
             is_presence_whole: false,
             is_missed: false,
@@ -140,9 +143,10 @@ impl Follow {
         }
     }
 
-    /// Whether the host serves us, as far as we know.
-    pub(super) fn is_served(&self) -> bool {
-        self.greeted().is_some() && !self.is_missed
+    /// Since when the host has served us, if it does as far as we know.
+    pub(super) fn served_since(&self) -> Option<Mono> {
+        let is_served = self.greeted().is_some() && !self.is_missed;
+        self.welcomed.filter(|_| is_served)
     }
 
     /// Whether the host is to tell what it has in older blocks that differ.
@@ -262,8 +266,8 @@ impl Group {
         if follow.link() != Some(link) {
             return false;
         }
-        if follow.is_served() {
-            self.served = Some((follow.epoch, cx.now.mono));
+        if let Some(since) = follow.served_since() {
+            self.served = Some((follow.epoch, since, cx.now.mono));
         }
         let jitter = cx.act.jitter(50);
         let pause = if follow.is_liar {
@@ -292,7 +296,7 @@ impl Group {
     }
 
     fn hello(&mut self, cx: &mut Context<'_>, link: LinkId) {
-        let apart_ms = self.apart_ms(cx);
+        let served = self.served_before(cx).map(Box::new);
         let (Phase::Following(follow), Some(lease)) = (&mut self.phase, &self.lease) else {
             return;
         };
@@ -303,7 +307,7 @@ impl Group {
             Message::Hello {
                 lease,
                 lines,
-                apart_ms,
+                served,
             },
         );
         follow.stage = Stage::Greeting {
@@ -351,6 +355,7 @@ impl Group {
         follow.kept = (Vector::new(), 0);
         follow.is_presence_whole = true;
         follow.may_merge = true;
+        follow.welcomed.get_or_insert(cx.now.mono);
         follow.stage = Stage::Catching {
             link: from,
             goal: theirs.vector(),

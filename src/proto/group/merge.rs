@@ -1,7 +1,7 @@
 //! Two sides of a partition become one: noticing it, counting what each side had that the other lacked, and
 //! telling everybody once.
 //!
-//! Whoever says hello tells how long ago another host served it. If the new host has hosted for longer than that,
+//! Whoever says hello tells when another host served it last. If the new host hosted then, or was served by a third,
 //! two hosts served at once, and the guest comes from another side; who was merely away gets history, and no merge
 //! is told. The host counts, so that all of a side are told the same.
 
@@ -14,7 +14,7 @@ use crate::proto::id::NodeId;
 use crate::proto::role::LinkId;
 use crate::proto::time::Mono;
 use crate::proto::vector;
-use crate::proto::wire::{Lines, Message, Run, Vector};
+use crate::proto::wire::{Lines, Message, Run, Served, Vector};
 
 /// For how long two hosts have to serve at once: at a handover the old one serves until it hears of the new one, and
 /// one that is dead is not missed at once.
@@ -62,24 +62,45 @@ impl Merge {
 impl Group {
     /// Notes until when we host, or our host serves us, if that is so.
     pub(super) fn was_served(&mut self, until: Mono) {
-        match &self.phase {
-            Phase::Hosting(host) => self.served = Some((host.lease.epoch, until)),
-            Phase::Following(follow) if follow.is_served() => {
-                self.served = Some((follow.epoch(), until));
-            }
-            Phase::Following(_) | Phase::Finding => {}
+        let served = match &self.phase {
+            Phase::Hosting(host) => Some((host.lease.epoch, host.since)),
+            Phase::Following(follow) => follow.served_since().map(|since| (follow.epoch(), since)),
+            Phase::Finding => None,
+        };
+        if let Some((epoch, since)) = served {
+            self.served = Some((epoch, since, until));
         }
     }
 
-    /// Milliseconds since another host than the one we follow served us, or we hosted.
-    pub(super) fn apart_ms(&self, cx: &Context<'_>) -> Option<u64> {
-        let (epoch, last) = self.served?;
+    /// Under which other epoch than the present one we were served or hosted last.
+    pub(super) fn served_before(&self, cx: &Context<'_>) -> Option<Served> {
+        let (epoch, began, ended) = self.served?;
+        let ago = |then| u64::try_from((cx.now.mono - then).as_millis()).unwrap_or(u64::MAX);
         let is_other = self
             .lease
             .as_ref()
             .is_some_and(|lease| lease.epoch != epoch);
-        let apart = cx.now.mono - last;
-        is_other.then(|| u64::try_from(apart.as_millis()).unwrap_or(u64::MAX))
+        is_other.then(|| Served {
+            epoch,
+            began_ms: ago(began),
+            ended_ms: ago(ended),
+        })
+    }
+
+    /// Whether somebody was served by one host while we hosted, or another served us.
+    fn is_from_elsewhere(&self, now: Mono, theirs: &Served) -> bool {
+        let Phase::Hosting(host) = &self.phase else {
+            return false;
+        };
+        let (began, ended) = (
+            now.0.saturating_sub(theirs.began_ms),
+            now.0.saturating_sub(theirs.ended_ms),
+        );
+        let ours = [Some((host.lease.epoch, host.since, now)), self.served];
+        ours.into_iter().flatten().any(|(epoch, since, until)| {
+            let together = Mono(ended.min(until.0)) - Mono(began.max(since.0));
+            epoch != theirs.epoch && together >= APART
+        })
     }
 
     /// A member says hello to us as the host; it may come from another side of a partition.
@@ -88,16 +109,15 @@ impl Group {
         cx: &Context<'_>,
         from: NodeId,
         theirs: &Lines,
-        apart_ms: Option<u64>,
+        served: Option<&Served>,
     ) {
+        if !served.is_some_and(|served| self.is_from_elsewhere(cx.now.mono, served)) {
+            return;
+        }
         let base = self.base();
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
-        let apart = apart_ms.map(Duration::from_millis);
-        if apart.is_none_or(|apart| cx.now.mono - host.since < apart.saturating_add(APART)) {
-            return;
-        }
         let has = theirs.vector();
         let lacked = self.log.ends(base).map(|(epoch, seq)| {
             let theirs = vector::upto(&has, epoch);

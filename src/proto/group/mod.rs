@@ -101,8 +101,8 @@ pub(crate) struct Group {
     is_reporting: bool,
     /// The host we miss, until we have one.
     missed: Option<Missed>,
-    /// Under which epoch we were served or hosted last, and when, since our start.
-    served: Option<(Epoch, Mono)>,
+    /// Under which epoch we were served or hosted last, from when and until when, since our start.
+    served: Option<(Epoch, Mono, Mono)>,
     losses: Losses,
     patience: Patience,
     standing: Option<Standing>,

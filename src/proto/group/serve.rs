@@ -11,7 +11,7 @@ use crate::proto::limits::{CATCH_UP_SIZE, HEIRS, PACED_MAX};
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::vector;
-use crate::proto::wire::{Body, Entry, Lease, Lines, Message, Reason, Run, Vector};
+use crate::proto::wire::{Body, Entry, Lease, Lines, Message, Reason, Run, Served, Vector};
 
 impl Group {
     /// A member says hello. One that has heard of our lease before we have says it again.
@@ -21,7 +21,7 @@ impl Group {
         link: LinkId,
         from: NodeId,
         lease: &Lease,
-        theirs: (&Lines, Option<u64>),
+        theirs: (&Lines, Option<&Served>),
     ) {
         self.learn(cx, lease, Kind::Peer);
         match (&self.phase, &self.lease) {
@@ -45,9 +45,9 @@ impl Group {
         cx: &mut Context<'_>,
         link: LinkId,
         from: NodeId,
-        (theirs, apart_ms): (&Lines, Option<u64>),
+        (theirs, served): (&Lines, Option<&Served>),
     ) {
-        self.receive(cx, from, theirs, apart_ms);
+        self.receive(cx, from, theirs, served);
         let has = theirs.vector();
         let base = self.base();
         let Phase::Hosting(host) = &mut self.phase else {
