@@ -144,6 +144,7 @@ impl Talk {
             Command::Say { .. }
             | Command::Act { .. }
             | Command::Topic { .. }
+            | Command::Rule { .. }
             | Command::Nick { .. } => {}
             Command::History { .. } => self.pages += 1,
         }

@@ -7,6 +7,7 @@ use super::chat::Teller;
 use crate::proto::command::Command;
 use crate::proto::event::{Event, Line, Member, MeshState, Path, Standing, What};
 use crate::proto::id::{Epoch, GroupName, Nick, NodeId};
+use crate::proto::ruling::Ruling;
 use crate::proto::time::Wall;
 use crate::slash::Refused;
 
@@ -208,6 +209,16 @@ fn entry(line: &Line) -> Object {
         What::Part(_) => "part",
         What::Quit(_) | What::Gone { .. } => "quit",
         What::Nick(_) => "nick",
+        What::Ruling {
+            ruling: Ruling::Kick { .. } | Ruling::Ban { .. },
+            ..
+        } => "kick",
+        What::Ruling {
+            ruling:
+                Ruling::Op { .. } | Ruling::Deop { .. } | Ruling::Unban { .. } | Ruling::Mode { .. },
+            ..
+        } => "mode",
+        What::Vain(_) => "notice",
     };
     // Who is gone does not say so himself: the host does, but it is he who is gone.
     let (from, from_id) = match what {
@@ -218,7 +229,9 @@ fn entry(line: &Line) -> Object {
         | What::Join
         | What::Part(_)
         | What::Quit(_)
-        | What::Nick(_) => (from, id.author),
+        | What::Nick(_)
+        | What::Ruling { .. }
+        | What::Vain(_) => (from, id.author),
     };
     let object = Object::new(name)
         .group(group)
@@ -234,6 +247,8 @@ fn entry(line: &Line) -> Object {
             .with("by", id.author.to_string()),
         What::Nick(nick) => object.with("old", from.as_str()).with("new", nick.as_str()),
         What::Join => object,
+        What::Ruling { ruling, nick } => ruled(object, ruling, nick.as_ref()),
+        What::Vain(deed) => object.with("text", format!("without effect: {deed}")),
     };
     object
         .with("id", id.to_string())
@@ -257,6 +272,27 @@ fn sent(object: Object, what: &What) -> Object {
         What::Quit(why) => object.with("what", "quit").with("text", why.as_str()),
         What::Nick(nick) => object.with("what", "nick").with("text", nick.as_str()),
         What::Gone { .. } => object.with("what", "quit"),
+        What::Ruling { .. } | What::Vain(_) => object.with("what", "mode"),
+    }
+}
+
+fn ruled(object: Object, ruling: &Ruling, nick: Option<&Nick>) -> Object {
+    let object = match ruling {
+        Ruling::Op { .. } => object.with("mode", "+o"),
+        Ruling::Deop { .. } => object.with("mode", "-o"),
+        Ruling::Kick { why, .. } => object.with("reason", why.as_str()),
+        Ruling::Ban { .. } => object.with("mode", "+b").with("reason", ""),
+        Ruling::Unban { .. } => object.with("mode", "-b"),
+        Ruling::Mode { mode, on } => {
+            let sign = if *on { '+' } else { '-' };
+            object.with("mode", format!("{sign}{mode}"))
+        }
+    };
+    match ruling.member() {
+        Some(member) => object
+            .with("member", known(nick, *member))
+            .with("member_id", member.to_string()),
+        None => object,
     }
 }
 
@@ -342,6 +378,7 @@ fn rfc3339(at: Wall) -> String {
 mod tests {
     use super::*;
     use crate::proto::id::{EntryId, Number, Place, Seq};
+    use crate::proto::ruling::Mode;
     use crate::proto::time::Hlc;
 
     fn line(what: What) -> Line {
@@ -415,6 +452,36 @@ mod tests {
                 What::Action("waves".to_owned()),
                 "message",
                 json!({"text": "waves", "action": true}),
+            ),
+            (
+                What::Ruling {
+                    ruling: Ruling::Kick {
+                        member,
+                        why: "spam".to_owned(),
+                    },
+                    nick: Some(bo.clone()),
+                },
+                "kick",
+                json!({"member": "bo", "member_id": member.to_string(), "reason": "spam"}),
+            ),
+            (
+                What::Ruling {
+                    ruling: Ruling::Op { member },
+                    nick: Some(bo.clone()),
+                },
+                "mode",
+                json!({"mode": "+o", "member": "bo"}),
+            ),
+            (
+                What::Ruling {
+                    ruling: Ruling::Mode {
+                        mode: Mode::TopicLock,
+                        on: false,
+                    },
+                    nick: None,
+                },
+                "mode",
+                json!({"mode": "-t"}),
             ),
             (
                 What::Gone { member, nick: bo },

@@ -7,7 +7,7 @@ use jiff::{Timestamp, Zoned};
 use super::chat::Teller;
 use crate::proto::command::Command;
 use crate::proto::event::{Event, Line, Member, MeshState, Standing, What};
-use crate::proto::id::GroupName;
+use crate::proto::id::{GroupName, Nick};
 use crate::proto::time::Wall;
 use crate::sanitize;
 use crate::slash::Refused;
@@ -94,6 +94,12 @@ impl Plain {
             What::Nick(nick) => {
                 format!("{from} is {} from now on", sanitize::name(nick.as_str()))
             }
+            What::Ruling { ruling, nick } => {
+                let whom = nick.as_ref().map_or("", Nick::as_str);
+                let told = ruling.sentence(line.from.as_str(), whom);
+                format!("{group}: {}", sanitize::line(&told))
+            }
+            What::Vain(deed) => format!("{group}: without effect: {}", sanitize::line(deed)),
             What::Topic(text) if text.is_empty() => format!("{from} removed the topic of {group}"),
             What::Topic(text) => {
                 format!("{from} set the topic of {group}: {}", sanitize::line(text))
@@ -227,7 +233,7 @@ fn local(at: Wall) -> Zoned {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::id::{EntryId, Epoch, Nick, NodeId, Number, Place, Seq};
+    use crate::proto::id::{EntryId, Epoch, NodeId, Number, Place, Seq};
     use crate::proto::time::Hlc;
 
     fn line(what: What) -> Line {

@@ -7,6 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::limits::{
     COUNT_MAX, FRAME_SIZE_MAX, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX, WALL_MAX,
 };
+use super::ruling::Ruling;
 use super::wire::{Body, Entry, Lease, Message, Reason, Record, Run, Vector};
 
 /// Bytes of the length in front of a frame.
@@ -94,6 +95,14 @@ pub fn entry_size(entry: &Entry) -> usize {
             Body::Part { why } | Body::Quit { why } => why.len(),
             Body::Join { nick } | Body::Nick { nick } => nick.as_str().len(),
             Body::Gone { .. } => 32,
+            Body::Ruling(Ruling::Kick { why, .. }) => 33 + why.len(),
+            Body::Ruling(
+                Ruling::Op { .. }
+                | Ruling::Deop { .. }
+                | Ruling::Ban { .. }
+                | Ruling::Unban { .. }
+                | Ruling::Mode { .. },
+            ) => 33,
             Body::Void => 0,
         }
 }
@@ -175,6 +184,14 @@ fn check_entry(entry: &Entry) -> Result<(), DecodeError> {
         Body::Text { text } | Body::Action { text } => (text.len(), TEXT_SIZE_MAX),
         Body::Part { why } | Body::Quit { why } => (why.len(), TOPIC_SIZE_MAX),
         Body::Topic { text } => (text.len(), TOPIC_SIZE_MAX),
+        Body::Ruling(Ruling::Kick { why, .. }) => (why.len(), TOPIC_SIZE_MAX),
+        Body::Ruling(
+            Ruling::Op { .. }
+            | Ruling::Deop { .. }
+            | Ruling::Ban { .. }
+            | Ruling::Unban { .. }
+            | Ruling::Mode { .. },
+        ) => (0, 0),
         Body::Join { .. } | Body::Nick { .. } | Body::Gone { .. } | Body::Void => (0, 0),
     };
     if size > size_max {

@@ -1,6 +1,9 @@
 //! What a face (screen, `--plain`, `--json`, a gateway, a test) asks of the client.
 
-use super::id::{GroupName, Nick};
+use std::fmt;
+
+use super::id::{GroupName, NameError, Nick, NodeId};
+use super::ruling::Ruling;
 
 /// One request. Whatever comes of it comes as [`super::event::Event`]s.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +18,11 @@ pub enum Command {
     Act { group: GroupName, text: String },
     /// Set a group's topic; empty removes it.
     Topic { group: GroupName, text: String },
+    /// Decide something in a group, as its founder or operator.
+    Rule {
+        group: GroupName,
+        ruling: Ruling<Who>,
+    },
     /// Go by another nick, everywhere.
     Nick { nick: Nick },
     /// Tell the members of a group again ([`super::event::Event::Members`]).
@@ -28,4 +36,33 @@ pub enum Command {
     },
     /// Leave everything: hand over what we host, then end.
     Quit { why: String },
+}
+
+/// Somebody as a person names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Who goes by that nick in the group, or did last.
+    Nick(Nick),
+    Key(NodeId),
+}
+
+impl Who {
+    /// Reads a key in its written form, or else a nick.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        NodeId::parse(text)
+            .map(Self::Key)
+            .or_else(|_| Nick::parse(text).map(Self::Nick))
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nick(nick) => write!(f, "{nick}"),
+            Self::Key(key) => f.write_str(&key.short()),
+        }
+    }
 }

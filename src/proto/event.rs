@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
+use super::ruling::Ruling;
 use super::time::Wall;
 
 /// One thing that happened.
@@ -138,6 +139,15 @@ pub enum What {
         member: NodeId,
         nick: Nick,
     },
+    /// The founder or an operator decided something, about whoever goes by `nick`.
+    Ruling {
+        ruling: Ruling,
+        nick: Option<Nick>,
+    },
+    /// The author had no right to what it did, in these words, and nothing has changed. A host that lets such a
+    /// thing into the log is at fault, or did not know yet what the other side of a partition had decided. (A page
+    /// of stored history tells it as if it had been right.)
+    Vain(String),
 }
 
 /// One member, for a list.

@@ -17,6 +17,7 @@ mod links;
 pub mod node;
 pub mod ring;
 pub mod role;
+pub mod ruling;
 pub mod saved;
 pub mod seal;
 mod supernode;

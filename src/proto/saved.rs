@@ -59,8 +59,8 @@ pub struct SavedGroup {
     pub hlc: Hlc,
     /// Each author's highest number in the log.
     pub authors: BTreeMap<NodeId, Number>,
-    /// The entries that made the group what it is (joins, leaves, nicks, topics), in log order; of each
-    /// author, and of the topic, only the last of each kind need be among them.
+    /// The entries that made the group what it is (joins, leaves, nicks, topics, rulings), in log order; of all but
+    /// the rulings only the last of each kind and author need be among them.
     pub shaping: Vec<(Place, Entry)>,
     /// Own entries without a place, by number.
     pub outbox: BTreeMap<Number, Entry>,

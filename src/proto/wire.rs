@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, NodeName, Number, Place, Seq};
+use super::ruling::Ruling;
 use super::seal::{Hash, Seal, Signature};
 use super::time::{Hlc, Wall};
 
@@ -124,6 +125,20 @@ pub enum Refusal {
     NotAMember,
     #[error("only the host may say that somebody is gone")]
     NotAllowed,
+    #[error("that is for the group's founder")]
+    NotTheFounder,
+    #[error("that is for the group's founder and operators")]
+    NotAnOperator,
+    #[error("its rank is not below yours")]
+    Outranked,
+    #[error("whom it is about is not in the group")]
+    NotThere,
+    #[error("only the founder and operators speak in the group")]
+    Moderated,
+    #[error("the founder or an operator put you out for good")]
+    Banned,
+    #[error("the founder or an operator put you out")]
+    PutOut,
 }
 
 /// Why a link was closed; the number travels in QUIC's CONNECTION_CLOSE.
@@ -221,6 +236,8 @@ pub enum Body {
     Gone { member: NodeId },
     /// Stands in for a refused entry, so that an author's numbers have no gap. Never shown.
     Void,
+    /// The founder or an operator decides something. From anybody else it has no effect.
+    Ruling(Ruling),
 }
 
 /// An entry with the host's clock reading. Its epoch and seq are those of the run it travels in.
@@ -312,6 +329,7 @@ impl Entry {
         }
     }
 
+    /// The group goes in by its root, so that a group which loses its name to another keeps its log.
     fn signed_bytes(
         group: &GroupName,
         author: NodeId,
@@ -319,7 +337,8 @@ impl Entry {
         time: Wall,
         body: &Body,
     ) -> Vec<u8> {
-        to_sign(&("fireside entry 1", group, author, number, time, body))
+        let root = group.root();
+        to_sign(&("fireside entry 1", root, author, number, time, body))
     }
 }
 

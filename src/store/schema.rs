@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 ///
 /// A later one may build on `entries.place`, which is a stable row id: that is where a full-text index hooks in
 /// (`fts5(text, content='entries', content_rowid='place')`).
-pub(super) const MIGRATIONS: &[&str] = &[V1];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// - `format` repeats `PRAGMA user_version` in another page, so that a flipped bit in the file's header is not
 ///   taken for a file of another version.
@@ -98,6 +98,19 @@ CREATE TABLE records (
     lease_number INTEGER NOT NULL, lease_host BLOB NOT NULL, lease_by BLOB NOT NULL, lease_signature BLOB NOT NULL,
     roster BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
+";
+
+/// - `groups.charter` and `records.charter` are charters as they travel.
+/// - `groups.lease_group` names the group of the lease, where the group has lost its name since.
+/// - `records.quiet_ms` says for how long nobody was registered, as of `records.noted`, a wall clock's milliseconds.
+/// - Kinds of 9 and above are rulings, of which a start needs all.
+const V2: &str = "
+ALTER TABLE groups ADD COLUMN lease_group TEXT;
+ALTER TABLE groups ADD COLUMN charter BLOB;
+ALTER TABLE records ADD COLUMN charter BLOB;
+ALTER TABLE records ADD COLUMN quiet_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE records ADD COLUMN noted INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX entries_ruling ON entries (in_group, ord) WHERE earliest AND kind >= 9;
 ";
 
 /// What a file's version says about it.

@@ -199,14 +199,31 @@ fn load_authors(db: &Connection, in_group: i64) -> rusqlite::Result<BTreeMap<Nod
     .collect()
 }
 
-/// Of everybody who ever wrote, the last entry of each kind that shapes the group.
+/// Of everybody who ever wrote, the last entry of each kind that shapes the group, and every ruling.
 fn load_shaping(db: &Connection, in_group: i64) -> rusqlite::Result<Vec<(Place, Entry)>> {
     let mut shaping: Vec<(Place, Entry)> = db
         .prepare_cached(&shaping_query())?
         .query_map([in_group], |row| Ok((place(row, 0)?, row::entry(row, 4)?)))?
         .collect::<rusqlite::Result<_>>()?;
+    shaping.extend(load_rulings(db, in_group)?);
     shaping.sort_by_key(|(place, _)| *place);
     Ok(shaping)
+}
+
+/// All of them: which of them count is not known here.
+fn load_rulings(db: &Connection, in_group: i64) -> rusqlite::Result<Vec<(Place, Entry)>> {
+    db.prepare_cached(&rulings_query())?
+        .query_map([in_group], |row| Ok((place(row, 0)?, row::entry(row, 4)?)))?
+        .collect()
+}
+
+/// The terms are those of the index `entries_ruling`.
+fn rulings_query() -> String {
+    format!(
+        "SELECT e.place, e.ord, l.number, h.key, {ENTRY_COLUMNS} FROM entries e {ENTRY_JOINS}
+         JOIN lines l ON l.id = e.place >> 32 JOIN keys h ON h.id = l.host
+         WHERE e.in_group = ?1 AND e.earliest AND e.kind >= 9"
+    )
 }
 
 /// A step into the index `entries_shaping` for each author and kind, so that the log's length does not matter. The
@@ -305,21 +322,26 @@ mod tests {
     fn a_start_reads_no_log() {
         let mut db = Connection::open_in_memory().unwrap();
         schema::migrate(&mut db, schema::MIGRATIONS).unwrap();
-        let plan: Vec<String> = db
-            .prepare(&format!("EXPLAIN QUERY PLAN {}", shaping_query()))
-            .unwrap()
-            .query_map([1], |row| row.get(3))
-            .unwrap()
-            .map(Result::unwrap)
-            .collect();
-        let plan = plan.join("\n");
-        assert!(
-            plan.contains("entries_shaping (in_group=? AND <expr>=? AND kind=?)"),
-            "{plan}"
-        );
-        assert!(
-            !plan.contains("SCAN e") && !plan.contains("SCAN s"),
-            "{plan}"
-        );
+        for (query, index) in [
+            (
+                shaping_query(),
+                "entries_shaping (in_group=? AND <expr>=? AND kind=?)",
+            ),
+            (rulings_query(), "entries_ruling (in_group=?)"),
+        ] {
+            let plan: Vec<String> = db
+                .prepare(&format!("EXPLAIN QUERY PLAN {query}"))
+                .unwrap()
+                .query_map([1], |row| row.get(3))
+                .unwrap()
+                .map(Result::unwrap)
+                .collect();
+            let plan = plan.join("\n");
+            assert!(plan.contains(index), "{plan}");
+            assert!(
+                !plan.contains("SCAN e") && !plan.contains("SCAN s"),
+                "{plan}"
+            );
+        }
     }
 }

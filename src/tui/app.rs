@@ -203,6 +203,7 @@ impl App {
             | Command::Say { .. }
             | Command::Act { .. }
             | Command::Topic { .. }
+            | Command::Rule { .. }
             | Command::Nick { .. }
             | Command::History { .. } => {}
         }

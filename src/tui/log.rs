@@ -409,7 +409,9 @@ pub(crate) fn leaves(what: &What) -> bool {
         | What::Topic(_)
         | What::Join
         | What::Nick(_)
-        | What::Gone { .. } => false,
+        | What::Gone { .. }
+        | What::Ruling { .. }
+        | What::Vain(_) => false,
     }
 }
 
@@ -422,6 +424,9 @@ fn cleaned(what: What) -> What {
         What::Topic(topic) => What::Topic(line(topic)),
         What::Part(why) => What::Part(line(why)),
         What::Quit(why) => What::Quit(line(why)),
+        What::Vain(deed) => What::Vain(line(deed)),
+        // Its reason is cleaned with the sentence that tells it.
+        other @ What::Ruling { .. } => other,
         other @ (What::Join | What::Nick(_) | What::Gone { .. }) => other,
     }
 }

@@ -167,9 +167,13 @@ impl App {
                 }
                 (false, false)
             }
-            What::Join | What::Part(_) | What::Quit(_) | What::Nick(_) | What::Gone { .. } => {
-                (false, false)
-            }
+            What::Join
+            | What::Part(_)
+            | What::Quit(_)
+            | What::Nick(_)
+            | What::Gone { .. }
+            | What::Ruling { .. }
+            | What::Vain(_) => (false, false),
         };
         if line.own
             && !line.history

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::proto::actions::Actions;
-use crate::proto::command::Command;
+use crate::proto::command::{Command, Who};
 use crate::proto::event::{Event, MeshState};
 use crate::proto::group::{Context, Group};
 use crate::proto::id::{GroupName, Nick, NodeId};
@@ -23,6 +23,7 @@ use crate::proto::limits::{
 use crate::proto::links::Links;
 use crate::proto::ring::Point;
 use crate::proto::role::{DialId, Input, LinkId, Output, Role};
+use crate::proto::ruling::Ruling;
 use crate::proto::saved::{Saved, Write};
 use crate::proto::seal::Seal;
 use crate::proto::table::Table;
@@ -164,6 +165,7 @@ impl Client {
             Command::Topic { group, text } => {
                 self.write(now, &group, Body::Topic { text: clip(text) });
             }
+            Command::Rule { group, ruling } => self.rule(now, &group, ruling),
             Command::Nick { nick } => self.rename(now, &nick),
             Command::Names { group } => self.in_group(now, &group, |group, _| group.show_again()),
             // Pages come from the store; whoever drives us answers this before it gets here.
@@ -245,17 +247,42 @@ impl Client {
     }
 
     fn write(&mut self, now: Now, name: &GroupName, body: Body) {
-        if !self.groups.get(name).is_some_and(Group::is_staying) {
-            return self.act.tell(Event::Error {
+        if self.is_staying(name) {
+            self.in_group(now, name, |group, cx| {
+                group.author(cx, body);
+            });
+        }
+    }
+
+    fn rule(&mut self, now: Now, name: &GroupName, ruling: Ruling<Who>) {
+        let ruling = match ruling {
+            Ruling::Kick { member, why } => Ruling::Kick {
+                member,
+                why: clip(why),
+            },
+            other @ (Ruling::Op { .. }
+            | Ruling::Deop { .. }
+            | Ruling::Ban { .. }
+            | Ruling::Unban { .. }
+            | Ruling::Mode { .. }) => other,
+        };
+        if self.is_staying(name) {
+            self.in_group(now, name, |group, cx| group.rule(cx, ruling));
+        }
+    }
+
+    /// Whether our person is in a group; if not, it is told.
+    fn is_staying(&mut self, name: &GroupName) -> bool {
+        let is_staying = self.groups.get(name).is_some_and(Group::is_staying);
+        if !is_staying {
+            self.act.tell(Event::Error {
                 group: Some(name.clone()),
                 what: format!("cannot write to {name}"),
                 why: "you are not in it".to_owned(),
                 try_: format!("/join {name} first"),
             });
         }
-        self.in_group(now, name, |group, cx| {
-            group.author(cx, body);
-        });
+        is_staying
     }
 
     fn rename(&mut self, now: Now, nick: &Nick) {

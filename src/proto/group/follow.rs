@@ -452,7 +452,12 @@ impl Group {
         number: Number,
         why: Refusal,
     ) {
-        if matches!(&self.phase, Phase::Following(follow) if follow.greeted() == Some(link)) {
+        let Phase::Following(follow) = &self.phase else {
+            return;
+        };
+        if number == Number(0) && follow.link() == Some(link) {
+            self.shut_out(cx, why);
+        } else if follow.greeted() == Some(link) {
             self.give_up(cx, number, why);
             self.put(cx);
         }
@@ -483,6 +488,15 @@ impl Group {
                 });
             }
             Body::Void => {}
+            Body::Join { .. } if matches!(why, Refusal::Banned | Refusal::Full) => {
+                self.shut_out(cx, why);
+            }
+            Body::Ruling(_) => cx.act.tell(Event::Error {
+                group: Some(group),
+                what: format!("cannot {}", deed(&refused.body)),
+                why: why.to_string(),
+                try_: "/names tells who may".to_owned(),
+            }),
             Body::Join { .. }
             | Body::Nick { .. }
             | Body::Topic { .. }
@@ -519,6 +533,7 @@ fn deed(body: &Body) -> &'static str {
         Body::Join { .. } => "join",
         Body::Nick { .. } => "take that nick",
         Body::Topic { .. } => "set the topic",
+        Body::Ruling(_) => "decide that",
         Body::Part { .. } | Body::Quit { .. } => "say that you leave",
         Body::Gone { .. } => "say that somebody is gone",
         Body::Text { .. } | Body::Action { .. } => "send the line",

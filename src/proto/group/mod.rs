@@ -14,7 +14,9 @@ mod log;
 mod outbox;
 mod paced;
 mod person;
+mod rights;
 mod roster;
+mod rule;
 mod serve;
 mod show;
 
@@ -82,6 +84,8 @@ pub(crate) struct Group {
     /// What each write under way brings to disk.
     writing: BTreeMap<Ticket, Writing>,
     unsaved: Unsaved,
+    /// Whether we know that we are in, so that being put out concerns us; of who comes back it is old news.
+    is_member: bool,
     /// Whether the face knows that we are in; until then what comes is history.
     is_told: bool,
     /// The epoch the face was told of last.
@@ -169,6 +173,7 @@ impl Group {
             roster.apply(*place, entry);
         }
         Self {
+            is_member: saved.joined,
             name,
             log: Log::restored(saved),
             roster,
@@ -230,6 +235,7 @@ impl Group {
         self.phase = Phase::Finding;
         self.last_word = None;
         self.here.clear();
+        self.is_member = false;
         self.is_told = false;
         self.missed = None;
         self.standing = None;
@@ -323,6 +329,7 @@ impl Group {
             self.put(cx);
         }
         self.rewrite(cx);
+        self.heed(cx);
         self.go(cx);
     }
 }
@@ -337,6 +344,7 @@ fn spoken(body: &Body) -> Option<What> {
         | Body::Quit { .. }
         | Body::Nick { .. }
         | Body::Topic { .. }
+        | Body::Ruling(_)
         | Body::Gone { .. }
         | Body::Void => None,
     }

@@ -9,7 +9,7 @@ use crate::proto::id::{NodeId, Number};
 use crate::proto::limits::{CATCH_UP_SIZE, HEIRS, PACED_MAX};
 use crate::proto::role::LinkId;
 use crate::proto::vector;
-use crate::proto::wire::{Body, Entry, Lease, Message, Reason, Run, Vector};
+use crate::proto::wire::{Body, Entry, Lease, Message, Reason, Refusal, Run, Vector};
 
 impl Group {
     /// A member says hello. Its lease may be the first we hear of our own.
@@ -45,6 +45,9 @@ impl Group {
         from: NodeId,
         theirs: Vector,
     ) {
+        if self.roster.rights().is_banned(&from, None) {
+            return self.say_shut(cx, link, Refusal::Banned);
+        }
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
