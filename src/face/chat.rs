@@ -176,6 +176,17 @@ impl Talk {
         }
     }
 
+    fn rename(&mut self, group: &GroupName, to: &GroupName) {
+        for known in self.groups.iter_mut().chain(&mut self.here) {
+            if known == group {
+                *known = to.clone();
+            }
+        }
+        if self.names_wanted.remove(group) {
+            self.names_wanted.insert(to.clone());
+        }
+    }
+
     fn typed(&mut self, line: &str, teller: &mut dyn Teller) -> Vec<String> {
         match slash::parse(line, self.here.as_ref()) {
             Ok(Parsed::Nothing) => Vec::new(),
@@ -252,6 +263,7 @@ impl Talk {
                 self.here.get_or_insert_with(|| group.clone());
             }
             Event::Left { group } => self.exit(group),
+            Event::Renamed { group, to } => self.rename(group, to),
             Event::Members { group, members } if self.names_wanted.remove(group) => {
                 return teller.names(group, members);
             }

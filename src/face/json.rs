@@ -100,6 +100,10 @@ fn object(event: &Event) -> Option<Object> {
             .with("host_id", host.to_string())
             .with("epoch", number(*epoch))
             .with("members", all(members)),
+        Event::Renamed { group, to } => Object::new("renamed")
+            .group(group)
+            .now()
+            .with("to", to.as_str()),
         Event::Left { group } => Object::new("left").group(group).now(),
         Event::Sent {
             group,
@@ -331,6 +335,7 @@ fn all(members: &[Member]) -> Value {
                 "id": member.id.to_string(),
                 "role": role(member.standing),
                 "present": member.present,
+                "rank": member.rank.word().unwrap_or("member"),
             })
         })
         .collect()

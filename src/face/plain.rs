@@ -135,6 +135,10 @@ fn news(event: &Event) -> Option<String> {
             )
         }
         Event::Left { group } => format!("you left {}", sanitize::name(group.as_str())),
+        Event::Renamed { group, to } => {
+            let (group, to) = (sanitize::name(group.as_str()), sanitize::name(to.as_str()));
+            format!("another group has the name {group}: yours goes on as {to}")
+        }
         Event::Opened { group, topic, .. } if !topic.is_empty() => {
             let group = sanitize::name(group.as_str());
             format!("the topic of {group}: {}", sanitize::line(topic))
@@ -206,8 +210,10 @@ fn list(members: &[Member]) -> String {
                 Standing::Heir => " (heir)",
                 Standing::Member => "",
             };
+            let rank = member.rank.word();
+            let rank = rank.map_or(String::new(), |rank| format!(" ({rank})"));
             let away = if member.present { "" } else { " (away)" };
-            format!("{nick}{role}{away}")
+            format!("{nick}{role}{rank}{away}")
         })
         .collect();
     names.join(", ")

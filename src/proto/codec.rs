@@ -8,7 +8,7 @@ use super::limits::{
     COUNT_MAX, FRAME_SIZE_MAX, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX, WALL_MAX,
 };
 use super::ruling::Ruling;
-use super::wire::{Body, Entry, Lease, Message, Reason, Record, Run, Vector};
+use super::wire::{Body, Charter, Entry, GroupRecord, Lease, Message, Reason, Record, Run, Vector};
 
 /// Bytes of the length in front of a frame.
 pub const LENGTH_SIZE: usize = 4;
@@ -114,13 +114,21 @@ fn check(message: &Message) -> Result<(), DecodeError> {
         Message::Table { listed, .. } => listed
             .iter()
             .try_for_each(|listed| check_record(&listed.record)),
-        Message::Register { lease, .. } | Message::Known { lease, .. } => {
-            lease.iter().try_for_each(check_lease)
+        Message::Register { lease, charter, .. } => {
+            lease.iter().try_for_each(check_lease)?;
+            charter.iter().try_for_each(check_charter)
         }
-        Message::HostIs { lease } | Message::Transfer { lease, .. } | Message::Not { lease } => {
-            check_lease(lease)
+        Message::HostIs { lease, charter } => {
+            check_lease(lease)?;
+            charter.iter().try_for_each(check_charter)
         }
-        Message::Hello { lease, vector } => check_lease(lease).and_then(|()| check_vector(vector)),
+        Message::Known { record, .. } => record.iter().try_for_each(check_group_record),
+        Message::Transfer { record } => check_group_record(record),
+        Message::Founded { charter, .. } => check_charter(charter),
+        Message::Not { lease } => check_lease(lease),
+        Message::Hello { lease, vector, .. } => {
+            check_lease(lease).and_then(|()| check_vector(vector))
+        }
         Message::Welcome { vector, .. }
         | Message::Stored { vector, .. }
         | Message::Kept { vector, .. } => check_vector(vector),
@@ -152,6 +160,19 @@ fn check_record(record: &Record) -> Result<(), DecodeError> {
 
 fn check_lease(lease: &Lease) -> Result<(), DecodeError> {
     check_count(lease.epoch.number, "epoch")
+}
+
+fn check_charter(charter: &Charter) -> Result<(), DecodeError> {
+    if charter.born.0 > WALL_MAX {
+        return Err(DecodeError::OverLimit("time"));
+    }
+    Ok(())
+}
+
+fn check_group_record(record: &GroupRecord) -> Result<(), DecodeError> {
+    check_lease(&record.lease)?;
+    check_count(record.quiet_ms, "time")?;
+    record.charter.iter().try_for_each(check_charter)
 }
 
 fn check_vector(vector: &Vector) -> Result<(), DecodeError> {

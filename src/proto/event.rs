@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
-use super::ruling::Ruling;
+use super::ruling::{Rank, Ruling};
 use super::time::Wall;
 
 /// One thing that happened.
@@ -27,6 +27,8 @@ pub enum Event {
     },
     /// We are out of the group, as we asked.
     Left { group: GroupName },
+    /// The group goes by another name: another group has the one it had.
+    Renamed { group: GroupName, to: GroupName },
     /// Our own line was taken and is on its way; it is told again as [`Event::Entry`] once it has its place.
     Sent {
         group: GroupName,
@@ -156,6 +158,7 @@ pub struct Member {
     pub id: NodeId,
     pub nick: Nick,
     pub standing: Standing,
+    pub rank: Rank,
     /// Whether the host has a link to it.
     pub present: bool,
 }

@@ -315,12 +315,14 @@ impl MeshNode {
                 lease,
                 hosting,
                 roster,
+                charter,
             } => {
                 let registration = Registration {
                     group,
                     lease,
                     hosting,
                     roster,
+                    charter,
                 };
                 self.in_supernode(now, |supernode, cx| {
                     supernode.register(cx, link, from.peer, registration);
@@ -334,21 +336,19 @@ impl MeshNode {
             Message::Query { group } => {
                 self.in_supernode(now, |supernode, cx| supernode.query(cx, link, group));
             }
-            Message::Known {
-                group,
-                lease,
-                roster,
-            } => {
+            Message::Known { group, record } if self.table.is_supernode(&from.peer) => {
                 self.in_supernode(now, |supernode, cx| {
-                    supernode.known(cx, from.peer, &group, lease, &roster);
+                    supernode.known(cx, from.peer, &group, record);
                 });
             }
-            Message::Transfer { lease, roster } if self.table.is_supernode(&from.peer) => {
+            Message::Transfer { record } if self.table.is_supernode(&from.peer) => {
                 self.in_supernode(now, |supernode, cx| {
-                    supernode.transferred(cx, lease, &roster)
+                    supernode.transferred(cx, from.peer, &record);
                 });
             }
             Message::Transfer { .. }
+            | Message::Known { .. }
+            | Message::Founded { .. }
             | Message::HostIs { .. }
             | Message::Moved { .. }
             | Message::Hello { .. }
@@ -605,6 +605,7 @@ impl MeshNode {
         }
         let mut cx = Context {
             now: now.mono,
+            wall: now.wall,
             seal: &*self.seal,
             me: self.record.key,
             act: &mut self.act,

@@ -44,6 +44,18 @@ pub enum Rank {
     Founder,
 }
 
+impl Rank {
+    /// The word for one that is more than a member.
+    #[must_use]
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Member => None,
+            Self::Operator => Some("operator"),
+            Self::Founder => Some("founder"),
+        }
+    }
+}
+
 impl<M> Ruling<M> {
     /// Whom it is about; nobody for a mode.
     pub fn member(&self) -> Option<&M> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
 use super::seal::Hash;
-use super::time::Hlc;
-use super::wire::{Entry, Lease, Listed, Run};
+use super::time::{Hlc, Wall};
+use super::wire::{Charter, Entry, GroupRecord, Lease, Listed, Run};
 
 /// One thing to be put on disk. Writes are applied in order, those of one ticket all or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +27,20 @@ pub enum Write {
         joined: bool,
         lease: Option<Lease>,
     },
+    /// The charter of a group we are in.
+    Charter { group: GroupName, charter: Charter },
+    /// A group with all that is stored of it goes by another name.
+    Rename { group: GroupName, to: GroupName },
     /// The nick we go by.
     Nick(Nick),
     /// The table, whole.
     Table(Vec<Listed>),
     /// The clock of our own record (mesh nodes), before it is used.
     Clock(u64),
-    /// What a supernode knows of a group that must outlive everybody's leaving.
-    Record { lease: Lease, roster: Vec<NodeId> },
+    /// What a supernode knows of a group that must outlive everybody's leaving, as of `noted`.
+    Record { record: GroupRecord, noted: Wall },
+    /// A group's record was kept for long enough.
+    RecordGone { group: GroupName },
 }
 
 /// Everything that was on disk at the start. Empty for a new data directory.
@@ -45,14 +51,16 @@ pub struct Saved {
     pub table: Vec<Listed>,
     pub clock: u64,
     /// A supernode's group records.
-    pub records: Vec<(Lease, Vec<NodeId>)>,
+    pub records: Vec<(GroupRecord, Wall)>,
 }
 
 /// What is stored of one group, short of the text of its log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SavedGroup {
     pub joined: bool,
+    /// It may name the group as it was called before.
     pub lease: Option<Lease>,
+    pub charter: Option<Charter>,
     /// Of each epoch's line: the last seq stored, and the head of its hash chain there.
     pub lines: BTreeMap<Epoch, (Seq, Hash)>,
     /// The highest clock reading in the log.

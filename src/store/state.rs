@@ -12,8 +12,8 @@ use super::row::{self, ENTRY_COLUMNS, ENTRY_JOINS, kind, signed, unreadable, uns
 use crate::proto::id::{Epoch, GroupName, Nick, NodeId, NodeName, Number, Place, Seq};
 use crate::proto::saved::{Saved, SavedGroup};
 use crate::proto::seal::{Hash, Signature};
-use crate::proto::time::Hlc;
-use crate::proto::wire::{Entry, Lease, Listed, Record, Roles};
+use crate::proto::time::{Hlc, Wall};
+use crate::proto::wire::{Charter, Entry, GroupRecord, Lease, Listed, Record, Roles};
 
 const NICK: &str = "nick";
 const CLOCK: &str = "clock";
@@ -61,8 +61,8 @@ pub(super) fn put_group(
     lease: Option<&Lease>,
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "UPDATE groups SET joined = ?2, lease_number = ?3, lease_host = ?4, lease_by = ?5, lease_signature = ?6
-         WHERE id = ?1",
+        "UPDATE groups SET joined = ?2, lease_number = ?3, lease_host = ?4, lease_by = ?5, lease_signature = ?6,
+         lease_group = ?7 WHERE id = ?1",
     )?
     .execute(params![
         row::group_id(db, group)?,
@@ -71,8 +71,48 @@ pub(super) fn put_group(
         lease.map(|lease| lease.epoch.host.0),
         lease.map(|lease| lease.by.0),
         lease.map(|lease| lease.signature.0),
+        lease.map(|lease| lease.group.as_str()),
     ])?;
     Ok(())
+}
+
+pub(super) fn put_charter(
+    db: &Connection,
+    group: &GroupName,
+    charter: &Charter,
+) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE groups SET charter = ?2 WHERE id = ?1")?
+        .execute(params![row::group_id(db, group)?, written(charter)])?;
+    Ok(())
+}
+
+/// Moves a group with all it has to another name. What stood under that is a group nobody ever came into: a name
+/// like this is only ever given to one.
+pub(super) fn rename_group(
+    db: &Connection,
+    group: &GroupName,
+    to: &GroupName,
+) -> rusqlite::Result<()> {
+    if row::known_group(db, group)?.is_some() {
+        db.prepare_cached(
+            "DELETE FROM groups WHERE name = ?1 AND id NOT IN (SELECT in_group FROM lines)",
+        )?
+        .execute([to.as_str()])?;
+        db.prepare_cached("UPDATE groups SET name = ?2 WHERE name = ?1")?
+            .execute([group.as_str(), to.as_str()])?;
+    }
+    Ok(())
+}
+
+/// A charter as it travels.
+fn written(charter: &Charter) -> Vec<u8> {
+    postcard::to_stdvec(charter).expect("plain data with no map of unknown length always encodes")
+}
+
+fn charter(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Charter>> {
+    let blob: Option<Vec<u8>> = row.get(column)?;
+    blob.map(|blob| postcard::from_bytes(&blob).map_err(|why| unreadable(column, why)))
+        .transpose()
 }
 
 pub(super) fn put_nick(db: &Connection, nick: &Nick) -> rusqlite::Result<()> {
@@ -120,19 +160,33 @@ pub(super) fn put_table(db: &Connection, table: &[Listed]) -> rusqlite::Result<(
 
 pub(super) fn put_record(
     db: &Connection,
-    lease: &Lease,
-    roster: &[NodeId],
+    record: &GroupRecord,
+    noted: Wall,
 ) -> rusqlite::Result<()> {
-    let roster: Vec<u8> = roster.iter().flat_map(|member| member.0).collect();
-    db.prepare_cached("INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![
-            lease.group.as_str(),
-            signed(lease.epoch.number),
-            lease.epoch.host.0,
-            lease.by.0,
-            lease.signature.0,
-            roster,
-        ])?;
+    let lease = &record.lease;
+    let roster: Vec<u8> = record.roster.iter().flat_map(|member| member.0).collect();
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO records
+         (name, lease_number, lease_host, lease_by, lease_signature, roster, charter, quiet_ms, noted)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        lease.group.as_str(),
+        signed(lease.epoch.number),
+        lease.epoch.host.0,
+        lease.by.0,
+        lease.signature.0,
+        roster,
+        record.charter.as_ref().map(written),
+        signed(record.quiet_ms),
+        signed(noted.0),
+    ])?;
+    Ok(())
+}
+
+pub(super) fn drop_record(db: &Connection, group: &GroupName) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM records WHERE name = ?1")?
+        .execute([group.as_str()])?;
     Ok(())
 }
 
@@ -151,18 +205,20 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Saved> {
 
 fn load_groups(db: &Connection) -> rusqlite::Result<BTreeMap<GroupName, SavedGroup>> {
     let mut statement = db.prepare(
-        "SELECT name, lease_number, lease_host, lease_by, lease_signature, id, joined, hlc FROM groups",
+        "SELECT coalesce(lease_group, name), lease_number, lease_host, lease_by, lease_signature, id, joined, hlc,
+         name, charter FROM groups",
     )?;
     let mut rows = statement.query([])?;
     let mut groups = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let name = group_name(row, 0)?;
+        let name = group_name(row, 8)?;
         let leased = row.get::<_, Option<i64>>(1)?.is_some();
         let lease = leased.then(|| lease(row)).transpose()?;
         let in_group = row.get(5)?;
         let saved = SavedGroup {
             joined: row.get(6)?,
             lease,
+            charter: charter(row, 9)?,
             lines: load_lines(db, in_group)?,
             hlc: Hlc(unsigned(row.get(7)?)),
             authors: load_authors(db, in_group)?,
@@ -217,10 +273,11 @@ fn load_rulings(db: &Connection, in_group: i64) -> rusqlite::Result<Vec<(Place, 
         .collect()
 }
 
-/// The terms are those of the index `entries_ruling`.
+/// The terms are those of the index `entries_ruling`. SQLite does not know how few rulings there are.
 fn rulings_query() -> String {
     format!(
-        "SELECT e.place, e.ord, l.number, h.key, {ENTRY_COLUMNS} FROM entries e {ENTRY_JOINS}
+        "SELECT e.place, e.ord, l.number, h.key, {ENTRY_COLUMNS}
+         FROM entries e INDEXED BY entries_ruling {ENTRY_JOINS}
          JOIN lines l ON l.id = e.place >> 32 JOIN keys h ON h.id = l.host
          WHERE e.in_group = ?1 AND e.earliest AND e.kind >= 9"
     )
@@ -284,14 +341,21 @@ fn addresses(text: &str) -> Result<Vec<SocketAddr>, AddrParseError> {
     text.split_whitespace().map(str::parse).collect()
 }
 
-fn load_records(db: &Connection) -> rusqlite::Result<Vec<(Lease, Vec<NodeId>)>> {
+fn load_records(db: &Connection) -> rusqlite::Result<Vec<(GroupRecord, Wall)>> {
     db.prepare(
-        "SELECT name, lease_number, lease_host, lease_by, lease_signature, roster FROM records ORDER BY name",
+        "SELECT name, lease_number, lease_host, lease_by, lease_signature, roster, charter, quiet_ms, noted
+         FROM records ORDER BY name",
     )?
     .query_map([], |row| {
         let roster: Vec<u8> = row.get(5)?;
         let (members, _) = roster.as_chunks();
-        Ok((lease(row)?, members.iter().copied().map(NodeId).collect()))
+        let record = GroupRecord {
+            lease: lease(row)?,
+            roster: members.iter().copied().map(NodeId).collect(),
+            charter: charter(row, 6)?,
+            quiet_ms: unsigned(row.get(7)?),
+        };
+        Ok((record, Wall(unsigned(row.get(8)?))))
     })?
     .collect()
 }

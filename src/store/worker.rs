@@ -185,7 +185,10 @@ impl Worker {
                 Write::Nick(nick) => state::put_nick(db, nick)?,
                 Write::Table(table) => state::put_table(db, table)?,
                 Write::Clock(clock) => state::put_clock(db, *clock)?,
-                Write::Record { lease, roster } => state::put_record(db, lease, roster)?,
+                Write::Charter { group, charter } => state::put_charter(db, group, charter)?,
+                Write::Rename { group, to } => state::rename_group(db, group, to)?,
+                Write::Record { record, noted } => state::put_record(db, record, *noted)?,
+                Write::RecordGone { group } => state::drop_record(db, group)?,
             }
         }
         Ok(moved)

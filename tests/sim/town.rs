@@ -227,6 +227,8 @@ impl Town {
             | What::Part(_)
             | What::Quit(_)
             | What::Nick(_)
+            | What::Ruling { .. }
+            | What::Vain(_)
             | What::Gone { .. } => None,
         });
         texts.collect()

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use fireside::proto::id::{Epoch, GroupName, Nick, NodeId, NodeName, Number, Seq};
+use fireside::proto::ruling::{Mode, Ruling};
 use fireside::proto::seal::{Hash, Signature};
 use fireside::proto::time::{Hlc, Wall};
 use fireside::proto::wire::{
-    Body, Entry, Lease, Listed, Message, Record, Refusal, Roles, Run, Sequenced, Vector,
+    Body, Charter, Entry, GroupRecord, Lease, Listed, Message, Record, Refusal, Roles, Run,
+    Sequenced, Vector, Witness,
 };
 
 pub(crate) fn group() -> GroupName {
@@ -34,6 +36,28 @@ fn lease() -> Lease {
         epoch: epoch(),
         by: id(0xbb),
         signature: Signature([0x55; 64]),
+    }
+}
+
+fn charter() -> Charter {
+    Charter {
+        group: group(),
+        founder: id(0x99),
+        born: Wall(2_000),
+        signature: Signature([0x33; 64]),
+        witness: Some(Witness {
+            by: id(0xbb),
+            signature: Signature([0x44; 64]),
+        }),
+    }
+}
+
+fn group_record() -> GroupRecord {
+    GroupRecord {
+        lease: lease(),
+        roster: vec![id(1), id(2)],
+        charter: Some(charter()),
+        quiet_ms: 60_000,
     }
 }
 
@@ -95,6 +119,22 @@ pub(crate) fn bodies() -> Vec<Body> {
         },
         Body::Gone { member: id(0xee) },
         Body::Void,
+        Body::Ruling(Ruling::Op { member: id(0xef) }),
+        Body::Ruling(Ruling::Deop { member: id(0xef) }),
+        Body::Ruling(Ruling::Kick {
+            member: id(0xef),
+            why: "no".to_owned(),
+        }),
+        Body::Ruling(Ruling::Ban { member: id(0xef) }),
+        Body::Ruling(Ruling::Unban { member: id(0xef) }),
+        Body::Ruling(Ruling::Mode {
+            mode: Mode::TopicLock,
+            on: true,
+        }),
+        Body::Ruling(Ruling::Mode {
+            mode: Mode::Moderated,
+            on: false,
+        }),
     ]
 }
 
@@ -105,6 +145,13 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         Refusal::Malformed,
         Refusal::NotAMember,
         Refusal::NotAllowed,
+        Refusal::NotTheFounder,
+        Refusal::NotAnOperator,
+        Refusal::Outranked,
+        Refusal::NotThere,
+        Refusal::Moderated,
+        Refusal::Banned,
+        Refusal::PutOut,
     ]
 }
 
@@ -139,11 +186,15 @@ pub(crate) fn messages() -> Vec<Message> {
             lease: Some(lease()),
             hosting: true,
             roster: roster.clone(),
+            charter: Some(charter()),
         },
         Message::Leave {
             group: group.clone(),
         },
-        Message::HostIs { lease: lease() },
+        Message::HostIs {
+            lease: lease(),
+            charter: Some(charter()),
+        },
         Message::Moved {
             group: group.clone(),
             to: id(4),
@@ -153,16 +204,15 @@ pub(crate) fn messages() -> Vec<Message> {
         },
         Message::Known {
             group: group.clone(),
-            lease: None,
-            roster: roster.clone(),
+            record: None,
         },
         Message::Transfer {
-            lease: lease(),
-            roster: roster.clone(),
+            record: group_record(),
         },
         Message::Hello {
             lease: lease(),
             vector: vector(),
+            charter: Some(Hash([0x22; 32])),
         },
         Message::Welcome {
             group: group.clone(),
@@ -202,7 +252,13 @@ pub(crate) fn messages() -> Vec<Message> {
             away: vec![epoch().host],
         },
         Message::Not { lease: lease() },
-        Message::Unfollow { group },
+        Message::Unfollow {
+            group: group.clone(),
+        },
+        Message::Founded {
+            group,
+            charter: charter(),
+        },
     ];
     for (at, message) in messages.iter().enumerate() {
         assert_eq!(at, place(message), "the samples are not complete");
@@ -236,5 +292,6 @@ fn place(message: &Message) -> usize {
         Message::Presence { .. } => 19,
         Message::Not { .. } => 20,
         Message::Unfollow { .. } => 21,
+        Message::Founded { .. } => 22,
     }
 }

@@ -5,6 +5,7 @@
 //! group's responsible supernode, a registration there, a way to each host. Nothing else has to remember to.
 
 mod mesh;
+mod rivals;
 mod talk;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::rivals::Doubt;
 use crate::proto::actions::Actions;
 use crate::proto::command::{Command, Who};
 use crate::proto::event::{Event, MeshState};
@@ -46,6 +48,8 @@ pub struct Client {
     links: Links,
     groups: BTreeMap<GroupName, Group>,
     search: Search,
+    /// Groups whose name is said to be another's.
+    doubts: BTreeMap<GroupName, Doubt>,
     /// When our person was told last that the disk takes nothing.
     disk_told: Option<Mono>,
     /// When the table is written, if it has changed.
@@ -113,6 +117,7 @@ impl Client {
             links: Links::default(),
             groups: groups.collect(),
             search: Search::default(),
+            doubts: BTreeMap::new(),
             disk_told: None,
             table_due: None,
             has_heard: false,
@@ -206,6 +211,7 @@ impl Client {
                 try_: "leave one with /part first".to_owned(),
             });
         }
+        self.join_tagged(now, &name);
         let group = self
             .groups
             .entry(name.clone())
@@ -305,6 +311,7 @@ impl Client {
             self.forget(&name);
         }
         self.touched = Touched::These(BTreeSet::new());
+        self.ask_others(now);
         if !self.is_adrift() {
             self.prune();
         }
@@ -338,13 +345,9 @@ impl Client {
         let link = link.filter(|link| self.links.get(*link).is_some_and(|link| link.is_open));
         if link.is_none()
             && let Some(target) = target
+            && self.links.to_node(&target).is_none()
         {
-            let record = self.table.get(&target).map(|listed| listed.record.clone());
-            if self.links.to_node(&target).is_none() {
-                for address in record.iter().flat_map(|record| &record.addresses) {
-                    self.dial(now, *address, Some(target));
-                }
-            }
+            self.dial_node(now, target);
         }
         self.in_group(now, name, |group, cx| {
             if let Some(link) = link {
@@ -353,6 +356,14 @@ impl Client {
             group.tick(cx);
             group.show(cx);
         });
+    }
+
+    /// Dials a mesh node at all its addresses.
+    fn dial_node(&mut self, now: Now, id: NodeId) {
+        let record = self.table.get(&id).map(|listed| listed.record.clone());
+        for address in record.iter().flat_map(|record| &record.addresses) {
+            self.dial(now, *address, Some(id));
+        }
     }
 
     /// Notes and tells that we are out of a group.
@@ -408,7 +419,7 @@ impl Client {
         let pauses = self.search.pauses.values().map(|pause| pause.until);
         let idle = self.links.peer_links().next().map(|_| self.idle_due);
         let dues = groups
-            .chain([end, search, self.table_due, idle])
+            .chain([end, search, self.table_due, idle, self.doubts_due()])
             .flatten()
             .chain(pauses);
         // What is due and could not be done waits for an input that changes something.

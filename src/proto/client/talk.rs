@@ -93,7 +93,8 @@ impl Client {
                     self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
                 }
             }
-            Message::HostIs { lease } => self.lease(now, &lease),
+            Message::HostIs { lease, charter } => self.host_is(now, link, from, &lease, charter),
+            Message::Known { group, record } => self.known(now, from, &group, record),
             Message::Moved { group, to } => {
                 self.table.set_alive(to, true);
                 self.in_group(now, &group, |group, cx| {
@@ -120,8 +121,8 @@ impl Client {
             | Message::Register { .. }
             | Message::Leave { .. }
             | Message::Query { .. }
-            | Message::Known { .. }
             | Message::Transfer { .. }
+            | Message::Founded { .. }
             | Message::Hello { .. }
             | Message::Welcome { .. }
             | Message::Deliver { .. }
@@ -138,11 +139,18 @@ impl Client {
 
     pub(super) fn hear_peer(&mut self, now: Now, link: LinkId, from: NodeId, message: Message) {
         match message {
-            Message::Hello { lease, vector } => {
+            Message::Hello {
+                lease,
+                vector,
+                charter,
+            } => {
                 let name = lease.group.clone();
                 self.in_group(now, &name, |group, cx| {
-                    group.greet(cx, link, from, &lease, vector)
+                    group.greet(cx, link, from, &lease, vector, charter)
                 });
+            }
+            Message::Founded { group, charter } => {
+                self.in_group(now, &group, |group, cx| group.founded(cx, link, &charter));
             }
             Message::Welcome {
                 group,

@@ -186,6 +186,7 @@ impl Group {
     }
 
     fn hello(&mut self, cx: &mut Context<'_>, link: LinkId) {
+        let charter = self.charter_hash();
         let (Phase::Following(follow), Some(lease)) = (&mut self.phase, &self.lease) else {
             return;
         };
@@ -195,6 +196,7 @@ impl Group {
             Message::Hello {
                 lease: lease.clone(),
                 vector,
+                charter,
             },
         );
         follow.stage = Stage::Greeting {

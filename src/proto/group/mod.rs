@@ -4,6 +4,7 @@
 //! entries shape the roster, leave the outbox, are told to the face and go to disk.
 
 mod authority;
+mod charter;
 mod feed;
 mod follow;
 mod growth;
@@ -22,6 +23,8 @@ mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use self::charter::Bearing;
+use self::charter::Birth;
 use self::follow::Follow;
 use self::host::Host;
 use self::log::Log;
@@ -62,6 +65,7 @@ pub(crate) struct Group {
     log: Log,
     roster: Roster,
     outbox: Outbox,
+    birth: Birth,
     /// The highest lease we know.
     lease: Option<Lease>,
     /// The epoch we may have hosted before the process started; it is never resumed.
@@ -169,6 +173,7 @@ impl Group {
     /// [`Group::come_back`].
     pub(crate) fn restored(name: GroupName, saved: &SavedGroup) -> Self {
         let mut roster = Roster::default();
+        roster.found(saved.charter.as_ref().map(|charter| charter.founder));
         for (place, entry) in &saved.shaping {
             roster.apply(*place, entry);
         }
@@ -178,6 +183,7 @@ impl Group {
             log: Log::restored(saved),
             roster,
             outbox: Outbox::restored(saved.outbox.clone()),
+            birth: Birth::restored(saved.charter.clone()),
             lease: saved.lease.clone(),
             barred: saved.lease.as_ref().map(|lease| lease.epoch),
             lease_write: None,
@@ -267,9 +273,11 @@ impl Group {
             .filter(is_here)
             .take(SUCCESSION_MAX)
             .collect();
+        let charter = self.charter_to_show(cx, link);
         cx.act.send(
             link,
             Message::Register {
+                charter,
                 group: self.name.clone(),
                 lease: self.lease.clone(),
                 hosting: matches!(self.phase, Phase::Hosting(_)),

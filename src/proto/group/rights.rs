@@ -145,10 +145,6 @@ impl Rights {
         is_news
     }
 
-    pub(crate) fn founder(&self) -> Option<NodeId> {
-        self.founder
-    }
-
     /// Takes a ruling at one of its places; says whether anything changed.
     pub(crate) fn add(&mut self, place: Place, id: EntryId, ruling: &Ruling) -> bool {
         let known = self.places.get(&id).copied();

@@ -8,6 +8,7 @@ use crate::proto::codec;
 use crate::proto::id::{NodeId, Number};
 use crate::proto::limits::{CATCH_UP_SIZE, HEIRS, PACED_MAX};
 use crate::proto::role::LinkId;
+use crate::proto::seal::Hash;
 use crate::proto::vector;
 use crate::proto::wire::{Body, Entry, Lease, Message, Reason, Refusal, Run, Vector};
 
@@ -20,7 +21,11 @@ impl Group {
         from: NodeId,
         lease: &Lease,
         theirs: Vector,
+        charter: Option<Hash>,
     ) {
+        if !self.is_of_ours(cx, link, charter) {
+            return;
+        }
         self.learn(cx, lease);
         match (&self.phase, &self.lease) {
             (Phase::Hosting(host), _) if host.lease.epoch == lease.epoch => {
