@@ -130,6 +130,12 @@ async fn talk(
             asked.abort();
             match ending.context("writing to standard output") {
                 Ok(face::Ending::Bye) => Ok(()),
+                Ok(face::Ending::Unconfirmed) => Err(Failure::new(
+                    "not all was sent",
+                    "what was said last is not confirmed",
+                    "start again with the same --data: what waits is sent then",
+                )
+                .into()),
                 Ok(face::Ending::Broken) => Err(Failure::new(
                     "the client stopped without a word",
                     "its network or its disk failed",

@@ -36,6 +36,31 @@ pub enum Local {
     Close,
     /// Go to a window by its number or (part of) its name.
     Window(String),
+    /// Say lines again that came to nothing.
+    Resend(Which),
+    /// Forget lines that came to nothing, or take back such as wait.
+    Drop(Which),
+}
+
+/// Which of our lines that are not in the log are meant, the newest being number 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    Number(usize),
+    All,
+}
+
+impl Which {
+    /// Those that are meant of `lines`, which are newest first; the oldest of them first.
+    pub fn of<T: Clone>(self, lines: &[T]) -> Vec<T> {
+        match self {
+            Self::All => lines.iter().rev().cloned().collect(),
+            Self::Number(number) => {
+                let index = number.checked_sub(1);
+                let line = index.and_then(|index| lines.get(index));
+                line.cloned().into_iter().collect()
+            }
+        }
+    }
 }
 
 /// Why a line was not taken, in the three parts every error here has.
@@ -144,6 +169,8 @@ fn run(spec: &'static Spec, rest: &str, here: Option<&GroupName>) -> Result<Pars
             let name = Some(rest.to_owned()).filter(|name| !name.is_empty());
             Ok(Parsed::Local(Local::Theme(name)))
         }
+        Verb::Resend => Ok(Parsed::Local(Local::Resend(which(spec, rest)?))),
+        Verb::Drop => Ok(Parsed::Local(Local::Drop(which(spec, rest)?))),
         Verb::Window => Ok(Parsed::Local(Local::Window(needed(spec, rest)?.to_owned()))),
         Verb::Clear => Ok(Parsed::Local(Local::Clear)),
         Verb::Close => Ok(Parsed::Local(Local::Close)),
@@ -254,6 +281,31 @@ fn modes(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Re
         return Err(missing(spec));
     }
     Ok(Parsed::Commands(commands))
+}
+
+fn which(spec: &Spec, rest: &str) -> Result<Which, Refused> {
+    match rest {
+        "" => Ok(Which::Number(1)),
+        "all" => Ok(Which::All),
+        number => match number.trim_start_matches('#').parse() {
+            Ok(number @ 1..) => Ok(Which::Number(number)),
+            Ok(0) | Err(_) => Err(refused(
+                &format!("/{} did nothing", spec.name),
+                &format!("{} is no number", crate::sanitize::name(number)),
+                &format!("/{} {}", spec.name, spec.syntax),
+            )),
+        },
+    }
+}
+
+/// What to say to somebody who has no line to send again.
+#[must_use]
+pub fn nothing_unsent() -> Refused {
+    refused(
+        "nothing done",
+        "no line of yours here is like that",
+        "a line that was not sent is marked, the newest being number 1",
+    )
 }
 
 /// Reads a group's name; the `#` may be left out.
@@ -438,6 +490,24 @@ mod tests {
             assert!(here(line).is_err(), "{line}");
         }
         assert!(parse("/kick bob", None).is_err());
+    }
+
+    #[test]
+    fn lines_that_came_to_nothing_are_named_by_number() {
+        let resend = |which| Ok(Parsed::Local(Local::Resend(which)));
+        assert_eq!(here("/resend"), resend(Which::Number(1)));
+        assert_eq!(here("/retry 3"), resend(Which::Number(3)));
+        assert_eq!(
+            here("/drop all"),
+            Ok(Parsed::Local(Local::Drop(Which::All)))
+        );
+        for wrong in ["/resend 0", "/drop x", "/drop -1"] {
+            assert!(here(wrong).is_err(), "{wrong}");
+        }
+        let lines = ["newest", "older", "oldest"];
+        assert_eq!(Which::All.of(&lines), ["oldest", "older", "newest"]);
+        assert_eq!(Which::Number(2).of(&lines), ["older"]);
+        assert!(Which::Number(4).of(&lines).is_empty());
     }
 
     #[test]

@@ -1,21 +1,28 @@
 //! The loop of a face without a screen: typed lines become commands, events become lines.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use super::input;
 use super::json::Json;
 use super::output::{Output, Unread};
 use super::plain::Plain;
+use super::unsent::Unsent;
 use crate::proto::command::Command;
 use crate::proto::event::{Event, Member};
 use crate::proto::id::GroupName;
-use crate::slash::{self, Local, Parsed, Refused};
+use crate::slash::{self, Local, Parsed, Refused, Which};
+
+/// How long lines that were typed before the end of the input may take to be confirmed: finding a network, founding
+/// one if there is none, and a handover in between.
+const LAST_LINES_WAIT: Duration = Duration::from_secs(8);
 
 /// How a face tells what happened. Each thing is one line, or several, or none.
 pub(super) trait Teller {
-    fn event(&mut self, event: &Event, here: Option<&GroupName>) -> Vec<String>;
+    fn event(&mut self, event: &Event, here: Option<&GroupName>, unsent: &Unsent) -> Vec<String>;
     /// The answer to `/names`.
     fn names(&mut self, group: &GroupName, members: &[Member]) -> Vec<String>;
     fn notice(&mut self, text: &str) -> Vec<String>;
@@ -29,6 +36,8 @@ pub(super) trait Teller {
 pub enum Ending {
     /// The client said its last word.
     Bye,
+    /// The same, but lines from before the end of the input were not confirmed.
+    Unconfirmed,
     /// The client is gone without a word.
     Broken,
 }
@@ -48,6 +57,13 @@ struct Talk {
     is_told: bool,
     /// Pages of the past that were asked for and did not come yet.
     pages: usize,
+    unsent: Unsent,
+    /// Groups that we came into, or were refused.
+    entered: BTreeSet<GroupName>,
+    /// The input is at its end; until then what was typed may take to be confirmed.
+    last_lines: Option<Instant>,
+    is_unconfirmed: bool,
+    has_typed: bool,
     is_leaving: bool,
 }
 
@@ -113,15 +129,28 @@ async fn turn(
                         for line in to_tell {
                             _ = output.line(line).await;
                         }
-                        return Ending::Bye;
+                        return talk.ending();
                     }
                 }
             },
             line = lines.recv(), if talk.may_type() => match line {
-                None => talk.leave(),
+                None => talk.last_lines = Some(Instant::now() + LAST_LINES_WAIT),
                 Some(line) => to_tell.extend(talk.typed(&line, teller)),
             },
+            () = at(talk.last_lines), if talk.last_lines.is_some() && !talk.is_leaving => {
+                to_tell.extend(talk.give_up_waiting(teller));
+            }
         }
+        if talk.is_done() {
+            talk.leave();
+        }
+    }
+}
+
+async fn at(when: Option<Instant>) {
+    match when {
+        Some(when) => sleep_until(when).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -134,6 +163,7 @@ async fn tell(output: &Output, line: Option<&String>) -> Result<(), Unread> {
 
 impl Talk {
     fn command(&mut self, command: Command) {
+        self.unsent.asked(&command);
         match &command {
             Command::Join { group } => self.enter(group),
             Command::Part { group, .. } => self.exit(group),
@@ -143,6 +173,7 @@ impl Talk {
             Command::Quit { .. } => self.is_leaving = true,
             Command::Say { .. }
             | Command::Act { .. }
+            | Command::Drop { .. }
             | Command::Topic { .. }
             | Command::Rule { .. }
             | Command::Nick { .. } => {}
@@ -153,7 +184,39 @@ impl Talk {
 
     /// Who types into a pipe may be at the end of it before the groups are open: their past comes first.
     fn may_type(&self) -> bool {
-        self.is_told && self.pages == 0 && !self.is_leaving && self.waiting.is_empty()
+        let is_open = self.last_lines.is_none() && !self.is_leaving;
+        is_open && self.is_told && self.pages == 0 && self.waiting.is_empty()
+    }
+
+    /// Whether all that was typed before the end of the input has come to its end too.
+    fn is_done(&self) -> bool {
+        let is_in = |group: &GroupName| self.entered.contains(group);
+        let is_settled = self.unsent.count() == 0 && self.groups.iter().all(is_in);
+        self.last_lines.is_some() && self.waiting.is_empty() && (is_settled || !self.has_typed)
+    }
+
+    /// The time for the last lines is over: says which are not confirmed, and leaves.
+    fn give_up_waiting(&mut self, teller: &mut dyn Teller) -> Vec<String> {
+        let count = self.unsent.count();
+        self.leave();
+        self.is_unconfirmed = count > 0;
+        if count == 0 {
+            return Vec::new();
+        }
+        let lines = if count == 1 { "line" } else { "lines" };
+        teller.refused(&Refused {
+            what: format!("{count} {lines} not confirmed"),
+            why: format!("nobody kept them within {} s", LAST_LINES_WAIT.as_secs()),
+            try_: "start again with the same --data: what waits is sent then".to_owned(),
+        })
+    }
+
+    fn ending(&self) -> Ending {
+        if self.is_unconfirmed {
+            Ending::Unconfirmed
+        } else {
+            Ending::Bye
+        }
     }
 
     fn leave(&mut self) {
@@ -170,6 +233,7 @@ impl Talk {
     }
 
     fn exit(&mut self, group: &GroupName) {
+        self.entered.remove(group);
         self.groups.retain(|other| other != group);
         if self.here.as_ref() == Some(group) {
             self.here = self.groups.last().cloned();
@@ -191,6 +255,7 @@ impl Talk {
         match slash::parse(line, self.here.as_ref()) {
             Ok(Parsed::Nothing) => Vec::new(),
             Ok(Parsed::Commands(commands)) => {
+                self.has_typed = true;
                 for command in commands {
                     self.command(command);
                 }
@@ -238,12 +303,57 @@ impl Talk {
                     try_: "/join it first".to_owned(),
                 }),
             },
+            Local::Resend(which) => self.resend(which, teller),
+            Local::Drop(which) => self.forget(which, teller),
             Local::Theme(_) | Local::Clear => teller.refused(&Refused {
                 what: "nothing done".to_owned(),
                 why: "there is no screen".to_owned(),
                 try_: "start fireside without --plain or --json for one".to_owned(),
             }),
         }
+    }
+
+    fn resend(&mut self, which: Which, teller: &mut dyn Teller) -> Vec<String> {
+        let failed = self.here.as_ref().map(|here| self.unsent.failed(here));
+        let meant = which.of(&failed.unwrap_or_default());
+        if meant.is_empty() {
+            return teller.refused(&slash::nothing_unsent());
+        }
+        for own in meant {
+            self.unsent.forget(&own);
+            if let Some(command) = Command::again(own.group, own.what) {
+                self.command(command);
+            }
+        }
+        Vec::new()
+    }
+
+    /// Lets lines go that came to nothing; if there are none, takes back such as wait.
+    fn forget(&mut self, which: Which, teller: &mut dyn Teller) -> Vec<String> {
+        let Some(here) = self.here.clone() else {
+            return teller.refused(&slash::nothing_unsent());
+        };
+        let failed = self.unsent.failed(&here);
+        let meant = which.of(&failed);
+        for own in &meant {
+            self.unsent.forget(own);
+        }
+        if !meant.is_empty() {
+            return teller.notice("forgotten");
+        }
+        let waiting = match failed.as_slice() {
+            [] => which.of(&self.unsent.waiting(&here)),
+            [_, ..] => Vec::new(),
+        };
+        if waiting.is_empty() {
+            return teller.refused(&slash::nothing_unsent());
+        }
+        for own in waiting {
+            self.unsent.unwant(&own);
+            let (group, id) = (own.group, own.id);
+            self.command(Command::Drop { group, id });
+        }
+        Vec::new()
     }
 
     /// A group by its number, its name, or a part of that.
@@ -257,6 +367,7 @@ impl Talk {
     }
 
     fn heard(&mut self, event: &Event, teller: &mut dyn Teller) -> Vec<String> {
+        self.unsent.heard(event);
         match event {
             Event::Opened { group, .. } if !self.groups.contains(group) => {
                 self.groups.push(group.clone());
@@ -270,9 +381,15 @@ impl Talk {
             Event::Bye => self.is_leaving = true,
             Event::Mesh { .. } => self.is_told = true,
             Event::History { .. } => self.pages = self.pages.saturating_sub(1),
+            Event::Joined { group, .. } => {
+                self.entered.insert(group.clone());
+            }
             Event::Ready { .. }
             | Event::Opened { .. }
-            | Event::Joined { .. }
+            | Event::Contact { .. }
+            | Event::Waiting { .. }
+            | Event::Responsible { .. }
+            | Event::Disk { .. }
             | Event::Sent { .. }
             | Event::Entry(_)
             | Event::Confirmed { .. }
@@ -288,6 +405,6 @@ impl Talk {
         if let Some(command) = teller.wanted(event) {
             self.command(command);
         }
-        teller.event(event, self.here.as_ref())
+        teller.event(event, self.here.as_ref(), &self.unsent)
     }
 }

@@ -4,9 +4,12 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use super::chat::Teller;
+use super::unsent::Unsent;
 use crate::proto::command::Command;
-use crate::proto::event::{Event, Line, Member, MeshState, Path, Standing, What};
-use crate::proto::id::{Epoch, GroupName, Nick, NodeId};
+use crate::proto::event::{
+    Before, Event, Line, Loss, Member, MeshState, Path, Standing, Tenure, What,
+};
+use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId};
 use crate::proto::ruling::Ruling;
 use crate::proto::time::Wall;
 use crate::slash::Refused;
@@ -59,7 +62,7 @@ impl Serialize for Object {
 }
 
 impl Teller for Json {
-    fn event(&mut self, event: &Event, _: Option<&GroupName>) -> Vec<String> {
+    fn event(&mut self, event: &Event, _: Option<&GroupName>, _: &Unsent) -> Vec<String> {
         object(event).iter().map(Object::line).collect()
     }
 
@@ -136,6 +139,19 @@ fn object(event: &Event) -> Option<Object> {
             .now()
             .with("id", id.to_string())
             .with("why", why.as_str()),
+        Event::Contact {
+            group,
+            host,
+            is_held,
+        } => Object::new("contact")
+            .group(group)
+            .now()
+            .with("host_id", host.to_string())
+            .with("held", *is_held),
+        Event::Waiting { group, lines } => Object::new("waiting")
+            .group(group)
+            .now()
+            .with("ids", ids(lines)),
         Event::Host {
             group,
             host,
@@ -143,14 +159,36 @@ fn object(event: &Event) -> Option<Object> {
             epoch,
             took_ms,
             before,
-        } => Object::new("host")
+            lost,
+        } => handover(
+            Object::new("host")
+                .group(group)
+                .now()
+                .with("host", known(nick.as_ref(), *host))
+                .with("host_id", host.to_string())
+                .with("epoch", number(*epoch))
+                .with("took_ms", *took_ms),
+            before.as_ref(),
+            lost,
+        ),
+        Event::Responsible {
+            group,
+            node,
+            name,
+            before,
+            is_lost,
+        } => Object::new("responsible")
             .group(group)
             .now()
-            .with("host", known(nick.as_ref(), *host))
-            .with("host_id", host.to_string())
-            .with("epoch", number(*epoch))
-            .with("took_ms", *took_ms)
-            .with("before", before.as_ref().map(Nick::as_str)),
+            .with("node", name.as_str())
+            .with("node_id", node.to_string())
+            .with("before", before.as_deref())
+            .with("lost", *is_lost),
+        Event::Disk { trouble } => Object::new("disk")
+            .now()
+            .with("writable", trouble.is_none())
+            .with("why", trouble.as_ref().map(|trouble| trouble.why.as_str()))
+            .with("try", trouble.as_ref().map(|trouble| trouble.try_.as_str())),
         Event::Role {
             group,
             role: standing,
@@ -193,6 +231,25 @@ fn object(event: &Event) -> Option<Object> {
         // has heard already.
         Event::Opened { .. } | Event::Members { .. } | Event::History { .. } => return None,
     })
+}
+
+fn handover(object: Object, before: Option<&Before>, lost: &Loss) -> Object {
+    let how = before.map(|before| match before.end {
+        Tenure::Left => "left",
+        Tenure::Missed => "missed",
+        Tenure::Replaced => "replaced",
+    });
+    object
+        .with("before", before.map(|before| before.nick.as_str()))
+        .with("before_id", before.map(|before| before.id.to_string()))
+        .with("how", how)
+        .with("lost", ids(&lost.own))
+        .with("waiting", ids(&lost.waiting))
+        .with("unseen", lost.unseen)
+}
+
+fn ids(lines: &[EntryId]) -> Value {
+    lines.iter().map(ToString::to_string).collect()
 }
 
 fn entry(line: &Line) -> Object {
@@ -411,7 +468,7 @@ mod tests {
     }
 
     fn told(event: &Event) -> String {
-        Json.event(event, None).concat()
+        Json.event(event, None, &Unsent::default()).concat()
     }
 
     #[test]

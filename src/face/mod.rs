@@ -9,6 +9,7 @@ pub mod json;
 mod output;
 pub mod plain;
 mod tell;
+mod unsent;
 
 pub use chat::{Ending, run};
 pub use tell::{ring, table};

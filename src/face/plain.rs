@@ -1,17 +1,24 @@
 //! Events as plain lines, for screen readers and pipes: `[09:15] <anna> hello`.
 
+use std::time::Duration;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use super::chat::Teller;
+use super::unsent::Unsent;
 use crate::proto::command::Command;
-use crate::proto::event::{Event, Line, Member, MeshState, Standing, What};
+use crate::proto::event::{
+    Before, Event, Line, Loss, Member, MeshState, Standing, Tenure, Trouble, What,
+};
 use crate::proto::id::{GroupName, Nick};
 use crate::proto::time::Wall;
 use crate::sanitize;
 use crate::slash::Refused;
 
+/// Characters of a line that say which one is meant.
+const QUOTED_MAX: usize = 40;
 /// Lines of the stored past that a group which is open again begins with.
 const PAST: usize = 20;
 
@@ -23,7 +30,7 @@ pub(super) struct Plain {
 }
 
 impl Teller for Plain {
-    fn event(&mut self, event: &Event, here: Option<&GroupName>) -> Vec<String> {
+    fn event(&mut self, event: &Event, here: Option<&GroupName>, unsent: &Unsent) -> Vec<String> {
         if let Event::Entry(line) = event {
             return self.entry(line, here);
         }
@@ -31,7 +38,7 @@ impl Teller for Plain {
             let past = lines.iter();
             return past.flat_map(|line| self.entry(line, here)).collect();
         }
-        match news(event) {
+        match news(event, unsent) {
             Some(text) => self.now(&text),
             None => Vec::new(),
         }
@@ -124,7 +131,7 @@ impl Plain {
 }
 
 /// What is worth a line to somebody who reads them one by one.
-fn news(event: &Event) -> Option<String> {
+fn news(event: &Event, unsent: &Unsent) -> Option<String> {
     Some(match event {
         Event::Ready { nick, .. } => format!("you are {}", sanitize::name(nick.as_str())),
         Event::Joined { group, members, .. } => {
@@ -143,26 +150,60 @@ fn news(event: &Event) -> Option<String> {
             let group = sanitize::name(group.as_str());
             format!("the topic of {group}: {}", sanitize::line(topic))
         }
-        Event::Failed { group, why, .. } => {
+        Event::Failed { group, id, why } => {
+            let said = quoted(unsent.what(group, *id));
+            let (group, why) = (sanitize::name(group.as_str()), sanitize::line(why));
+            format!("! not sent in {group}{said}: {why}; /resend says it again, /drop forgets it")
+        }
+        Event::Waiting { group, lines } => {
             let group = sanitize::name(group.as_str());
-            format!(
-                "! a line of yours was not taken in {group}: {}",
-                sanitize::line(why)
-            )
+            let waits = match lines.len() {
+                1 => "a line of yours waits".to_owned(),
+                count => format!("{count} lines of yours wait"),
+            };
+            format!("! {waits}: nobody who keeps {group} is reached; sent as soon as somebody is")
         }
         Event::Host {
             group,
             host,
             nick,
             took_ms,
+            before,
+            lost,
             ..
         } => {
             let nick = nick
                 .as_ref()
                 .map_or_else(|| host.short(), ToString::to_string);
             let (nick, group) = (sanitize::name(&nick), sanitize::name(group.as_str()));
-            format!("{nick} keeps {group} now, after {took_ms} ms")
+            let seconds = Duration::from_millis(*took_ms).as_secs_f64();
+            let before = before.as_ref().map_or_else(String::new, parted);
+            let lost = cost(lost);
+            format!("{before}{nick} keeps {group} now, after {seconds:.1} s; {lost}")
         }
+        Event::Responsible {
+            group,
+            name,
+            before: Some(before),
+            is_lost,
+            ..
+        } => {
+            let (name, before) = (sanitize::name(name), sanitize::name(before));
+            let group = sanitize::name(group.as_str());
+            if *is_lost {
+                format!("{before} is gone: {name} is responsible for {group} now")
+            } else {
+                format!("{name} is responsible for {group} now, and {before} no more")
+            }
+        }
+        Event::Disk {
+            trouble: Some(Trouble { why, try_ }),
+        } => {
+            let text =
+                format!("! cannot write to disk: {why}; what is said lives in memory only: {try_}");
+            sanitize::line(&text).into_owned()
+        }
+        Event::Disk { trouble: None } => "the disk takes everything again".to_owned(),
         Event::Role {
             group,
             role: Standing::Host,
@@ -178,7 +219,7 @@ fn news(event: &Event) -> Option<String> {
             from_us,
             from_them,
         } => format!(
-            "{} is one again: {from_us} lines of ours and {from_them} of theirs came together",
+            "two halves of {} are one again: {from_us} lines from here, {from_them} from there, in the order they were said",
             sanitize::name(group.as_str())
         ),
         Event::Notice { text, .. } => sanitize::line(text).into_owned(),
@@ -190,6 +231,8 @@ fn news(event: &Event) -> Option<String> {
         }
         Event::Bye => "bye".to_owned(),
         Event::Opened { .. }
+        | Event::Contact { .. }
+        | Event::Responsible { .. }
         | Event::Sent { .. }
         | Event::Entry(_)
         | Event::Confirmed { .. }
@@ -198,6 +241,59 @@ fn news(event: &Event) -> Option<String> {
         | Event::Path { .. }
         | Event::History { .. } => return None,
     })
+}
+
+/// How the one who hosted before came to host no more.
+fn parted(before: &Before) -> String {
+    let nick = sanitize::name(before.nick.as_str());
+    match before.end {
+        Tenure::Left => format!("{nick} left; "),
+        Tenure::Missed => format!("{nick} is gone; "),
+        Tenure::Replaced => format!("{nick} was out of reach; "),
+    }
+}
+
+/// What a handover cost.
+fn cost(lost: &Loss) -> String {
+    let told = [
+        (lost.own.len() as u64, "of yours not sent"),
+        (lost.unseen, "missing"),
+        (lost.waiting.len() as u64, "of yours on the way"),
+    ];
+    let told: Vec<_> = told
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    match told.as_slice() {
+        [] => "nothing lost".to_owned(),
+        [_, ..] => told.join(", "),
+    }
+}
+
+/// What a line says, so that its author knows which it is.
+fn quoted(what: Option<&What>) -> String {
+    match what {
+        Some(What::Text(text) | What::Action(text)) => {
+            let mut text = sanitize::line(text).into_owned();
+            if let Some((at, _)) = text.char_indices().nth(QUOTED_MAX) {
+                text.truncate(at);
+                text.push_str("...");
+            }
+            format!(" \"{text}\"")
+        }
+        Some(
+            What::Topic(_)
+            | What::Join
+            | What::Part(_)
+            | What::Quit(_)
+            | What::Nick(_)
+            | What::Gone { .. }
+            | What::Ruling { .. }
+            | What::Vain(_),
+        )
+        | None => String::new(),
+    }
 }
 
 fn list(members: &[Member]) -> String {
@@ -268,7 +364,7 @@ mod tests {
 
     fn told(plain: &mut Plain, what: What) -> Vec<String> {
         let here = GroupName::parse("#hearth").unwrap();
-        let lines = plain.event(&Event::Entry(line(what)), Some(&here));
+        let lines = plain.event(&Event::Entry(line(what)), Some(&here), &Unsent::default());
         // Without the time, which depends on where the test runs.
         let cut = |line: &String| {
             line.split_once("] ")

@@ -9,7 +9,7 @@ use super::saved::Write;
 use super::wire::{Message, Reason, Vector};
 
 /// A role's queue of outputs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Actions {
     queue: VecDeque<Output>,
     /// Links closed on our side; nothing else will say that they are gone.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::id::{GroupName, NameError, Nick, NodeId};
+use super::event::What;
+use super::id::{EntryId, GroupName, NameError, Nick, NodeId};
 use super::ruling::Ruling;
 
 /// One request. Whatever comes of it comes as [`super::event::Event`]s.
@@ -16,6 +17,8 @@ pub enum Command {
     Say { group: GroupName, text: String },
     /// Do something in a group (`/me`).
     Act { group: GroupName, text: String },
+    /// Take back a line of ours that waits and that nobody has been sent yet; it is told as failed.
+    Drop { group: GroupName, id: EntryId },
     /// Set a group's topic; empty removes it.
     Topic { group: GroupName, text: String },
     /// Decide something in a group, as its founder or operator.
@@ -36,6 +39,25 @@ pub enum Command {
     },
     /// Leave everything: hand over what we host, then end.
     Quit { why: String },
+}
+
+impl Command {
+    /// What says a line again that came to nothing.
+    #[must_use]
+    pub fn again(group: GroupName, what: What) -> Option<Self> {
+        match what {
+            What::Text(text) => Some(Self::Say { group, text }),
+            What::Action(text) => Some(Self::Act { group, text }),
+            What::Topic(_)
+            | What::Join
+            | What::Part(_)
+            | What::Quit(_)
+            | What::Nick(_)
+            | What::Gone { .. }
+            | What::Ruling { .. }
+            | What::Vain(_) => None,
+        }
+    }
 }
 
 /// Somebody as a person names them.

@@ -57,6 +57,18 @@ pub enum Event {
         group: GroupName,
         members: Vec<Member>,
     },
+    /// Whether we have the host at the other end of a link, on change; without it our lines wait. A handover
+    /// ends it too, and is told as [`Event::Host`].
+    Contact {
+        group: GroupName,
+        host: NodeId,
+        is_held: bool,
+    },
+    /// Own lines have waited for a place longer than a handover takes. They go out once the group is reached.
+    Waiting {
+        group: GroupName,
+        lines: Vec<EntryId>,
+    },
     /// Another member hosts: a handover we lived through.
     Host {
         group: GroupName,
@@ -66,7 +78,18 @@ pub enum Event {
         /// From the moment we missed the old host to the new host's welcome, in milliseconds.
         took_ms: u64,
         /// Who kept it before, as far as known.
-        before: Option<Nick>,
+        before: Option<Before>,
+        lost: Loss,
+    },
+    /// Another supernode is responsible for a group; the talk does not go by it.
+    Responsible {
+        group: GroupName,
+        node: NodeId,
+        name: String,
+        /// The one before, by its name.
+        before: Option<String>,
+        /// Whether that one does not answer any more.
+        is_lost: bool,
     },
     /// What we are in the group, on change.
     Role { group: GroupName, role: Standing },
@@ -92,6 +115,8 @@ pub enum Event {
         lines: Vec<Line>,
         more: bool,
     },
+    /// Whether the disk takes what is written, on change: `trouble` says what is wrong with it.
+    Disk { trouble: Option<Trouble> },
     /// Something a person may want to know.
     Notice {
         group: Option<GroupName>,
@@ -150,6 +175,43 @@ pub enum What {
     /// thing into the log is at fault, or did not know yet what the other side of a partition had decided. (A page
     /// of stored history tells it as if it had been right.)
     Vain(String),
+}
+
+/// Who hosted before a handover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Before {
+    pub id: NodeId,
+    pub nick: Nick,
+    pub end: Tenure,
+}
+
+/// How somebody came to host no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    /// It said that it leaves.
+    Left,
+    /// Nothing was heard of it since: it crashed, or is cut off.
+    Missed,
+    /// It lives, and gave way: the supernode had lost sight of it.
+    Replaced,
+}
+
+/// What a handover cost, as far as this member can know; what it had of the log it has still.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// Own lines that came to nothing since the host was missed.
+    pub own: Vec<EntryId>,
+    /// Own lines that wait for the next host to place them.
+    pub waiting: Vec<EntryId>,
+    /// Lines that the host before said it had, and that nobody we have heard from since has.
+    pub unseen: u64,
+}
+
+/// Why nothing can be stored, and what to try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    pub why: String,
+    pub try_: String,
 }
 
 /// One member, for a list.

@@ -5,9 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use super::limits::{GROUP_NAME_SIZE_MAX, NICK_SIZE_MAX, NODE_NAME_SIZE_MAX};
+use super::limits::{COUNT_MAX, GROUP_NAME_SIZE_MAX, NICK_SIZE_MAX, NODE_NAME_SIZE_MAX};
 use super::seal::Hash;
-use super::time::Hlc;
+use super::time::{Hlc, Wall};
 
 /// An identity: an Ed25519 public key. Written as 52 characters of lower-case base32 (RFC 4648, no padding).
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -257,9 +257,43 @@ macro_rules! name_traits {
 }
 name_traits!(GroupName, Nick, NodeName);
 
-/// The number of an entry among its author's entries in one group: 1, 2, 3 ... without gaps.
+/// The number of an entry among its author's entries in one group: it grows by one, without gaps, but where
+/// the author's process started anew.
+///
+/// A process cannot know whether its disk has all that it said before: it may be an old copy, or a new one. So
+/// each run begins at a number of its own, taken from the clock and marked by its low bits, and never gives one
+/// that its author's past may have given to something else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Number(pub u64);
+
+/// Low bits of a number that count within a run; one that says more goes on into the numbers of the next second,
+/// which no run of the same author can have begun in.
+const RUN_BITS: u32 = 16;
+/// 2026-01-01 UTC, in seconds: the upper bits count from there, and last for a century.
+const RUNS_SINCE: u64 = 1_767_225_600;
+
+impl Number {
+    /// The first number of a run that begins at `wall`, above `known`; `chance` tells apart the runs of one whose
+    /// clock is behind what it knows.
+    #[must_use]
+    pub fn of_run(wall: Wall, known: Self, chance: u64) -> Self {
+        let by_clock = (wall.0 / 1_000).saturating_sub(RUNS_SINCE);
+        let known_run = known.0 >> RUN_BITS;
+        let run = if by_clock > known_run {
+            by_clock
+        } else {
+            known_run + 1 + chance
+        };
+        Self((run << RUN_BITS | 1).min(COUNT_MAX))
+    }
+
+    /// Whether this may be an author's next number after `last`.
+    #[must_use]
+    pub fn follows(self, last: Self) -> bool {
+        let begins_run = self.0 & ((1 << RUN_BITS) - 1) == 1;
+        self.0 == last.0 + 1 || begins_run && self > last
+    }
+}
 
 /// The number of an entry in the line of one epoch: 1, 2, 3 ... without gaps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -94,10 +94,10 @@ pub const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a member waits for its old host's last word before it gives its lines to the new one: a few round
 /// trips. Without the wait a line that the old host had just placed would get a second place.
 pub const LAST_WORD_WAIT: Duration = Duration::from_millis(500);
+/// How long an own line waits for a place before its author is told so: longer than a handover takes.
+pub const LINE_WAIT: Duration = Duration::from_secs(6);
 /// How long after a failed write what memory holds is written again.
 pub const DISK_RETRY: Duration = Duration::from_secs(5);
-/// How often a person is told that the disk does not take what is written.
-pub const DISK_ERROR_INTERVAL: Duration = Duration::from_secs(60);
 /// How often mesh nodes exchange tables with one peer, so that a hole or a partition of any length heals.
 pub const TABLE_INTERVAL: Duration = Duration::from_secs(10);
 /// How often a supernode checks that it is still responsible for what it holds.

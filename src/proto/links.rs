@@ -6,7 +6,7 @@ use super::id::NodeId;
 use super::role::{Kind, LinkId};
 
 /// Links by number and by who is at the other end.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Links {
     all: BTreeMap<LinkId, Link>,
     nodes: BTreeMap<NodeId, BTreeSet<LinkId>>,

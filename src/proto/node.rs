@@ -39,7 +39,7 @@ const DIAL_STAGGER: Duration = Duration::from_millis(250);
 const CROSSING: Duration = Duration::from_secs(3);
 
 /// A node of the mesh.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MeshNode {
     seal: Arc<dyn Seal>,
     record: Record,

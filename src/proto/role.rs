@@ -79,8 +79,8 @@ pub enum Input {
         rtt_ms: Option<u64>,
     },
     /// A write is flushed to disk. `moved` lists entries in it that were already in the log at another place
-    /// (an entry sequenced in two epochs): the place that counts, which is the earlier one, and whether that is
-    /// the place in this write (so that the entry moves) or the one known before (so that nothing changes).
+    /// (an entry sequenced in two epochs): the place that counts, and whether that is the place in this
+    /// write (so that the entry moves) or the one known before (so that nothing changes).
     Written { ticket: Ticket, moved: Vec<Moved> },
     /// A write failed: the disk is full, or gone. The entries live in memory only.
     Unwritten { ticket: Ticket, why: String },
@@ -102,7 +102,7 @@ pub enum Input {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
     pub id: EntryId,
-    /// The earlier of its places: the one that is shown.
+    /// The one that is shown: the earlier of its places, of those where it is not an empty entry, if there are any.
     pub place: Place,
     /// Whether that is the place just written.
     pub is_new: bool,

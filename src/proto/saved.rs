@@ -17,9 +17,9 @@ pub enum Write {
         run: Run,
         head: Hash,
     },
-    /// An own entry that has no place yet.
+    /// An own entry that is to be confirmed, and may have no place yet.
     Outbox { group: GroupName, entry: Entry },
-    /// An own entry that left the outbox: it has its place, or was refused or dropped.
+    /// An own entry that has nothing to wait for any more: it is confirmed, or its place is taken by an empty one.
     OutboxDone { group: GroupName, number: Number },
     /// Whether we are in a group, and the highest lease seen for it.
     Group {
@@ -72,4 +72,6 @@ pub struct SavedGroup {
     pub shaping: Vec<(Place, Entry)>,
     /// Own entries without a place, by number.
     pub outbox: BTreeMap<Number, Entry>,
+    /// Own entries with a place that were not confirmed yet.
+    pub unkept: BTreeMap<Number, Place>,
 }

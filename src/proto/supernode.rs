@@ -28,7 +28,7 @@ const HELD_MAX: usize = 100_000;
 const SUCCESSION_MAX: usize = 16;
 
 /// The groups a supernode holds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Supernode {
     held: BTreeMap<GroupName, Held>,
     /// Which groups each link has registered.
@@ -40,7 +40,7 @@ pub(crate) struct Supernode {
 }
 
 /// What is known of one group.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Held {
     lease: Option<Lease>,
     /// Members in join order, as the host told it last.
@@ -56,7 +56,7 @@ struct Held {
 }
 
 /// One member's registration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Registered {
     link: LinkId,
     arrival: u64,
@@ -68,10 +68,12 @@ struct Registered {
     /// Whether that is another group's; then only its name counts here.
     is_stranger: bool,
     told: Option<Told>,
+    /// The epoch it was granted over this link: by this run of it, and no other.
+    granted: Option<Epoch>,
 }
 
 /// What a member has been told.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Told {
     epoch: Epoch,
     charter: Option<(Hash, bool)>,
@@ -87,7 +89,7 @@ impl Told {
 }
 
 /// What a group waits for.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Wait {
     #[default]
     Nothing,
@@ -221,10 +223,12 @@ impl Supernode {
             .registered
             .remove(&from)
             .filter(|before| before.link == link);
-        let (arrival, told, shown) = before.map_or((self.arrivals, None, None), |before| {
-            (before.arrival, before.told, before.shown)
-        });
-        let shown = charter.or(shown);
+        let arrival = before
+            .as_ref()
+            .map_or(self.arrivals, |before| before.arrival);
+        let granted = before.as_ref().and_then(|before| before.granted);
+        let told = before.as_ref().and_then(|before| before.told.clone());
+        let shown = charter.or(before.and_then(|before| before.shown));
         let is_stranger = held.birth.is_stranger(shown.as_ref());
         // Who does not know what it was told is told again.
         let told = told.filter(|told| is_stranger || epoch == Some(told.epoch));
@@ -238,6 +242,7 @@ impl Supernode {
                 shown,
                 is_stranger,
                 told,
+                granted,
             },
         );
         if !is_stranger {
@@ -521,9 +526,12 @@ impl Supernode {
         let host = host.filter(|host| !host.is_stranger);
         let is_hosting =
             host.is_some_and(|host| host.is_hosting && host.epoch == Some(lease.epoch));
-        // It knows the epoch and does not host: it has restarted, and never resumes.
-        let is_restarted =
-            host.is_some_and(|host| !host.is_hosting && host.epoch == Some(lease.epoch));
+        // It knows the epoch and does not host, or has not been granted it by what it remembers: it has
+        // restarted, perhaps with an old disk, and never resumes.
+        let is_restarted = host.is_some_and(|host| {
+            let knows = host.epoch == Some(lease.epoch);
+            knows && !host.is_hosting || !knows && host.granted != Some(lease.epoch)
+        });
         if is_hosting {
             held.wait = Wait::Nothing;
             return self.tell(cx, group, &lease);
@@ -624,6 +632,9 @@ impl Supernode {
         held.has_granted = true;
         let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
         held.lease = Some(lease.clone());
+        if let Some(registered) = held.registered.get_mut(&host) {
+            registered.granted = Some(lease.epoch);
+        }
         held.wait = Wait::Host {
             until: cx.now + REHOST_WAIT,
         };

@@ -64,8 +64,8 @@ pub enum Message {
     Transfer { record: GroupRecord },
 
     // -- a member and its host, end to end ---------------------------------------------------------------
-    /// I follow you under this lease (if you did not know of it: you host now), and have this of the log of the
-    /// group whose charter has this hash.
+    /// I follow you under this lease (said again until you have heard of it from its supernode), and have this
+    /// of the log of the group whose charter has this hash.
     Hello {
         lease: Lease,
         vector: Vector,

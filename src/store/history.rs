@@ -10,7 +10,7 @@ use crate::proto::limits::CATCH_UP_SIZE;
 use crate::proto::role::Moved;
 use crate::proto::seal::Hash;
 use crate::proto::time::Hlc;
-use crate::proto::wire::{Entry, Run, Sequenced, Vector};
+use crate::proto::wire::{Body, Entry, Run, Sequenced, Vector};
 
 /// Why a write was not made; those that would be wrong are told from those that failed.
 #[derive(Debug, thiserror::Error)]
@@ -153,44 +153,47 @@ fn insert(
     Ok(moved)
 }
 
-/// Which of two places of one entry counts, and says so; without another place it is this one.
+/// Which of two places of one entry counts, and says so; without another place it is this one. The earlier one
+/// does, but an empty entry yields to the one it stands in for: its author was refused by one host and did not
+/// know that another had placed it.
 fn settle(
     db: &Connection,
     entry: &Entry,
     place: Place,
-    known: Option<(i64, Place)>,
+    known: Option<(i64, bool, Place)>,
     moved: &mut Vec<Moved>,
 ) -> rusqlite::Result<bool> {
-    let Some((known_row, known)) = known else {
+    let Some((known_row, known_is_void, known)) = known else {
         return Ok(true);
     };
-    let is_new = place < known;
+    let is_new = (entry.body == Body::Void, place) < (known_is_void, known);
     if is_new {
         db.prepare_cached("UPDATE entries SET earliest = 0 WHERE place = ?1")?
             .execute([known_row])?;
     }
     moved.push(Moved {
         id: entry.id(),
-        place: place.min(known),
+        place: if is_new { place } else { known },
         is_new,
     });
     Ok(is_new)
 }
 
-/// The place that counts of an entry, if it is in the log, and its row.
+/// The place that counts of an entry, if it is in the log, its row, and whether it is empty there.
 fn known_place(
     db: &Connection,
     in_group: i64,
     author: i64,
     entry: &Entry,
-) -> rusqlite::Result<Option<(i64, Place)>> {
+) -> rusqlite::Result<Option<(i64, bool, Place)>> {
     db.prepare_cached(
-        "SELECT e.place, e.ord, l.number, h.key FROM entries e
+        "SELECT e.place, e.ord, l.number, h.key, e.kind FROM entries e
          JOIN lines l ON l.id = e.place >> 32 JOIN keys h ON h.id = l.host
          WHERE e.in_group = ?1 AND e.author = ?2 AND e.number = ?3 AND e.earliest",
     )?
     .query_row(params![in_group, author, signed(entry.number.0)], |row| {
-        Ok((row.get(0)?, place(row, 0)?))
+        let is_void = row.get::<_, i64>(4)? == row::kind::VOID;
+        Ok((row.get(0)?, is_void, place(row, 0)?))
     })
     .optional()
 }

@@ -224,6 +224,7 @@ fn load_groups(db: &Connection) -> rusqlite::Result<BTreeMap<GroupName, SavedGro
             authors: load_authors(db, in_group)?,
             shaping: load_shaping(db, in_group)?,
             outbox: load_outbox(db, in_group)?,
+            unkept: load_unkept(db, in_group)?,
         };
         groups.insert(name, saved);
     }
@@ -300,13 +301,31 @@ fn shaping_query() -> String {
     )
 }
 
+/// The place of an own entry, found by all that makes it the same one. It is looked up for each of the few that
+/// wait, never the other way round: a start reads no log.
+const PLACED: &str =
+    "entries p INDEXED BY entries_by_id ON p.in_group = e.in_group AND p.author = e.author
+     AND p.number = e.number AND p.signature = e.signature AND p.earliest";
+
 fn load_outbox(db: &Connection, in_group: i64) -> rusqlite::Result<BTreeMap<Number, Entry>> {
     db.prepare_cached(&format!(
-        "SELECT {ENTRY_COLUMNS} FROM outbox e {ENTRY_JOINS} WHERE e.in_group = ?1"
+        "SELECT {ENTRY_COLUMNS} FROM outbox e {ENTRY_JOINS} LEFT JOIN {PLACED}
+         WHERE e.in_group = ?1 AND p.place IS NULL"
     ))?
     .query_map([in_group], |row| {
         let entry = row::entry(row, 0)?;
         Ok((entry.number, entry))
+    })?
+    .collect()
+}
+
+fn load_unkept(db: &Connection, in_group: i64) -> rusqlite::Result<BTreeMap<Number, Place>> {
+    db.prepare_cached(&format!(
+        "SELECT p.place, p.ord, l.number, h.key, e.number FROM outbox e CROSS JOIN {PLACED}
+         JOIN lines l ON l.id = p.place >> 32 JOIN keys h ON h.id = l.host WHERE e.in_group = ?1"
+    ))?
+    .query_map([in_group], |row| {
+        Ok((Number(unsigned(row.get(4)?)), place(row, 0)?))
     })?
     .collect()
 }

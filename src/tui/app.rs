@@ -16,7 +16,7 @@ use super::search::Search;
 use super::theme::Themes;
 use super::window::{Subject, Window};
 use crate::proto::command::Command;
-use crate::proto::event::{MeshState, Path};
+use crate::proto::event::{MeshState, Path, Trouble};
 use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::proto::time::Wall;
 
@@ -71,6 +71,8 @@ pub struct App {
     /// Help over everything, scrolled by this many rows.
     pub(crate) help: Option<u16>,
     pub(crate) mesh: Option<MeshState>,
+    /// What is wrong with the disk, for as long as it is.
+    pub(crate) trouble: Option<Trouble>,
     pub(crate) reach: BTreeMap<NodeId, Reach>,
     pub(crate) life: Life,
     pub(crate) groups_column: Column,
@@ -105,6 +107,7 @@ impl App {
             hint: None,
             help: None,
             mesh: None,
+            trouble: None,
             reach: BTreeMap::new(),
             life: Life::Running,
             groups_column: Column::Usual,
@@ -202,6 +205,7 @@ impl App {
             Command::Part { .. }
             | Command::Say { .. }
             | Command::Act { .. }
+            | Command::Drop { .. }
             | Command::Topic { .. }
             | Command::Rule { .. }
             | Command::Nick { .. }

@@ -2,9 +2,9 @@
 //!
 //! Only a stretch of the log is kept here; the rest is on disk and comes by pages. Text is cleaned on its way in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::proto::event::{Line, What};
+use crate::proto::event::{Before, Line, Loss, Tenure, What};
 use crate::proto::id::{EntryId, Epoch, Nick, NodeId, Place, Seq};
 use crate::proto::time::{Hlc, Wall};
 use crate::sanitize;
@@ -62,9 +62,20 @@ pub(crate) struct Said {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Waiting,
+    /// It has waited for longer than a handover takes.
+    Late,
     Placed,
     Kept(u32),
     Failed(String),
+}
+
+impl State {
+    pub(crate) fn is_waiting(&self) -> bool {
+        match self {
+            Self::Waiting | Self::Late => true,
+            Self::Placed | Self::Kept(_) | Self::Failed(_) => false,
+        }
+    }
 }
 
 /// What this face says by itself.
@@ -83,16 +94,19 @@ pub(crate) enum Note {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Handover {
-    pub(crate) before: Option<String>,
-    /// Whether the host before said that it leaves.
-    pub(crate) left: bool,
+    pub(crate) before: Option<Parted>,
     /// Nobody: it is us.
     pub(crate) host: Option<String>,
     pub(crate) took_ms: u64,
-    /// Own lines that failed while nobody kept the group.
-    pub(crate) failed: usize,
-    /// Own lines on the way at that moment.
-    pub(crate) waiting: usize,
+    pub(crate) lost: Loss,
+}
+
+/// Who hosted before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parted {
+    /// Nobody: it was us.
+    pub(crate) nick: Option<String>,
+    pub(crate) end: Tenure,
 }
 
 /// The stretch of a log that is in memory.
@@ -104,8 +118,10 @@ pub(crate) struct Log {
     sent: u32,
     /// Numbers the contents.
     stamp: u64,
-    /// Own lines that failed since the last handover.
-    failed: usize,
+    /// The newest handover: its line tells how own lines fare that were on the way then.
+    handover: Option<Key>,
+    /// Own lines that were taken back and not answered for yet: they go without a trace.
+    unwanted: BTreeSet<EntryId>,
 }
 
 impl Log {
@@ -166,8 +182,36 @@ impl Log {
     pub(crate) fn waiting(&self) -> usize {
         self.items
             .range((END, 0)..)
-            .filter(|(_, item)| matches!(&item.kind, Kind::Said(said) if said.own == Some(State::Waiting)))
+            .filter(|(_, item)| matches!(&item.kind, Kind::Said(said) if said.own.as_ref().is_some_and(State::is_waiting)))
             .count()
+    }
+
+    /// How safe a line of ours is, if it is here.
+    pub(crate) fn state(&self, id: EntryId) -> Option<&State> {
+        match &self.items.get(self.ids.get(&id)?)?.kind {
+            Kind::Said(said) => said.own.as_ref(),
+            Kind::Note(_) => None,
+        }
+    }
+
+    /// Own lines that came to nothing, newest first.
+    pub(crate) fn failed(&self) -> impl Iterator<Item = &Said> {
+        self.own(|state| matches!(state, State::Failed(_)))
+    }
+
+    /// Own lines without a place, newest first.
+    pub(crate) fn unplaced(&self) -> impl Iterator<Item = &Said> {
+        self.own(State::is_waiting)
+    }
+
+    fn own(&self, is_meant: impl Fn(&State) -> bool) -> impl Iterator<Item = &Said> {
+        self.items
+            .values()
+            .rev()
+            .filter_map(move |item| match &item.kind {
+                Kind::Said(said) if said.own.as_ref().is_some_and(&is_meant) => Some(said),
+                Kind::Said(_) | Kind::Note(_) => None,
+            })
     }
 
     /// An entry got its place, or another one. Whether it was not here before.
@@ -178,7 +222,7 @@ impl Log {
         let state = match was.as_ref().map(|item| &item.kind) {
             Some(Kind::Said(said)) => match &said.own {
                 Some(State::Kept(copies)) => Some(State::Kept(*copies)),
-                Some(State::Waiting | State::Placed | State::Failed(_)) | None => {
+                Some(State::Waiting | State::Late | State::Placed | State::Failed(_)) | None => {
                     line.own.then_some(State::Placed)
                 }
             },
@@ -198,7 +242,11 @@ impl Log {
             told: false,
         };
         self.ids.insert(line.id, key);
+        self.unwanted.remove(&line.id);
         self.put(key, line.at, Kind::Said(said));
+        if line.own {
+            self.retell_handover();
+        }
         match was {
             Some(_) => known.is_some_and(|(place, _)| place == END),
             None => true,
@@ -226,11 +274,34 @@ impl Log {
 
     /// A line of ours is on that many disks.
     pub(crate) fn confirm(&mut self, id: EntryId, copies: u32) {
-        self.set_state(id, |state| *state = State::Kept(copies));
+        self.set_state(id, State::Kept(copies));
+    }
+
+    /// Lines of ours have waited for long; the newest says so.
+    pub(crate) fn tell_late(&mut self, ids: &[EntryId]) {
+        let newest = ids.iter().filter_map(|id| Some((*self.ids.get(id)?, *id)));
+        if let Some((_, id)) = newest.max() {
+            self.set_state(id, State::Late);
+        }
+    }
+
+    /// A line of ours that waits is not wanted any more.
+    pub(crate) fn unwant(&mut self, id: EntryId) {
+        self.unwanted.insert(id);
+    }
+
+    /// Lets a line of ours go that came to nothing.
+    pub(crate) fn forget(&mut self, id: EntryId) {
+        if let Some(key) = self.ids.remove(&id) {
+            self.items.remove(&key);
+        }
     }
 
     /// A line of ours will not get a place: it stays where the talk is, and says so.
     pub(crate) fn fail(&mut self, id: EntryId, why: &str) {
+        if self.unwanted.remove(&id) {
+            return self.forget(id);
+        }
         let Some(old) = self.ids.get(&id).copied() else {
             return;
         };
@@ -245,9 +316,9 @@ impl Log {
         } else {
             old
         };
-        self.failed += 1;
         self.ids.insert(id, key);
         self.put(key, item.at, item.kind);
+        self.retell_handover();
     }
 
     /// Says something at the end of what has a place.
@@ -257,42 +328,32 @@ impl Log {
     }
 
     /// Another member hosts. A leave of the one before that is near is told by this line.
-    pub(crate) fn hand_over(
-        &mut self,
-        at: Wall,
-        before: Option<&Nick>,
-        host: Option<&Nick>,
-        took_ms: u64,
-    ) {
-        let before = before.map(|nick| sanitize::name(nick.as_str()).into_owned());
-        let mut left = false;
+    pub(crate) fn hand_over(&mut self, at: Wall, mut handover: Handover) {
         for (_, item) in self.items.iter_mut().rev().take(LEAVE_NEAR) {
             if let Kind::Said(said) = &mut item.kind
-                && leaves(&said.what)
-                && Some(&said.from) == before.as_ref()
+                && parted(&said.what, &said.from).is_some_and(|nick| handover.is_of(&nick))
                 && !said.told
                 && at.0.saturating_sub(item.at.0) < 60_000
             {
                 said.told = true;
                 self.stamp += 1;
                 item.stamp = self.stamp;
-                left = true;
+                if leaves(&said.what) {
+                    handover.has_left();
+                }
             }
         }
-        let handover = Handover {
-            before,
-            left,
-            host: host.map(|nick| sanitize::name(nick.as_str()).into_owned()),
-            took_ms,
-            failed: std::mem::take(&mut self.failed),
-            waiting: self.waiting(),
-        };
-        self.note(at, Note::Handover(handover));
+        let key = self.next_note(at);
+        self.put(key, at, Kind::Note(Note::Handover(handover)));
+        self.handover = Some(key);
     }
 
-    /// Forgets what failed: the next handover answers only for what comes after this.
-    pub(crate) fn begin_epoch(&mut self) {
-        self.failed = 0;
+    /// Lays the newest handover out anew: a line that it tells of has come to its end.
+    fn retell_handover(&mut self) {
+        if let Some(item) = self.handover.and_then(|key| self.items.get_mut(&key)) {
+            self.stamp += 1;
+            item.stamp = self.stamp;
+        }
     }
 
     /// Empties the view but for lines on the way.
@@ -330,8 +391,9 @@ impl Log {
         let newest = self.items.iter_mut().rev().take(LEAVE_NEAR);
         for (_, item) in newest {
             if let Kind::Note(Note::Handover(handover)) = &mut item.kind {
-                handover.left |=
-                    handover.before.as_deref() == Some(&*sanitize::name(line.from.as_str()));
+                if handover.is_of(&sanitize::name(line.from.as_str())) {
+                    handover.has_left();
+                }
                 self.stamp += 1;
                 item.stamp = self.stamp;
                 return;
@@ -339,14 +401,16 @@ impl Log {
         }
     }
 
-    fn set_state(&mut self, id: EntryId, set: impl FnOnce(&mut State)) {
+    fn set_state(&mut self, id: EntryId, state: State) {
         let Some(item) = self.ids.get(&id).and_then(|key| self.items.get_mut(key)) else {
             return;
         };
         if let Kind::Said(said) = &mut item.kind
-            && let Some(state) = &mut said.own
+            && said.ours
         {
-            set(state);
+            said.own = Some(state);
+            self.stamp += 1;
+            item.stamp = self.stamp;
         }
     }
 
@@ -382,21 +446,61 @@ impl Log {
         self.items.insert(key, item);
     }
 
-    /// Whether the newest handover tells this leave.
+    /// Whether the newest handover tells of this one going.
     fn is_told(&self, said: &Said) -> bool {
-        leaves(&said.what)
-            && self
-                .items
-                .iter()
-                .rev()
-                .take(LEAVE_NEAR)
-                .find_map(|(_, item)| match &item.kind {
-                    Kind::Note(Note::Handover(handover)) => Some(handover),
-                    Kind::Note(_) | Kind::Said(_) => None,
-                })
-                .is_some_and(|handover| {
-                    handover.left && handover.before.as_ref() == Some(&said.from)
-                })
+        let Some(nick) = parted(&said.what, &said.from) else {
+            return false;
+        };
+        self.items
+            .iter()
+            .rev()
+            .take(LEAVE_NEAR)
+            .find_map(|(_, item)| match &item.kind {
+                Kind::Note(Note::Handover(handover)) => Some(handover),
+                Kind::Note(_) | Kind::Said(_) => None,
+            })
+            .is_some_and(|handover| {
+                handover.is_of(&nick) && handover.is_by_leave() == leaves(&said.what)
+            })
+    }
+}
+
+impl Handover {
+    pub(crate) fn new(
+        before: Option<&Before>,
+        is_us: impl Fn(&NodeId) -> bool,
+        host: Option<&Nick>,
+        took_ms: u64,
+        lost: Loss,
+    ) -> Self {
+        let name = |nick: &Nick| sanitize::name(nick.as_str()).into_owned();
+        let parted = |before: &Before| Parted {
+            nick: (!is_us(&before.id)).then(|| name(&before.nick)),
+            end: before.end,
+        };
+        Self {
+            before: before.map(parted),
+            host: host.map(name),
+            took_ms,
+            lost,
+        }
+    }
+
+    fn is_of(&self, nick: &str) -> bool {
+        let before = self.before.as_ref();
+        before.is_some_and(|before| before.nick.as_deref() == Some(nick))
+    }
+
+    fn is_by_leave(&self) -> bool {
+        let before = self.before.as_ref();
+        before.is_some_and(|before| before.end == Tenure::Left)
+    }
+
+    /// Its word came late.
+    fn has_left(&mut self) {
+        if let Some(before) = &mut self.before {
+            before.end = Tenure::Left;
+        }
     }
 }
 
@@ -412,6 +516,21 @@ pub(crate) fn leaves(what: &What) -> bool {
         | What::Gone { .. }
         | What::Ruling { .. }
         | What::Vain(_) => false,
+    }
+}
+
+/// Who is out of the group by this entry.
+fn parted(what: &What, from: &str) -> Option<String> {
+    match what {
+        What::Part(_) | What::Quit(_) => Some(from.to_owned()),
+        What::Gone { nick, .. } => Some(sanitize::name(nick.as_str()).into_owned()),
+        What::Text(_)
+        | What::Action(_)
+        | What::Topic(_)
+        | What::Join
+        | What::Nick(_)
+        | What::Ruling { .. }
+        | What::Vain(_) => None,
     }
 }
 
@@ -525,7 +644,13 @@ mod tests {
             if leave_first {
                 log.place(leave.clone());
             }
-            log.hand_over(Wall(2), Some(&anna), None, 200);
+            let before = Before {
+                id: NodeId([1; 32]),
+                nick: anna.clone(),
+                end: Tenure::Missed,
+            };
+            let handover = Handover::new(Some(&before), |_| false, None, 200, Loss::default());
+            log.hand_over(Wall(2), handover);
             if !leave_first {
                 log.place(leave);
             }
@@ -533,7 +658,7 @@ mod tests {
             let mut hidden = false;
             for item in log.items.values() {
                 match &item.kind {
-                    Kind::Note(Note::Handover(handover)) => left = handover.left,
+                    Kind::Note(Note::Handover(handover)) => left = handover.is_by_leave(),
                     Kind::Said(said) => hidden = said.told,
                     Kind::Note(_) => {}
                 }

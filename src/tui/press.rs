@@ -7,11 +7,11 @@ use super::app::{App, Column, Hint, Life};
 use super::complete::Cycle;
 use super::editor::Edit;
 use super::keymap::{self, Action};
-use super::log::Note;
+use super::log::{Note, Said};
 use super::window::Subject;
 use crate::proto::command::Command;
 use crate::proto::time::Now;
-use crate::slash::{self, Local, Parsed, Spec};
+use crate::slash::{self, Local, Parsed, Spec, Which};
 
 /// Rows one step of the wheel moves.
 const WHEEL: usize = 3;
@@ -234,8 +234,53 @@ impl App {
         self.command(command);
     }
 
+    /// Says lines again that came to nothing; they go from where they failed.
+    fn resend(&mut self, which: Which) {
+        let failed: Vec<Said> = self.window().log.failed().cloned().collect();
+        let meant = which.of(&failed);
+        if meant.is_empty() {
+            self.hint = Some(Hint::Error(slash::nothing_unsent().to_string()));
+        }
+        let Some(group) = self.window().group().cloned() else {
+            return;
+        };
+        for said in meant {
+            self.window_mut().log.forget(said.id);
+            if let Some(command) = Command::again(group.clone(), said.what) {
+                self.run(command);
+            }
+        }
+    }
+
+    /// Lets lines go that came to nothing; if there are none, takes back such as wait.
+    fn drop_lines(&mut self, which: Which) {
+        let ids = |said: &Said| said.id;
+        let log = &self.window().log;
+        let failed: Vec<_> = log.failed().map(ids).collect();
+        let waiting: Vec<_> = log.unplaced().map(ids).collect();
+        let lines = if failed.is_empty() { &waiting } else { &failed };
+        let meant = which.of(lines);
+        if meant.is_empty() {
+            self.hint = Some(Hint::Error(slash::nothing_unsent().to_string()));
+        }
+        let Some(group) = self.window().group().cloned() else {
+            return;
+        };
+        for id in meant {
+            if failed.is_empty() {
+                self.window_mut().log.unwant(id);
+                let group = group.clone();
+                self.run(Command::Drop { group, id });
+            } else {
+                self.window_mut().log.forget(id);
+            }
+        }
+    }
+
     fn do_local(&mut self, now: Now, local: Local) {
         match local {
+            Local::Resend(which) => self.resend(which),
+            Local::Drop(which) => self.drop_lines(which),
             Local::Help(None) => self.help = Some(0),
             Local::Help(Some(spec)) => self.answer(now, &tell(spec)),
             Local::Theme(None) => {

@@ -6,12 +6,12 @@ use std::rc::Rc;
 
 use ratatui::style::Style;
 
-use super::log::{Item, Key, Kind, Log, Note, Said, leaves};
+use super::log::{Item, Key, Kind, Log, Note, Said, State, leaves};
 use super::look::Look;
 use super::theme::Role;
-use super::words::{Passing, count, find_word, note_passing, tell_handover, tell_passing};
+use super::words::{Fates, Passing, count, find_word, note_passing, tell_handover, tell_passing};
 use super::wrap::{fit, width, wrap};
-use crate::proto::event::What;
+use crate::proto::event::{Loss, What};
 use crate::proto::id::EntryId;
 use crate::sanitize;
 
@@ -252,14 +252,15 @@ impl Page<'_> {
         let signs = &self.look.signs;
         match note {
             Note::Handover(handover) => {
-                let text = tell_handover(handover, signs.dots, signs.dot);
+                let fates = self.fates(&handover.lost);
+                let text = tell_handover(handover, fates, signs.dots, signs.dot);
                 self.told(item, None, signs.host, Role::Host, Role::Dim, &text, time)
             }
             Note::Merge { from_us, from_them } => {
+                let dot = signs.dot;
                 let text = format!(
-                    "we were two fires, and are one again: {} from here, {} from there",
+                    "two halves are one again {dot} {} from here, {from_them} from there {dot} in the order they were said",
                     count(*from_us, "line"),
-                    count(*from_them, "line")
                 );
                 self.told(
                     item,
@@ -289,19 +290,33 @@ impl Page<'_> {
         }
     }
 
+    /// How the lines fare that were ours to lose in a handover.
+    fn fates(&self, lost: &Loss) -> Fates {
+        let failed = |id: &&EntryId| matches!(self.log.state(**id), Some(State::Failed(_)));
+        let waiting = |id: &&EntryId| self.log.state(**id).is_some_and(State::is_waiting);
+        let ours = || lost.own.iter().chain(&lost.waiting);
+        Fates {
+            failed: ours().filter(failed).count(),
+            waiting: ours().filter(waiting).count(),
+        }
+    }
+
     fn speech(&self, item: &Item, said: &Said, text: &str, time: bool) -> Vec<Row> {
         let theme = &self.look.theme;
+        let waits = said.own.as_ref().is_some_and(State::is_waiting);
         let style = match (said.ours, self.is_mention(text)) {
+            (true, _) if waits => theme.style(Role::Dim),
             (true, _) => theme.style(Role::Own),
             (false, true) => theme.style(Role::Mention),
             (false, false) => theme.nick(&said.id.author),
         };
+        let role = if waits { Role::Dim } else { Role::Text };
         self.lay(
             item,
             Some(said),
             &said.from,
             style,
-            theme.style(Role::Text),
+            theme.style(role),
             text,
             time,
         )
@@ -349,13 +364,10 @@ impl Page<'_> {
         time: bool,
     ) -> Vec<Row> {
         let columns = Columns::of(self.look, self.width);
-        let failed = said.and_then(|said| match &said.own {
-            Some(super::log::State::Failed(why)) => Some(why.as_str()),
-            Some(_) | None => None,
-        });
-        let text = match failed {
-            Some(why) => format!("{text}\n({why})"),
-            None => text.to_owned(),
+        let text = match said.and_then(|said| said.own.as_ref()) {
+            Some(State::Failed(why)) => format!("{text}\n({why}; /resend or /drop)"),
+            Some(State::Late) => format!("{text}\n(waits until the group is reached)"),
+            Some(State::Waiting | State::Placed | State::Kept(_)) | None => text.to_owned(),
         };
         let (who, who_x, first_x) = columns.place(who, is_speech(said), self.look.signs.dots);
         let end = if said.is_some_and(|said| said.ours) {

@@ -1,11 +1,11 @@
 //! What events change on the screen.
 
 use super::app::{App, Hint, Life, Reach};
-use super::log::Note;
+use super::log::{Handover, Note};
 use super::window::{Phase, Subject};
 use super::words::{count, find_word};
-use crate::proto::event::{Event, Line, Member, MeshState, Standing, What};
-use crate::proto::id::{EntryId, GroupName, Nick, NodeId};
+use crate::proto::event::{Event, Line, Member, MeshState, Standing, Trouble, What};
+use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId};
 use crate::proto::time::{Now, Wall};
 use crate::sanitize;
 
@@ -42,16 +42,39 @@ impl App {
                 }
             }
             Event::Members { group, members } => self.members(now, &group, members),
+            Event::Contact { group, is_held, .. } => {
+                if let Some(window) = self.find(&group) {
+                    window.is_adrift = !is_held;
+                }
+            }
+            Event::Waiting { group, lines } => {
+                if let Some(window) = self.find(&group) {
+                    window.log.tell_late(&lines);
+                }
+            }
             Event::Host {
                 group,
                 host,
                 nick,
+                epoch,
                 took_ms,
                 before,
-                ..
+                lost,
             } => {
-                self.host(now, &group, host, nick.as_ref(), took_ms, before.as_ref());
+                let us = |id: &NodeId| self.is_us(id);
+                let unknown = Nick::parse("somebody").ok();
+                let keeper = nick.or(unknown).filter(|_| !us(&host));
+                let handover = Handover::new(before.as_ref(), us, keeper.as_ref(), took_ms, lost);
+                self.host(now, &group, host, epoch, handover);
             }
+            Event::Responsible {
+                group,
+                name,
+                before,
+                is_lost,
+                ..
+            } => self.responsible(now, &group, &name, before.as_deref(), is_lost),
+            Event::Disk { trouble } => self.disk(now, trouble),
             Event::Role { group, role } => self.role(&group, role),
             Event::Path {
                 peer,
@@ -119,7 +142,7 @@ impl App {
         if let Some(window) = self.find(group) {
             window.phase = Phase::Joined;
             window.members = members;
-            window.log.begin_epoch();
+            window.is_adrift = false;
         }
     }
 
@@ -250,16 +273,15 @@ impl App {
         now: Now,
         group: &GroupName,
         host: NodeId,
-        nick: Option<&Nick>,
-        took_ms: u64,
-        before: Option<&Nick>,
+        epoch: Epoch,
+        handover: Handover,
     ) {
-        let ours = self.is_us(&host);
         let Some(index) = self.index(group) else {
             return;
         };
         let active = index == self.active;
         let window = &mut self.windows[index];
+        window.is_adrift = false;
         for member in &mut window.members {
             if member.id == host {
                 member.standing = Standing::Host;
@@ -267,23 +289,50 @@ impl App {
                 member.standing = Standing::Member;
             }
         }
-        let known = window
-            .members
-            .iter()
-            .find(|member| member.id == host)
-            .map(|member| member.nick.clone());
-        let unknown = Nick::parse("somebody").ok();
-        let host_nick = nick.cloned().or(known).or(unknown);
-        let host = if ours { None } else { host_nick.as_ref() };
-        window.log.hand_over(now.wall, before, host, took_ms);
         window.unread.other |= !active;
-        let name = window.name();
-        let who = match host {
-            Some(nick) => format!("{} keeps", sanitize::name(nick.as_str())),
+        let who = match &handover.host {
+            Some(nick) => format!("{nick} keeps"),
             None => "you keep".to_owned(),
         };
-        let told = format!("{name}: {who} it now, after {took_ms} ms");
+        let (name, took) = (window.name(), handover.took_ms);
+        let number = epoch.number;
+        window.log.hand_over(now.wall, handover);
+        let told = format!("{name}: {who} it now, in epoch {number}, after {took} ms");
         self.note(now.wall, None, Note::Notice(told));
+    }
+
+    /// Another supernode is responsible for a group: nothing that people in it would notice.
+    fn responsible(
+        &mut self,
+        now: Now,
+        group: &GroupName,
+        name: &str,
+        before: Option<&str>,
+        is_lost: bool,
+    ) {
+        let Some(before) = before else {
+            return;
+        };
+        let (name, before) = (sanitize::name(name), sanitize::name(before));
+        let group = sanitize::name(group.as_str());
+        let told = if is_lost {
+            format!("{before} is gone; {name} is responsible for {group} now")
+        } else {
+            format!("{name} is responsible for {group} now, and {before} no more")
+        };
+        self.note(now.wall, None, Note::Notice(told));
+    }
+
+    fn disk(&mut self, now: Now, trouble: Option<Trouble>) {
+        let note = match &trouble {
+            Some(Trouble { why, try_ }) => {
+                let why = format!("cannot write to disk: {why}; {try_}");
+                Note::Error(sanitize::line(&why).into_owned())
+            }
+            None => Note::Notice("the disk takes everything again".to_owned()),
+        };
+        self.note(now.wall, None, note);
+        self.trouble = trouble;
     }
 
     fn role(&mut self, group: &GroupName, role: Standing) {

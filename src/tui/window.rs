@@ -67,6 +67,8 @@ pub(crate) struct Window {
     pub(crate) history: History,
     /// Whether the next list of members is an answer to be shown.
     pub(crate) names_asked: bool,
+    /// Whether the host is missed, and nobody has taken over yet.
+    pub(crate) is_adrift: bool,
     older: Older,
 }
 
@@ -86,6 +88,7 @@ impl Window {
             draft: Draft::default(),
             history: History::default(),
             names_asked: false,
+            is_adrift: false,
             older: Older::Stored,
         }
     }

@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use super::log::{Handover, Said};
+use super::log::{Handover, Parted, Said};
 use super::wrap::{fit, width};
-use crate::proto::event::What;
+use crate::proto::event::{Tenure, What};
 use crate::sanitize;
 
-/// A handover's line fits a narrow log.
-const HANDOVER_WIDTH: u16 = 58;
+/// A handover's line fits the log of a screen of 80 columns, beside its time.
+const HANDOVER_WIDTH: u16 = 54;
 /// Names told one by one in a run of joins or leaves.
 const NAMES_TOLD: usize = 6;
 
@@ -90,38 +90,67 @@ fn enumerate(names: &[&str]) -> Option<String> {
     }
 }
 
-/// One calm line, at most [`HANDOVER_WIDTH`] columns with its sign: names give way.
-pub(crate) fn tell_handover(handover: &Handover, dots: &str, dot: &str) -> String {
+/// How own lines fare that a handover's line answers for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fates {
+    pub(crate) failed: usize,
+    pub(crate) waiting: usize,
+}
+
+/// One calm line, at most [`HANDOVER_WIDTH`] columns with its sign: a word gives way, then names.
+pub(crate) fn tell_handover(handover: &Handover, fates: Fates, dots: &str, dot: &str) -> String {
+    // No row ends between a number and its unit.
     let took = match handover.took_ms {
-        0..100 => "0.1 s".to_owned(),
-        ms @ 100..10_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
-        ms => format!("{} s", ms / 1000),
+        0..100 => "0.1\u{a0}s".to_owned(),
+        ms @ 100..10_000 => format!("{}.{}\u{a0}s", ms / 1000, ms % 1000 / 100),
+        ms => format!("{}\u{a0}s", ms / 1000),
     };
-    let proof = match (handover.failed, handover.waiting) {
-        (0, 0) => format!(" {dot} nothing lost"),
-        (0, waiting) => format!(" {dot} {waiting} on the way"),
-        (failed, _) => format!(" {dot} {failed} not sent"),
-    };
-    let tell = |columns: u16| {
+    let cost = cost(handover.lost.unseen, fates, dot);
+    let tell = |columns: u16, now: &str| {
         let name = |nick: &str| fit(nick, columns, dots);
         let before = match &handover.before {
-            Some(before) if handover.left => format!("{} left; ", name(before)),
-            Some(before) => format!("{} is gone; ", name(before)),
+            Some(Parted { nick: None, .. }) => "you were out of reach; ".to_owned(),
+            Some(Parted {
+                nick: Some(nick),
+                end,
+            }) => match end {
+                Tenure::Left => format!("{} left; ", name(nick)),
+                Tenure::Missed => format!("{} is gone; ", name(nick)),
+                Tenure::Replaced => format!("{} was out of reach; ", name(nick)),
+            },
             None => String::new(),
         };
         let keeps = match &handover.host {
-            Some(host) => format!("{} keeps it now", name(host)),
-            None => "you keep it now".to_owned(),
+            Some(host) => format!("{} keeps it{now}", name(host)),
+            None => format!("you keep it{now}"),
         };
-        format!("{before}{keeps} {dot} {took}{proof}")
+        format!("{before}{keeps} {dot} {took} {dot} {cost}")
     };
     let mut columns = 32;
-    let mut told = tell(columns);
+    let mut told = tell(columns, " now");
     while width(&told) + 2 > HANDOVER_WIDTH && columns > 4 {
+        told = tell(columns, "");
         columns -= 1;
-        told = tell(columns);
     }
     told
+}
+
+/// What it cost, worst first; nothing is said to be safe that waits.
+fn cost(missing: u64, fates: Fates, dot: &str) -> String {
+    let told: Vec<String> = [
+        (fates.failed as u64, "not sent"),
+        (missing, "missing"),
+        (fates.waiting as u64, "on the way"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    if told.is_empty() {
+        "nothing lost".to_owned()
+    } else {
+        told.join(&format!(" {dot} "))
+    }
 }
 
 pub(crate) fn count(n: u64, what: &str) -> String {
@@ -160,37 +189,53 @@ pub(crate) fn find_word(text: &str, word: &str) -> Option<Range<usize>> {
 mod tests {
     use super::*;
 
-    fn handover(before: &str, left: bool, host: Option<&str>, took_ms: u64) -> Handover {
+    fn handover(before: Option<&str>, end: Tenure, host: Option<&str>, took_ms: u64) -> Handover {
         Handover {
-            before: Some(before.to_owned()),
-            left,
+            before: Some(Parted {
+                nick: before.map(str::to_owned),
+                end,
+            }),
             host: host.map(str::to_owned),
             took_ms,
-            failed: 0,
-            waiting: 0,
+            lost: crate::proto::event::Loss::default(),
         }
+    }
+
+    fn told(handover: &Handover, failed: usize, waiting: usize) -> String {
+        tell_handover(handover, Fates { failed, waiting }, "…", "·").replace('\u{a0}', " ")
     }
 
     #[test]
     fn a_handover_is_one_calm_line_that_always_fits() {
+        let left = handover(Some("anna"), Tenure::Left, Some("bob"), 234);
         assert_eq!(
-            tell_handover(&handover("anna", true, Some("bob"), 234), "…", "·"),
+            told(&left, 0, 0),
             "anna left; bob keeps it now · 0.2 s · nothing lost"
         );
+        let missed = handover(Some("anna"), Tenure::Missed, None, 12_345);
         assert_eq!(
-            tell_handover(&handover("anna", false, None, 12_345), "…", "·"),
+            told(&missed, 0, 0),
             "anna is gone; you keep it now · 12 s · nothing lost"
         );
-        let long = handover(&"a".repeat(32), true, Some(&"b".repeat(32)), 2_500);
-        assert!(width(&tell_handover(&long, "…", "·")) + 2 <= HANDOVER_WIDTH);
-        let lossy = Handover {
-            failed: 2,
-            ..handover("anna", true, None, 1)
-        };
+        let ours = handover(None, Tenure::Replaced, Some("bob"), 900);
         assert_eq!(
-            tell_handover(&lossy, "…", "·"),
-            "anna left; you keep it now · 0.1 s · 2 not sent"
+            told(&ours, 0, 2),
+            "you were out of reach; bob keeps it · 0.9 s · 2 on the way"
         );
+        let (anna, bob) = ("a".repeat(32), "b".repeat(32));
+        let long = handover(Some(&anna), Tenure::Left, Some(&bob), 2_500);
+        assert!(width(&told(&long, 0, 0)) + 2 <= HANDOVER_WIDTH);
+    }
+
+    #[test]
+    fn a_handover_says_what_it_cost_and_never_that_nothing_is_lost_when_something_is() {
+        let mut lossy = handover(Some("anna"), Tenure::Left, None, 1);
+        assert!(told(&lossy, 2, 0).ends_with("0.1 s · 2 not sent"));
+        lossy.lost.unseen = 12;
+        assert!(told(&lossy, 0, 1).ends_with("0.1 s · 12 missing · 1 on the way"));
+        for (failed, waiting) in [(0, 0), (1, 0), (0, 1)] {
+            assert!(!told(&lossy, failed, waiting).contains("nothing lost"));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One person, nobody else, nothing configured.
 
-use crate::harness::Machine;
+use crate::harness::{Machine, free_port};
 
 #[test]
 fn whoever_is_alone_keeps_the_network_and_the_group() {
@@ -98,4 +98,40 @@ fn what_was_said_is_there_at_the_next_start() {
     assert!(status.success());
     assert!(told.contains("you are anna"), "{told}");
     assert!(told.contains("<anna> remember me"), "{told}");
+}
+
+#[test]
+fn a_line_that_comes_through_a_pipe_is_confirmed_before_the_end() {
+    let machine = Machine::new();
+    let port = machine.port().to_string();
+    let mut anna = machine.client_with("anna", &["--no-lan", "--local-port", &port, "#hearth"]);
+    anna.types("hello");
+    anna.closes_input();
+    assert!(anna.ends().success());
+    let said = anna.sees_text("hello");
+    anna.sees("confirmed", |e| {
+        e["event"] == "confirmed" && e["id"] == said["id"]
+    });
+}
+
+#[test]
+fn a_piped_line_that_nobody_takes_is_said_to_wait_and_goes_out_at_the_next_start() {
+    let machine = Machine::new();
+    let nowhere = format!("127.0.0.1:{}", free_port("127.0.0.1"));
+    let mut anna = machine.client_with("anna", &["--no-lan", "--bootstrap", &nowhere, "#hearth"]);
+    anna.types("hello");
+    anna.closes_input();
+    assert!(!anna.ends().success());
+    anna.sees_event("waiting");
+    anna.sees("that it is not confirmed", |e| {
+        e["event"] == "error" && e["what"] == "1 line not confirmed"
+    });
+    assert_eq!(anna.events.last().unwrap()["event"], "bye");
+
+    let mut again = machine.client("anna");
+    assert_eq!(again.sees_event("sent")["text"], "hello");
+    let said = again.sees_text("hello");
+    again.sees("confirmed", |e| {
+        e["event"] == "confirmed" && e["id"] == said["id"]
+    });
 }

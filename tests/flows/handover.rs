@@ -9,6 +9,11 @@ fn hosts(nick: &str) -> impl Fn(&Value) -> bool + use<'_> {
     move |e| e["event"] == "host" && e["host"] == nick
 }
 
+fn lost_nothing(host: &Value) {
+    assert_eq!(host["lost"], serde_json::json!([]), "{host}");
+    assert_eq!(host["unseen"], 0, "{host}");
+}
+
 /// Types lines at both and waits until each has seen all of them, exactly once, confirmed to their authors.
 fn talk_on(clients: &mut [&mut Client], word: &str) {
     let mut lines = Vec::new();
@@ -42,8 +47,14 @@ fn and_the_next_hosts_when_the_host(leaves: impl Fn(&mut Client)) {
     leaves(&mut anna);
     talk_on(&mut [&mut bo, &mut cat], "meanwhile");
     assert!(anna.ends().success());
-    bo.sees("bo hosting", hosts("bo"));
-    cat.sees("bo hosting", hosts("bo"));
+    for client in [&mut bo, &mut cat] {
+        let host = client.sees("bo hosting", hosts("bo"));
+        assert_eq!(
+            (&host["before"], &host["how"]),
+            (&"anna".into(), &"left".into())
+        );
+        lost_nothing(&host);
+    }
     talk_on(&mut [&mut bo, &mut cat], "after");
     assert_eq!(bo.talk("#hearth"), cat.talk("#hearth"));
 
@@ -79,8 +90,14 @@ fn the_next_member_hosts_when_the_host_is_killed_with_the_network_it_kept() {
     talk_on(&mut [&mut anna, &mut bo, &mut cat], "before");
     anna.is_killed();
     talk_on(&mut [&mut bo, &mut cat], "meanwhile");
-    bo.sees("bo hosting", hosts("bo"));
-    cat.sees("bo hosting", hosts("bo"));
+    for client in [&mut bo, &mut cat] {
+        let host = client.sees("bo hosting", hosts("bo"));
+        assert_eq!(
+            (&host["before"], &host["how"]),
+            (&"anna".into(), &"missed".into())
+        );
+        lost_nothing(&host);
+    }
     assert_eq!(bo.talk("#hearth"), cat.talk("#hearth"));
 }
 

@@ -10,4 +10,5 @@ mod days;
 mod harness;
 mod leaving;
 mod meeting;
+mod namespace;
 mod network;

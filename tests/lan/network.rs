@@ -3,12 +3,9 @@
 
 use std::io::Write as _;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::harness::Client;
-
-/// Networks made by this process so far; each has names of its own.
-static MADE: AtomicU32 = AtomicU32::new(0);
+use crate::namespace::{Namespace, next_network};
 
 /// A network, with a bridge that everything is plugged into.
 pub(crate) struct Network {
@@ -21,9 +18,6 @@ pub(crate) struct Machine {
     home: tempfile::TempDir,
     namespace: Namespace,
 }
-
-/// Gone with the test, however that ends.
-struct Namespace(String);
 
 impl Network {
     /// A network without machines. `None` where it cannot be made, which is said aloud past the test runner.
@@ -38,7 +32,7 @@ impl Network {
     }
 
     fn try_new() -> Result<Self, String> {
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let number = next_network();
         let switch = Namespace::new(number, "switch")?;
         switch.ip("link add name bridge0 type bridge mcast_snooping 0")?;
         switch.ip("link set dev bridge0 up")?;
@@ -58,7 +52,7 @@ impl Network {
     /// A machine at `address`, plugged in.
     pub(crate) fn machine(&self, name: &str, address: &str) -> Machine {
         let machine = self.recluse(name);
-        let cable = format!("type veth peer name {name} netns {}", self.switch.0);
+        let cable = format!("type veth peer name {name} netns {}", self.switch.name());
         machine
             .namespace
             .has(&format!("link add name eth0 {cable}"));
@@ -109,7 +103,7 @@ impl Machine {
         let data = self.home.path().join(nick);
         let mut command = Command::new("ip");
         command
-            .args(["netns", "exec", &self.namespace.0])
+            .args(["netns", "exec", self.namespace.name()])
             .arg(env!("CARGO_BIN_EXE_fireside"))
             .args(["--json", "--nick", nick, "--log", "debug", "--data"])
             .arg(&data)
@@ -117,38 +111,5 @@ impl Machine {
             .env_remove("XDG_CONFIG_HOME")
             .env_remove("XDG_STATE_HOME");
         Client::start(nick, command, data.join("fireside.log"))
-    }
-}
-
-impl Namespace {
-    fn new(network: u32, name: &str) -> Result<Self, String> {
-        let name = format!("fireside-{}-{network}-{name}", std::process::id());
-        run(Command::new("ip").args(["netns", "add", &name]))?;
-        Ok(Self(name))
-    }
-
-    fn has(&self, what: &str) {
-        self.ip(what).unwrap_or_else(|why| panic!("{what}: {why}"));
-    }
-
-    fn ip(&self, words: &str) -> Result<(), String> {
-        let mut command = Command::new("ip");
-        run(command.args(["-n", &self.0]).args(words.split_whitespace()))
-    }
-}
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        // Interfaces go with their namespace.
-        let _ = Command::new("ip").args(["netns", "del", &self.0]).output();
-    }
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|why| why.to_string())?;
-    if output.status.success() {
-        Ok(())
-    } else {
-        Err(String::from_utf8_lossy(&output.stderr).into_owned())
     }
 }

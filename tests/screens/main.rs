@@ -6,6 +6,7 @@
 )]
 
 mod hostile;
+mod keeping;
 mod keys;
 mod pictures;
 mod screens;

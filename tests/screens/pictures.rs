@@ -2,7 +2,7 @@
 //!
 //! `PICTURES=write cargo test --test screens pictures` draws them anew.
 
-use fireside::proto::event::{Path, Standing, What};
+use fireside::proto::event::{Event, Loss, Path, Standing, Tenure, What};
 use fireside::tui::svg::svg;
 
 use crate::story::Story;
@@ -57,7 +57,7 @@ fn evening(theme: &str) -> Story {
     ]);
     story.path("bob", Path::Relayed, Some("fra"), 61);
     story.minutes(1).entry("anna", What::Quit(String::new()));
-    story.hosts("bob", "anna", 234);
+    story.hosts("bob", "anna", Tenure::Left, 234);
     story.minutes(1).say("bob", "still warm in here 🔥");
     story.entry("thomas", What::Action("puts another log on".to_owned()));
     story.kept("mats", "that was all?", 3);
@@ -85,6 +85,63 @@ fn picture(story: &mut Story, name: &str, columns: u16, rows: u16) {
         kept == drawn,
         "assets/{name} is not what the screen draws: PICTURES=write cargo test --test screens pictures"
     );
+}
+
+/// A host's laptop dies in the middle of a talk: what the others have on their screens before, during and after.
+fn crash() -> [Story; 3] {
+    let before = || {
+        let mut story = Story::with_theme("mats", "ember");
+        story.joined(
+            "bring wood, stay late",
+            &[
+                ("anna", Standing::Host),
+                ("bob", Standing::Heir),
+                ("mats", Standing::Heir),
+                ("eve", Standing::Member),
+            ],
+        );
+        story.path("anna", Path::Relayed, Some("fra"), 31);
+        story
+            .say("anna", "the kettle is on, the ring is closed")
+            .say("bob", "how is the battery, anna?")
+            .kept("mats", "and who has the cups?", 3);
+        story.minutes(1).say("anna", "two per cent. it will");
+        story
+    };
+    let during = || {
+        let mut story = before();
+        story.misses("anna");
+        let sent = story.sent("mats", "anna? it will what?");
+        (story, sent)
+    };
+    let after = || {
+        let (mut story, sent) = during();
+        story.people(&[
+            ("bob", Standing::Host),
+            ("mats", Standing::Heir),
+            ("eve", Standing::Heir),
+        ]);
+        story.path("bob", Path::Relayed, Some("fra"), 24);
+        let lost = Loss {
+            waiting: vec![sent],
+            ..Loss::default()
+        };
+        story.hosts_at_a_loss("bob", "anna", Tenure::Missed, 2_140, lost);
+        let line = story.placed(sent, "anna? it will what?");
+        story.tell(Event::Entry(line));
+        story.confirmed(sent, 3);
+        story.say("bob", "last, it said. the cups are here");
+        story
+    };
+    [before(), during().0, after()]
+}
+
+#[test]
+fn the_pictures_show_a_crash_as_it_is_seen() {
+    let mut stories = crash();
+    for (story, name) in stories.iter_mut().zip(["before", "during", "after"]) {
+        picture(story, &format!("crash-{name}.svg"), 80, 13);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyModifiers};
 use fireside::proto::command::Command;
-use fireside::proto::event::{Event, MeshState, Path, Standing, What};
+use fireside::proto::event::{Event, Loss, MeshState, Path, Standing, Tenure, What};
 
 use crate::story::{Story, assert_screen, group, id, nick};
 
@@ -152,7 +152,7 @@ fn a_handover_is_one_calm_line_and_the_leave_is_not_told_twice() {
         ("mats", Standing::Heir),
         ("eve", Standing::Heir),
     ]);
-    story.hosts("bob", "anna", 234);
+    story.hosts("bob", "anna", Tenure::Missed, 234);
     story.say("bob", "of course");
     assert_screen(
         &story.screen(80, 9),
@@ -169,9 +169,15 @@ fn a_handover_is_one_calm_line_and_the_leave_is_not_told_twice() {
         ",
     );
     story.people(&[("mats", Standing::Host), ("eve", Standing::Heir)]);
-    let lost = story.sent("mats", "hello?");
-    story.failed(lost, "the group was gone");
-    story.minutes(1).hosts("mats", "bob", 2_400);
+    let own = story.sent("mats", "hello?");
+    story.failed(own, "the group was gone");
+    let lost = Loss {
+        own: vec![own],
+        ..Loss::default()
+    };
+    story
+        .minutes(1)
+        .hosts_at_a_loss("mats", "bob", Tenure::Missed, 2_400, lost);
     assert_screen(
         &story.screen(80, 12),
         "
@@ -183,7 +189,7 @@ fn a_handover_is_one_calm_line_and_the_leave_is_not_told_twice() {
         | 19:05 ◆ anna left; bob keeps it now · 0.2 s · nothing lost   │                 |
         |       bob: of course                                         │                 |
         |       mats: hello?                                           │                 |
-        |         (the group was gone)                               ✗ │                 |
+        |         (the group was gone; /resend or /drop)             ✗ │                 |
         | 19:06 ◆ bob is gone; you keep it now · 2.4 s · 1 not sent    │                 |
         | ◆ you keep it · eve is next                                                    |
         | mats ›                                                                         |
@@ -468,10 +474,10 @@ fn help_lies_over_everything_until_a_key_is_pressed() {
         |   /nick name                   go by another name, everywhere                  |
         |   /topic [text | -delete]      set the group's topic, or remove it             |
         |   /names [#group]              tell who is here, in join order                 |
+        |   /resend [number | all]       say a line again that was not sent              |
+        |   /drop [number | all]         forget one, or take back one that still waits   |
         |   /win number | name           go to another window                            |
         |   /close                       close this window; a group is left              |
-        |   /clear                       empty the view; nothing is forgotten            |
-        |   /theme [name]                tell the themes, or switch to one               |
         |   Up, Down: more   any other key: back                                         |
         ",
     );

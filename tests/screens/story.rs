@@ -2,7 +2,9 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use fireside::proto::command::Command;
-use fireside::proto::event::{Event, Line, Member, MeshState, Path, Standing, What};
+use fireside::proto::event::{
+    Before, Event, Line, Loss, Member, MeshState, Path, Standing, Tenure, What,
+};
 use fireside::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
 use fireside::proto::time::{Hlc, Mono, Now, Wall};
 use fireside::tui::app::App;
@@ -213,6 +215,13 @@ impl Story {
         sent
     }
 
+    /// A line of ours that was on its way, at its place.
+    pub(crate) fn placed(&mut self, id: EntryId, text: &str) -> Line {
+        let us = self.us.clone();
+        let line = self.line(&us, What::Text(text.to_owned()));
+        Line { id, ..line }
+    }
+
     pub(crate) fn confirmed(&mut self, id: EntryId, copies: u32) -> &mut Self {
         let group = self.group.clone();
         let epoch = Epoch {
@@ -246,16 +255,50 @@ impl Story {
         self
     }
 
-    pub(crate) fn hosts(&mut self, name: &str, before: &str, took_ms: u64) -> &mut Self {
+    /// Nobody answers at the host's end of the link.
+    pub(crate) fn misses(&mut self, name: &str) -> &mut Self {
+        let (group, host, is_held) = (self.group.clone(), id(name), false);
+        self.tell(Event::Contact {
+            group,
+            host,
+            is_held,
+        });
+        self
+    }
+
+    pub(crate) fn hosts(
+        &mut self,
+        name: &str,
+        before: &str,
+        end: Tenure,
+        took_ms: u64,
+    ) -> &mut Self {
+        self.hosts_at_a_loss(name, before, end, took_ms, Loss::default())
+    }
+
+    pub(crate) fn hosts_at_a_loss(
+        &mut self,
+        name: &str,
+        before: &str,
+        end: Tenure,
+        took_ms: u64,
+        lost: Loss,
+    ) -> &mut Self {
         let host = id(name);
         let group = self.group.clone();
+        let before = Before {
+            id: id(before),
+            nick: nick(before),
+            end,
+        };
         self.tell(Event::Host {
             group,
             host,
             nick: Some(nick(name)),
             epoch: Epoch { number: 2, host },
             took_ms,
-            before: Some(nick(before)),
+            before: Some(before),
+            lost,
         });
         self
     }
@@ -306,7 +349,7 @@ pub(crate) fn written(buf: &Buffer) -> String {
         let mut x = area.left();
         while x < area.right() {
             let symbol = buf[(x, y)].symbol();
-            out.push_str(symbol);
+            out.push_str(if symbol == "\u{a0}" { " " } else { symbol });
             x += symbol.cell_width().clamp(1, 2);
         }
         out.push_str("|\n");

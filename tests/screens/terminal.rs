@@ -140,6 +140,7 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
             Command::Join { .. }
             | Command::Part { .. }
             | Command::Act { .. }
+            | Command::Drop { .. }
             | Command::Topic { .. }
             | Command::Rule { .. }
             | Command::Nick { .. }

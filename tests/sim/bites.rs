@@ -1,7 +1,7 @@
 //! A checker is worth what it catches: it is told bad stories, and put into worlds whose floor gives way.
 
 use fireside::proto::command::Command;
-use fireside::proto::event::{Event, Line, Member, Standing, What};
+use fireside::proto::event::{Event, Line, Loss, Member, Standing, What};
 use fireside::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
 use fireside::proto::ruling::Rank;
 use fireside::proto::time::{Hlc, Wall};
@@ -121,6 +121,7 @@ fn an_epoch_that_goes_back_is_seen() {
                 epoch: epoch(number),
                 took_ms: 0,
                 before: None,
+                lost: Loss::default(),
             },
         );
     }

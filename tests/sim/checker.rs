@@ -19,7 +19,10 @@ pub struct Checker {
     said: BTreeMap<(GroupName, EntryId), Line>,
     /// Every text somebody typed, and the entry it became.
     typed: BTreeMap<(GroupName, NodeId, String), Option<EntryId>>,
-    confirmed: BTreeSet<(GroupName, EntryId)>,
+    /// Lines that are safe, as their authors were told, and on how many disks at most.
+    confirmed: BTreeMap<(GroupName, EntryId), u32>,
+    /// How many times a disk lost what it had.
+    disks_lost: u32,
     epochs: BTreeSet<(GroupName, Epoch)>,
     /// What whose group is called since it lost its name.
     renames: BTreeMap<(NodeId, GroupName), GroupName>,
@@ -82,6 +85,7 @@ impl Checker {
             Command::Quit { .. } => self.stopped(who),
             Command::Part { .. }
             | Command::Rule { .. }
+            | Command::Drop { .. }
             | Command::Nick { .. }
             | Command::Names { .. }
             | Command::History { .. } => {}
@@ -124,6 +128,18 @@ impl Checker {
         }
     }
 
+    /// A node has lost the end of its past, or all of it, for good: what it was told then does not bind it, and
+    /// as many copies as disks were lost may be gone.
+    pub fn forgot(&mut self, who: NodeId) {
+        self.disks_lost += 1;
+        for ((person, _), view) in &mut self.views {
+            if *person == who {
+                view.host = None;
+                view.failed.clear();
+            }
+        }
+    }
+
     /// Somebody is told something.
     pub fn told(&mut self, who: NodeId, event: &Event) {
         match event {
@@ -141,8 +157,12 @@ impl Checker {
                 id,
                 epoch,
                 seq,
-                ..
-            } => self.confirmed(who, group, *id, *epoch, Seq(*seq)),
+                copies,
+            } => {
+                self.confirmed(who, group, *id, *epoch, Seq(*seq));
+                let most = self.confirmed.entry((group.clone(), *id)).or_default();
+                *most = (*most).max(*copies);
+            }
             Event::Failed { group, id, why } => {
                 let view = self.of(who, group);
                 view.failed.insert(*id, why.clone());
@@ -172,6 +192,10 @@ impl Checker {
             }
             Event::Ready { .. }
             | Event::Opened { .. }
+            | Event::Contact { .. }
+            | Event::Waiting { .. }
+            | Event::Responsible { .. }
+            | Event::Disk { .. }
             | Event::Role { .. }
             | Event::Path { .. }
             | Event::Mesh { .. }
@@ -281,7 +305,6 @@ impl Checker {
             }
             Some(_) | None => {}
         }
-        self.confirmed.insert((group.clone(), id));
     }
 
     fn host(&mut self, who: NodeId, group: &GroupName, host: NodeId, epoch: Epoch) {
@@ -327,8 +350,8 @@ impl Checker {
             if let Some(said) = self.said.get(&was).cloned() {
                 self.said.entry(is.clone()).or_insert(said);
             }
-            if self.confirmed.remove(&was) {
-                self.confirmed.insert(is);
+            if let Some(copies) = self.confirmed.remove(&was) {
+                self.confirmed.insert(is, copies);
             }
         }
         let typed = self.typed.iter().filter(|((of, _, _), _)| of == group);
@@ -405,9 +428,10 @@ impl Checker {
 
     /// Entries whose authors were told that they are safe, and which `who` does not have.
     pub fn safe_but_missing(&self, group: &GroupName, who: NodeId) -> Vec<EntryId> {
-        let safe = self.confirmed.iter().filter(|(of, _)| of == group);
+        let safe = self.confirmed.iter();
+        let safe = safe.filter(|((of, _), copies)| of == group && **copies > self.disks_lost);
         let log = self.view(who, group).map(|view| &view.log);
-        safe.map(|(_, id)| *id)
+        safe.map(|((_, id), _)| *id)
             .filter(|id| log.is_none_or(|log| !log.contains_key(id)))
             .collect()
     }

@@ -41,8 +41,8 @@ struct Group {
     lease: Option<Lease>,
     charter: Option<Charter>,
     lines: BTreeMap<Epoch, Line>,
-    /// Every entry at the place that counts: its earliest.
-    places: BTreeMap<EntryId, Place>,
+    /// Every entry at the place that counts: its earliest, where it is not empty.
+    places: BTreeMap<EntryId, (bool, Place)>,
     outbox: BTreeMap<Number, Entry>,
 }
 
@@ -160,8 +160,26 @@ impl Disk {
         let group = self.groups.get(group).into_iter();
         group.flat_map(|group| {
             let shown = |place: &Place| group.at(*place).entry.body != Body::Void;
-            let places = group.places.iter().map(|(id, place)| (*place, *id));
+            let places = group.places.iter().map(|(id, (_, place))| (*place, *id));
             places.filter(move |(place, _)| shown(place))
+        })
+    }
+
+    /// A group's entries at all their places, and whether each is shown there.
+    pub fn places(&self, group: &GroupName) -> impl Iterator<Item = (Place, &Entry, bool)> {
+        let group = self.groups.get(group).into_iter();
+        group.flat_map(|group| {
+            let lines = group.lines.iter();
+            let runs = lines.map(|(epoch, line)| (*epoch, &line.entries));
+            runs.flat_map(move |(epoch, entries)| {
+                (1..).zip(entries).map(move |(seq, sequenced)| {
+                    let (hlc, seq) = (sequenced.hlc, Seq(seq));
+                    let place = Place { hlc, epoch, seq };
+                    let entry = &sequenced.entry;
+                    let shown = group.places.get(&entry.id()).map(|(_, at)| *at);
+                    (place, entry, shown == Some(place))
+                })
+            })
         })
     }
 
@@ -216,16 +234,13 @@ impl Group {
         line.head = head;
         for (place, sequenced) in run.places() {
             let id = sequenced.entry.id();
-            match self.places.get(&id) {
-                Some(known) => {
-                    let is_new = place < *known;
-                    let place = place.min(*known);
-                    moved.push(Moved { id, place, is_new });
-                    self.places.insert(id, place);
-                }
-                None => {
-                    self.places.insert(id, place);
-                }
+            let this = (sequenced.entry.body == Body::Void, place);
+            let known = self.places.insert(id, this);
+            if let Some(known) = known {
+                let (_, place) = this.min(known);
+                let is_new = this < known;
+                moved.push(Moved { id, place, is_new });
+                self.places.insert(id, this.min(known));
             }
         }
         line.entries.extend(run.entries);
@@ -248,6 +263,14 @@ impl Group {
                 *number = entry.number.max(*number);
             }
         }
+        let mut waiting = self.outbox.clone();
+        let mut unkept = BTreeMap::new();
+        waiting.retain(|number, entry| {
+            let place = self.places.get(&entry.id()).map(|(_, place)| *place);
+            let place = place.filter(|at| self.at(*at).entry.signature == entry.signature);
+            unkept.extend(place.map(|place| (*number, place)));
+            place.is_none()
+        });
         SavedGroup {
             joined: self.joined,
             lease: self.lease.clone(),
@@ -256,7 +279,8 @@ impl Group {
             hlc,
             authors,
             shaping: self.shaping(),
-            outbox: self.outbox.clone(),
+            outbox: waiting,
+            unkept,
         }
     }
 
@@ -264,7 +288,7 @@ impl Group {
     fn shaping(&self) -> Vec<(Place, Entry)> {
         let mut last = BTreeMap::new();
         let mut shaping = Vec::new();
-        let mut places: Vec<_> = self.places.values().copied().collect();
+        let mut places: Vec<_> = self.places.values().map(|(_, place)| *place).collect();
         places.sort_unstable();
         for place in places {
             let entry = &self.at(place).entry;

@@ -45,6 +45,9 @@ pub struct End {
     pub floor: u64,
     /// Frames for this end that wait for a path.
     pub waiting: VecDeque<Bytes>,
+    /// Whether nothing of the other end is heard here; and how many times that began.
+    pub is_deaf: bool,
+    pub stalls: u32,
     /// The supernode over which this end reaches the other (peer links).
     pub via: Option<NodeIx>,
 }
@@ -53,9 +56,6 @@ pub struct End {
 pub struct Link {
     pub kind: Kind,
     pub dial: DialId,
-    /// How many times the path was lost; frames wait while `stalled`.
-    pub stalls: u32,
-    pub stalled: bool,
     /// Whether both ends are about to lose it: nothing passes any more.
     pub broken: bool,
     dialler: End,
@@ -69,13 +69,13 @@ impl Link {
             state: State::Pending,
             floor: 0,
             waiting: VecDeque::new(),
+            is_deaf: false,
+            stalls: 0,
             via: None,
         };
         Self {
             kind,
             dial,
-            stalls: 0,
-            stalled: false,
             broken: false,
             dialler: end(dialler),
             dialled: end(dialled),

@@ -20,6 +20,8 @@ use fireside::proto::wire::{Message, Reason, Vector};
 
 use crate::checker::Checker;
 use crate::disk::{Disk, Kept};
+use crate::judge::Ending;
+use crate::judged::Judged;
 use crate::link::{Link, LinkNo, NodeIx, Side, State};
 use crate::rng::Rng;
 use crate::seal::CheapSeal;
@@ -30,6 +32,8 @@ const EPOCH_MS: u64 = 1_767_225_600_000;
 const DIAL_TIMEOUT_MS: u64 = 5_000;
 /// How long an end-to-end link lives without a path.
 const PEER_STALL_MS: u64 = 8_000;
+/// The longest that a frame is held up by a spike of delay.
+const SPIKE_MS: u64 = 2_000;
 /// Timeouts in a row without time passing that are taken for an endless loop.
 const SPINS_MAX: u32 = 1_000;
 
@@ -42,6 +46,8 @@ pub struct Weather {
     pub jitter_ms: u64,
     /// Frames in a thousand that are lost and sent again, which shows as delay.
     pub loss_permille: u64,
+    /// Frames in a thousand that are held up for up to [`SPIKE_MS`], and all behind them with them.
+    pub spikes_permille: u64,
     /// Frames in a million at which the link breaks.
     pub breaks_per_million: u64,
     /// From the end of one disk job to the end of the next.
@@ -56,6 +62,7 @@ impl Default for Weather {
             distance_ms: (1, 120),
             jitter_ms: 10,
             loss_permille: 5,
+            spikes_permille: 0,
             breaks_per_million: 0,
             flush_ms: (1, 20),
             idle_ms: (2_000, 3_000),
@@ -84,9 +91,13 @@ pub struct World {
     pub weather: Weather,
     pub fault: Option<Fault>,
     pub checker: Checker,
+    pub judged: Judged,
     /// Whether everything that happens is printed.
     pub trace: bool,
     pub happened: Happened,
+    /// Whose events are kept, and those, for what the checker does not judge.
+    pub ears: BTreeSet<NodeIx>,
+    pub heard: Vec<(NodeIx, Event)>,
     now: u64,
     order: u64,
     queue: BinaryHeap<Reverse<Happening>>,
@@ -96,6 +107,66 @@ pub struct World {
     rng: Rng,
     /// The side of a partition each node is on.
     sides: BTreeMap<NodeIx, u8>,
+    /// Who is not heard by whom, partition or not.
+    unheard: BTreeSet<(NodeIx, NodeIx)>,
+    /// What is lain in wait for, and what has come by.
+    pub ambush: Option<Moment>,
+    pub sprung: Option<(NodeIx, NodeIx)>,
+}
+
+/// A small window of the protocol, seen by a message that has just been sent and has not arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    Registering,
+    HandingOver,
+    Greeting,
+    ChangingHeirs,
+    Merging,
+    Speaking,
+    Confirming,
+    Moving,
+}
+
+impl Moment {
+    pub const ALL: [Self; 8] = [
+        Self::Registering,
+        Self::HandingOver,
+        Self::Greeting,
+        Self::ChangingHeirs,
+        Self::Merging,
+        Self::Speaking,
+        Self::Confirming,
+        Self::Moving,
+    ];
+
+    /// The window that a message is in.
+    fn of(message: &Message) -> Option<Self> {
+        match message {
+            Message::Register { .. } => Some(Self::Registering),
+            Message::Leave { .. } | Message::HostIs { .. } | Message::Not { .. } => {
+                Some(Self::HandingOver)
+            }
+            Message::Hello { .. } | Message::Welcome { .. } => Some(Self::Greeting),
+            Message::Deliver { runs, report, .. } if *report && runs.is_empty() => {
+                Some(Self::ChangingHeirs)
+            }
+            Message::Push { .. } => Some(Self::Merging),
+            Message::Put { .. } | Message::Deliver { .. } => Some(Self::Speaking),
+            Message::Stored { .. } | Message::Kept { .. } => Some(Self::Confirming),
+            Message::Moved { .. }
+            | Message::Transfer { .. }
+            | Message::Query { .. }
+            | Message::Known { .. } => Some(Self::Moving),
+            Message::Open { .. }
+            | Message::Observed { .. }
+            | Message::TableWanted { .. }
+            | Message::Table { .. }
+            | Message::Refused { .. }
+            | Message::Presence { .. }
+            | Message::Founded { .. }
+            | Message::Unfollow { .. } => None,
+        }
+    }
 }
 
 /// What a world has done, for totals and to compare two runs.
@@ -135,6 +206,10 @@ pub struct Node {
     /// Counts starts, so that what was meant for an earlier run is not given to a later one.
     run: u32,
     links: BTreeSet<LinkNo>,
+    /// Copies of the disk as it was, to be put back.
+    backup: Option<Disk>,
+    /// What waits for the process to go on, while it is stopped.
+    frozen: Option<Vec<What>>,
     disk_busy_until: u64,
     jobs: BTreeMap<u64, Job>,
     /// When the timer that is set goes off.
@@ -169,8 +244,8 @@ enum What {
     Arrive(LinkNo, Side, Bytes),
     /// An end learns that its link is gone.
     Lost(LinkNo, Side, Option<Reason>),
-    /// A stalled link, if it still is in this stall, is given up.
-    GiveUp(LinkNo, u32),
+    /// An end of a link that hears nothing, if it still is in this stall, gives up.
+    GiveUp(LinkNo, Side, u32),
 }
 
 /// Whom a dial reaches, and over what.
@@ -187,8 +262,11 @@ impl World {
             weather: Weather::default(),
             fault: None,
             checker: Checker::new(),
+            judged: Judged::default(),
             trace: false,
             happened: Happened::default(),
+            ears: BTreeSet::new(),
+            heard: Vec::new(),
             now: 0,
             order: 0,
             queue: BinaryHeap::new(),
@@ -197,6 +275,9 @@ impl World {
             links_made: 0,
             rng: Rng::of(seed, 1),
             sides: BTreeMap::new(),
+            unheard: BTreeSet::new(),
+            ambush: None,
+            sprung: None,
         }
     }
 
@@ -231,6 +312,8 @@ impl World {
             role: None,
             run: 0,
             links: BTreeSet::new(),
+            backup: None,
+            frozen: None,
             disk_busy_until: 0,
             jobs: BTreeMap::new(),
             timer: None,
@@ -274,6 +357,8 @@ impl World {
             }
         }
         node.role = Some((node.maker)(node.seal.clone(), saved, seed));
+        let id = node.id;
+        self.judged.started(id);
         self.say(ix, "starts");
         self.give_later(ix, 0, Input::Start);
         if self.nodes[ix].listens {
@@ -289,6 +374,7 @@ impl World {
     pub fn crash(&mut self, ix: NodeIx) {
         self.say(ix, "crashes");
         self.end(ix);
+        self.judged.ended(self.nodes[ix].id, Ending::Killed);
         for no in std::mem::take(&mut self.nodes[ix].links) {
             let wait = self.silence(no);
             let Some(link) = self.links.get_mut(&no) else {
@@ -305,6 +391,7 @@ impl World {
     pub fn command(&mut self, ix: NodeIx, command: Command) {
         if self.is_running(ix) {
             self.checker.asked(self.nodes[ix].id, &command);
+            self.judged.asked(self.now, self.nodes[ix].id, &command);
             self.give_later(ix, 0, Input::Command(command));
         }
     }
@@ -319,7 +406,84 @@ impl World {
     pub fn heal(&mut self) {
         self.say_all("the network is whole");
         self.sides.clear();
+        self.unheard.clear();
         self.look_at_paths();
+    }
+
+    /// What these say does not reach those, whatever comes the other way.
+    pub fn mute(&mut self, from: &[NodeIx], to: &[NodeIx]) {
+        let names = |of: &[NodeIx]| of.iter().map(|ix| self.nodes[*ix].name.clone()).collect();
+        let (speakers, hearers): (Vec<_>, Vec<_>) = (names(from), names(to));
+        self.say_all(&format!("{hearers:?} hear nothing of {speakers:?}"));
+        let pairs = from.iter().flat_map(|a| to.iter().map(|b| (*a, *b)));
+        self.unheard.extend(pairs);
+        self.look_at_paths();
+    }
+
+    /// They hear them again.
+    pub fn unmute(&mut self, from: &[NodeIx], to: &[NodeIx]) {
+        self.unheard
+            .retain(|(a, b)| !(from.contains(a) && to.contains(b)));
+        self.look_at_paths();
+    }
+
+    /// Stops a process: it does nothing and notices nothing until it goes on, and then everything at once.
+    pub fn freeze(&mut self, ix: NodeIx) {
+        if self.is_running(ix) && self.nodes[ix].frozen.is_none() {
+            self.say(ix, "is stopped");
+            self.nodes[ix].frozen = Some(Vec::new());
+            self.look_at_paths();
+        }
+    }
+
+    pub fn thaw(&mut self, ix: NodeIx) {
+        let Some(waiting) = self.nodes[ix].frozen.take() else {
+            return;
+        };
+        self.say(ix, "goes on");
+        for what in waiting {
+            self.schedule(self.now, what);
+        }
+        let run = self.nodes[ix].run;
+        if self.nodes[ix].timer.is_some_and(|at| at <= self.now) {
+            self.nodes[ix].timer = Some(self.now);
+            self.schedule(self.now, What::Timer(ix, run));
+        }
+        self.look_at_paths();
+    }
+
+    /// Keeps a copy of what is on a disk now.
+    pub fn back_up(&mut self, ix: NodeIx) {
+        self.nodes[ix].backup = Some(self.nodes[ix].disk.clone());
+    }
+
+    pub fn has_backup(&self, ix: NodeIx) -> bool {
+        self.nodes[ix].backup.is_some()
+    }
+
+    /// Puts the copy back on the disk of a node that does not run, or nothing if there is none; its key stays.
+    pub fn put_back(&mut self, ix: NodeIx) {
+        assert!(!self.is_running(ix), "its disk is in use");
+        let disk = self.nodes[ix].backup.clone();
+        let what = if disk.is_some() {
+            "has an old disk"
+        } else {
+            "has an empty disk"
+        };
+        self.say(ix, what);
+        let node = &mut self.nodes[ix];
+        node.disk = disk.unwrap_or_default();
+        node.fullness = Fullness::Roomy;
+        let log = |group: &GroupName| node.disk.log(group).map(|(p, id)| (id, p)).collect();
+        let waits = |group: &GroupName, id| node.disk.keeps(group, id) == Kept::Waiting;
+        self.checker.ended(node.id, log, waits);
+        self.checker.forgot(node.id);
+    }
+
+    /// Loses all that is on the disk of a node that does not run, and all copies.
+    pub fn wipe(&mut self, ix: NodeIx) {
+        self.nodes[ix].backup = None;
+        self.put_back(ix);
     }
 
     /// Fills a node's disk, or makes room on it again.
@@ -376,11 +540,18 @@ impl World {
             };
             self.now = at;
             self.happen(what);
+            if self.sprung.is_some() {
+                return;
+            }
         }
         self.now = end;
     }
 
     fn happen(&mut self, what: What) {
+        let concerned = self.concerned(&what);
+        if let Some(waiting) = concerned.and_then(|ix| self.nodes[ix].frozen.as_mut()) {
+            return waiting.push(what);
+        }
         match what {
             What::Give(ix, run, input) => {
                 if self.nodes[ix].run == run {
@@ -407,12 +578,27 @@ impl World {
             What::Up(no, side) => self.up(no, side),
             What::Arrive(no, side, frame) => self.arrive(no, side, &frame),
             What::Lost(no, side, why) => self.lost(no, side, why),
-            What::GiveUp(no, stall) => {
-                let is_this = |link: &Link| link.stalled && link.stalls == stall;
+            What::GiveUp(no, side, stall) => {
+                let is_this = |link: &Link| {
+                    let end = link.end(side);
+                    end.is_deaf && end.stalls == stall
+                };
                 if self.links.get(&no).is_some_and(is_this) {
-                    self.break_link(no);
+                    self.give_up(no, side);
                 }
             }
+        }
+    }
+
+    /// The node whose process has to run for this to happen, of those that can be stopped now.
+    fn concerned(&self, what: &What) -> Option<NodeIx> {
+        match what {
+            What::Give(ix, ..) | What::Timer(ix, ..) | What::Disk(ix, ..) => Some(*ix),
+            What::Dialled(..) => None,
+            What::Up(no, side)
+            | What::Arrive(no, side, _)
+            | What::Lost(no, side, _)
+            | What::GiveUp(no, side, _) => self.links.get(no).map(|link| link.end(*side).node),
         }
     }
 
@@ -528,6 +714,10 @@ impl World {
             }
         }
         self.checker.told(self.nodes[ix].id, event);
+        self.judged.told(self.now, self.nodes[ix].id, event);
+        if self.ears.contains(&ix) {
+            self.heard.push((ix, event.clone()));
+        }
     }
 
     /// On how many disks an entry has a place.
@@ -545,6 +735,7 @@ impl World {
             }
         }
         self.end(ix);
+        self.judged.ended(self.nodes[ix].id, Ending::Clean);
         for no in std::mem::take(&mut self.nodes[ix].links) {
             let side = self.links[&no].side_of(ix);
             self.close(no.id(side), Reason::Shutdown);
@@ -556,6 +747,7 @@ impl World {
     fn end(&mut self, ix: NodeIx) {
         let node = &mut self.nodes[ix];
         node.role = None;
+        node.frozen = None;
         node.run += 1;
         node.jobs.clear();
         node.disk_busy_until = 0;
@@ -673,8 +865,8 @@ impl World {
             ),
         };
         let reached = match via {
-            None => self.is_reachable(ix, to),
-            Some(via) => self.is_relayed(ix, via, to),
+            None => self.is_heard(ix, to) && self.is_heard(to, ix),
+            Some(via) => self.is_relayed(ix, via, to) && self.is_relayed(to, via, ix),
         };
         if !reached {
             let known_at_once = via.is_some_and(|via| !self.is_linked(to, via));
@@ -735,6 +927,7 @@ impl World {
 
     fn send(&mut self, ix: NodeIx, to: &[LinkId], message: &Message) {
         let frame = codec::encode(message);
+        let is_awaited = self.ambush.is_some() && Moment::of(message) == self.ambush;
         for id in to {
             let (no, side) = LinkNo::of(*id);
             let Some(link) = self.links.get_mut(&no) else {
@@ -749,7 +942,11 @@ impl World {
                 continue;
             }
             let far = side.other();
-            if link.stalled {
+            if is_awaited {
+                self.ambush = None;
+                self.sprung = Some((ix, link.end(far).node));
+            }
+            if link.end(far).is_deaf {
                 link.end_mut(far).waiting.push_back(frame.clone());
             } else {
                 self.carry(no, far, frame.clone());
@@ -766,7 +963,8 @@ impl World {
         }
         let at = self.arrival(no, to);
         self.schedule(at, What::Arrive(no, to, frame));
-        if broken {
+        // What is lost again and again is the end of a link.
+        if broken || at > self.now + self.weather.idle_ms.1 + SPIKE_MS {
             self.break_link(no);
         }
     }
@@ -776,13 +974,16 @@ impl World {
         let link = &self.links[&no];
         let (from, here) = (link.end(to.other()), link.end(to));
         let (a, b) = (from.node, here.node);
-        let way = match self.open_via(link) {
+        let way = match self.open_via(link, to) {
             None => self.delay(a, b),
             Some(via) => self.delay(a, via) + self.delay(via, b),
         };
         let mut late = self.rng.range(0, self.weather.jitter_ms);
         while self.rng.chance(self.weather.loss_permille, 1_000) {
             late += way + 200;
+        }
+        if self.rng.chance(self.weather.spikes_permille, 1_000) {
+            late += self.rng.range(100, SPIKE_MS);
         }
         let at = self.now + way + late;
         let Some(link) = self.links.get_mut(&no) else {
@@ -823,10 +1024,10 @@ impl World {
             return;
         }
         link.end_mut(side).state = State::Gone;
-        let (ix, stalled) = (link.end(side).node, link.stalled || link.broken);
-        self.nodes[ix].links.remove(&no);
         let far = side.other();
-        if stalled {
+        let (ix, is_silent) = (link.end(side).node, link.end(far).is_deaf || link.broken);
+        self.nodes[ix].links.remove(&no);
+        if is_silent {
             let at = self.now + self.silence(no);
             self.lose(no, far, at, None);
         } else {
@@ -903,70 +1104,77 @@ impl World {
         self.look_at_paths();
     }
 
-    /// Stalls links whose path is gone and lets those go on that have one again.
+    /// Stalls links, each way for itself, whose path is gone, and lets those go on that have one again.
     fn look_at_paths(&mut self) {
         let all: Vec<LinkNo> = self.links.keys().copied().collect();
         for no in all {
-            let Some(link) = self.links.get(&no) else {
-                continue;
-            };
-            let both_there = [Side::Dialler, Side::Dialled]
-                .iter()
-                .all(|side| link.end(*side).state != State::Gone);
-            if !both_there || link.broken {
-                continue;
-            }
-            let (a, b) = (link.end(Side::Dialler).node, link.end(Side::Dialled).node);
-            let open = match link.kind {
-                Kind::Mesh => self.is_reachable(a, b),
-                Kind::Peer => self.open_via(link).is_some(),
-            };
-            match (open, link.stalled) {
-                (true, true) => self.flow(no),
-                (false, false) => self.stall(no),
-                (true, false) | (false, true) => {}
+            for side in [Side::Dialler, Side::Dialled] {
+                let Some(link) = self.links.get(&no) else {
+                    break;
+                };
+                let both_there = [side, side.other()]
+                    .iter()
+                    .all(|side| link.end(*side).state != State::Gone);
+                if !both_there || link.broken {
+                    break;
+                }
+                let (from, to) = (link.end(side.other()).node, link.end(side).node);
+                let open = match link.kind {
+                    Kind::Mesh => self.is_heard(from, to),
+                    Kind::Peer => {
+                        self.nodes[from].frozen.is_none() && self.open_via(link, side).is_some()
+                    }
+                };
+                match (open, link.end(side).is_deaf) {
+                    (true, true) => self.flow(no, side),
+                    (false, false) => self.stall(no, side),
+                    (true, false) | (false, true) => {}
+                }
             }
         }
     }
 
-    fn stall(&mut self, no: LinkNo) {
+    /// An end of a link hears nothing more.
+    fn stall(&mut self, no: LinkNo, side: Side) {
         let (from, to) = self.weather.idle_ms;
         let idle = self.rng.range(from, to);
         let Some(link) = self.links.get_mut(&no) else {
             return;
         };
-        link.stalled = true;
-        link.stalls += 1;
-        let (kind, stall) = (link.kind, link.stalls);
+        let end = link.end_mut(side);
+        end.is_deaf = true;
+        end.stalls += 1;
+        let (kind, stall) = (link.kind, link.end(side).stalls);
         let after = match kind {
             Kind::Mesh => idle,
             Kind::Peer => PEER_STALL_MS,
         };
-        self.schedule(self.now + after, What::GiveUp(no, stall));
+        self.schedule(self.now + after, What::GiveUp(no, side, stall));
         if kind == Kind::Peer {
-            self.tell_path(no, Side::Dialler);
-            self.tell_path(no, Side::Dialled);
+            self.tell_path(no, side);
         }
     }
 
-    fn flow(&mut self, no: LinkNo) {
-        for side in [Side::Dialler, Side::Dialled] {
-            let Some(link) = self.links.get_mut(&no) else {
-                return;
-            };
-            link.stalled = false;
-            for frame in std::mem::take(&mut link.end_mut(side).waiting) {
-                self.carry(no, side, frame);
-            }
+    fn flow(&mut self, no: LinkNo, side: Side) {
+        let Some(link) = self.links.get_mut(&no) else {
+            return;
+        };
+        let kind = link.kind;
+        link.end_mut(side).is_deaf = false;
+        for frame in std::mem::take(&mut link.end_mut(side).waiting) {
+            self.carry(no, side, frame);
         }
-        if self
-            .links
-            .get(&no)
-            .is_some_and(|link| link.kind == Kind::Peer)
-        {
-            self.tell_path(no, Side::Dialler);
-            self.tell_path(no, Side::Dialled);
+        if kind == Kind::Peer {
+            self.tell_path(no, side);
         }
+    }
+
+    /// An end that has heard nothing for too long gives its link up, without a word; the other then hears
+    /// nothing of it.
+    fn give_up(&mut self, no: LinkNo, side: Side) {
+        self.lose(no, side, self.now, None);
+        let wait = self.silence(no);
+        self.lose(no, side.other(), self.now + wait, None);
     }
 
     fn tell_path(&mut self, no: LinkNo, side: Side) {
@@ -978,7 +1186,9 @@ impl World {
             return;
         };
         let (ix, other) = (link.end(side).node, link.end(side.other()).node);
-        let via = self.open_via(link).filter(|_| !link.stalled);
+        let via = self
+            .open_via(link, side)
+            .filter(|_| !link.end(side).is_deaf);
         let input = Input::PathIs {
             peer: self.nodes[other].id,
             path: if via.is_some() {
@@ -992,18 +1202,20 @@ impl World {
         self.give_later(ix, 0, input);
     }
 
-    /// The supernode over which a peer link has a path.
-    fn open_via(&self, link: &Link) -> Option<NodeIx> {
+    /// The supernode over which one end of a peer link hears the other.
+    fn open_via(&self, link: &Link, side: Side) -> Option<NodeIx> {
+        let (from, to) = (link.end(side.other()), link.end(side));
         let (one, two) = (link.end(Side::Dialler), link.end(Side::Dialled));
         [one.via, two.via]
             .into_iter()
             .flatten()
-            .find(|via| self.is_relayed(one.node, *via, two.node))
+            .find(|via| self.is_relayed(from.node, *via, to.node))
     }
 
-    fn is_relayed(&self, a: NodeIx, via: NodeIx, b: NodeIx) -> bool {
-        let linked = self.is_linked(a, via) && self.is_linked(b, via);
-        linked && self.is_running(via) && self.is_reachable(a, via) && self.is_reachable(b, via)
+    /// Whether packets get from one to the other over a supernode.
+    fn is_relayed(&self, from: NodeIx, via: NodeIx, to: NodeIx) -> bool {
+        let linked = self.is_linked(from, via) && self.is_linked(to, via);
+        linked && self.is_running(via) && self.is_open(from, via) && self.is_heard(via, to)
     }
 
     /// Whether a node has a link to a mesh node that is up at its own end.
@@ -1019,9 +1231,15 @@ impl World {
         })
     }
 
-    fn is_reachable(&self, a: NodeIx, b: NodeIx) -> bool {
+    /// Whether the network carries packets from one to the other.
+    fn is_open(&self, from: NodeIx, to: NodeIx) -> bool {
         let side = |ix| self.sides.get(&ix).copied().unwrap_or_default();
-        side(a) == side(b)
+        side(from) == side(to) && !self.unheard.contains(&(from, to))
+    }
+
+    /// Whether one that speaks is heard by the other.
+    fn is_heard(&self, from: NodeIx, to: NodeIx) -> bool {
+        self.nodes[from].frozen.is_none() && self.is_open(from, to)
     }
 
     fn rtt(&self, a: NodeIx, b: NodeIx, via: Option<NodeIx>) -> u64 {

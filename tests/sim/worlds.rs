@@ -9,12 +9,15 @@ use std::time::Instant;
 use crate::link::NodeIx;
 use crate::rng::Rng;
 use crate::town::Town;
-use crate::world::{Fault, Weather};
+use crate::world::{Fault, Moment, Weather};
 
 const GROUPS: [&str; 2] = ["#hearth", "#garden"];
 const NICKS: [&str; 8] = ["anna", "bob", "cat", "dan", "eve", "fay", "gus", "hal"];
 /// Worlds in a plain `cargo test`: a few seconds.
 const WORLDS: u64 = 300;
+
+/// Frames in a thousand that are lost at most when all is well.
+const CALM_LOSS_PERMILLE: u64 = 30;
 
 /// How much is allowed to go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,8 +30,50 @@ enum Trouble {
     Storm,
 }
 
+/// One way to make life hard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Blow {
+    /// A process dies, and starts again with its disk.
+    Crash,
+    /// It dies, and starts with an empty disk and its old key.
+    LostDisk,
+    /// It dies, and starts with the disk it had some time before.
+    OldDisk,
+    /// It stops, and goes on.
+    Pause,
+    /// All its links break.
+    Cut,
+    FullDisk,
+    Clock,
+    /// Two nodes do not reach each other, and everybody else does.
+    Rift,
+    /// One does not hear another that hears it.
+    OneWayRift,
+    Partition,
+    /// One side of the network does not hear the other, and is heard by it.
+    OneWayPartition,
+}
+
+/// What ends a blow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Relief {
+    Start(NodeIx),
+    Thaw(NodeIx),
+    Room(NodeIx),
+    Unmute(Vec<NodeIx>, Vec<NodeIx>),
+    Heal,
+}
+
+/// Whose disks lose what they had. What a person forgets the mesh remembers, and the other way round; that
+/// both forget at once is not promised to be survived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Forgetful {
+    People,
+    Mesh,
+}
+
 /// What one world did.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Outcome {
     virtual_ms: u64,
     settled_ms: u64,
@@ -37,6 +82,9 @@ pub struct Outcome {
     joins: u64,
     handovers: u64,
     moved: u64,
+    blows: BTreeMap<Blow, u64>,
+    /// Blows that fell into a small window of the protocol.
+    aimed: u64,
 }
 
 #[test]
@@ -87,6 +135,15 @@ fn worlds() {
         count as f64 / took,
         total.events as f64 / took,
     );
+    let blows = total.blows.iter();
+    let blows: Vec<_> = blows
+        .map(|(blow, count)| format!("{blow:?} {count}"))
+        .collect();
+    println!(
+        "blows: {}; {} of them aimed at a small window",
+        blows.join(", "),
+        total.aimed
+    );
     for (seed, wrong) in failed.iter().take(10) {
         println!("SEED={seed} cargo test --test sim worlds -- --nocapture\n{wrong}");
     }
@@ -123,10 +180,12 @@ struct Play {
     town: Town,
     chance: Rng,
     trouble: Trouble,
-    /// Crashed nodes, by when they return.
-    returning: Vec<(u64, NodeIx)>,
-    heals_at: Option<u64>,
+    forgetful: Forgetful,
+    /// What is to be made good, by when.
+    reliefs: Vec<(u64, Relief)>,
     renamed: u64,
+    blows: BTreeMap<Blow, u64>,
+    aimed: u64,
 }
 
 impl Play {
@@ -146,9 +205,15 @@ impl Play {
             town,
             chance,
             trouble,
-            returning: Vec::new(),
-            heals_at: None,
+            forgetful: if seed % 2 == 0 {
+                Forgetful::People
+            } else {
+                Forgetful::Mesh
+            },
+            reliefs: Vec::new(),
             renamed: 0,
+            blows: BTreeMap::new(),
+            aimed: 0,
         }
     }
 
@@ -172,12 +237,16 @@ impl Play {
                 4..=8 => self.chance.range(1, 2_000),
                 _ => self.chance.range(2_000, 20_000),
             };
-            self.town.run(pause);
-            self.bring_back(self.town.world.now());
+            self.run_for(pause);
+            self.relieve(self.town.world.now());
         }
-        self.bring_back(u64::MAX);
+        self.town.world.ambush = None;
+        self.relieve(u64::MAX);
         // Whoever judges waits for calm; what was lost by then stays lost.
-        self.town.world.weather.breaks_per_million = 0;
+        let weather = &mut self.town.world.weather;
+        weather.breaks_per_million = 0;
+        weather.spikes_permille = 0;
+        weather.loss_permille = weather.loss_permille.min(CALM_LOSS_PERMILLE);
         let settled_ms = self.town.judge()?;
         let counts = self.town.world.checker.counts;
         Ok(Outcome {
@@ -188,7 +257,28 @@ impl Play {
             joins: counts.joins,
             handovers: counts.handovers,
             moved: counts.moved,
+            blows: self.blows,
+            aimed: self.aimed,
         })
+    }
+
+    /// Lets time pass, and strikes where something was lain in wait for.
+    fn run_for(&mut self, ms: u64) {
+        let end = self.town.world.now() + ms;
+        loop {
+            self.town.world.run_until(end);
+            let Some((from, to)) = self.town.world.sprung.take() else {
+                return;
+            };
+            self.aimed += 1;
+            let mesh = self.chance.pick(&self.town.supernodes).copied();
+            let whom = match self.chance.range(0, 4) {
+                0 | 1 => from,
+                2 | 3 => to,
+                _ => mesh.unwrap_or(from),
+            };
+            self.blow(whom, Some(if whom == from { to } else { from }));
+        }
     }
 
     /// One thing that somebody does, or that happens to somebody.
@@ -202,6 +292,14 @@ impl Play {
             self.town.start(who);
             return self.town.join(who, GROUPS[0]);
         }
+        if self.trouble == Trouble::Storm && self.chance.chance(1, 12) {
+            let nodes = self.town.world.nodes().count() as u64;
+            let ix = self.chance.range(0, nodes - 1) as usize;
+            self.town.world.back_up(ix);
+        }
+        if self.trouble == Trouble::Storm && self.chance.chance(1, 6) {
+            return self.disaster(who);
+        }
         match self.chance.range(0, 99) {
             0..=49 => self.speak(who, group),
             50..=62 => self.town.join(who, group),
@@ -212,8 +310,7 @@ impl Play {
             85..=99 if self.trouble == Trouble::Calm => self.speak(who, group),
             85..=91 => self.crash(who),
             92..=94 => self.town.world.cut(who),
-            _ if self.trouble == Trouble::Rough => self.speak(who, group),
-            _ => self.disaster(who),
+            _ => self.speak(who, group),
         }
     }
 
@@ -240,46 +337,144 @@ impl Play {
     }
 
     fn crash(&mut self, ix: NodeIx) {
+        self.count(Blow::Crash);
         self.town.crash(ix);
-        let back = self.town.world.now() + self.chance.range(10, 30_000);
-        self.returning.push((back, ix));
+        self.later(10, 30_000, Relief::Start(ix));
     }
 
+    /// Something bad happens now to anybody, or at the next moment of some kind to those who are in it.
     fn disaster(&mut self, who: NodeIx) {
-        match self.chance.range(0, 3) {
-            0 | 1 => {
-                let mesh = [&*self.town.supernodes, &*self.town.directories].concat();
-                if let Some(&ix) = self.chance.pick(&mesh) {
-                    self.crash(ix);
-                }
+        if self.chance.chance(1, 3) {
+            self.town.world.ambush = self.chance.pick(&Moment::ALL).copied();
+            return;
+        }
+        let mesh = [&*self.town.supernodes, &*self.town.directories].concat();
+        let node = self.chance.pick(&mesh).copied().unwrap_or(who);
+        let whom = if self.chance.chance(1, 2) { who } else { node };
+        self.blow(whom, None);
+    }
+
+    /// A blow falls on a node, and if it takes two, on the other.
+    fn blow(&mut self, ix: NodeIx, other: Option<NodeIx>) {
+        if !self.town.world.is_running(ix) {
+            return;
+        }
+        let nodes = self.town.world.nodes().count();
+        let all: Vec<_> = (0..nodes).filter(|other| *other != ix).collect();
+        let other = other
+            .or_else(|| self.chance.pick(&all).copied())
+            .unwrap_or(ix);
+        match self.chance.range(0, 19) {
+            0..=4 => self.crash(ix),
+            5 | 6 => self.tamper(ix),
+            7..=9 => {
+                self.count(Blow::Pause);
+                self.town.world.freeze(ix);
+                let most = self.chance.pick(&[1_000, 5_000, 30_000]).copied();
+                self.later(300, most.unwrap_or(1_000), Relief::Thaw(ix));
             }
-            2 if self.heals_at.is_none() => {
-                let nodes = self.town.world.nodes().count();
+            10 => {
+                self.count(Blow::Cut);
+                self.town.world.cut(ix);
+            }
+            11 => {
+                self.count(Blow::FullDisk);
+                self.town.world.fill_disk(ix, true);
+                self.later(100, 40_000, Relief::Room(ix));
+            }
+            12 | 13 => self.set_clock(ix),
+            14 => self.rift(Blow::Rift, vec![ix], vec![other]),
+            15 => self.rift(Blow::OneWayRift, vec![ix], vec![other]),
+            16 | 17 => {
+                self.count(Blow::Partition);
                 let sides = (0..nodes).map(|ix| (ix, self.chance.range(0, 1) as u8));
                 let sides = sides.collect();
                 self.town.world.partition(sides);
-                let until = self.town.world.now() + self.chance.range(100, 40_000);
-                self.heals_at = Some(until);
+                self.later(100, 40_000, Relief::Heal);
             }
             _ => {
-                let off = self.chance.range(0, 600_000) as i64 - 300_000;
-                self.town.world.set_clock(who, off);
+                let (here, there) = (0..nodes).partition(|_| self.chance.chance(1, 2));
+                self.rift(Blow::OneWayPartition, here, there);
             }
         }
     }
 
-    /// Starts again what was to be back by `now`, and heals the network.
-    fn bring_back(&mut self, now: u64) {
-        if self.heals_at.is_some_and(|at| at <= now) {
-            self.heals_at = None;
-            self.town.world.heal();
+    /// These do not reach those for a while, and, but for one-way rifts, those do not reach these.
+    fn rift(&mut self, blow: Blow, these: Vec<NodeIx>, those: Vec<NodeIx>) {
+        self.count(blow);
+        let (from, to) = self
+            .chance
+            .pick(&[(0, 5_000), (5_000, 40_000)])
+            .copied()
+            .unwrap_or_default();
+        let until = self.town.world.now() + self.chance.range(from, to);
+        self.town.world.mute(&these, &those);
+        if blow == Blow::Rift {
+            self.town.world.mute(&those, &these);
+            let back = Relief::Unmute(those.clone(), these.clone());
+            self.reliefs.push((until, back));
         }
-        let returning = std::mem::take(&mut self.returning);
-        for (at, ix) in returning {
-            if at <= now {
-                self.town.start(ix);
-            } else {
-                self.returning.push((at, ix));
+        self.reliefs.push((until, Relief::Unmute(these, those)));
+    }
+
+    /// A process dies and comes back to a disk that does not have all that was on it.
+    fn tamper(&mut self, ix: NodeIx) {
+        let is_person = self.town.people.contains(&ix);
+        if is_person != (self.forgetful == Forgetful::People) {
+            return self.crash(ix);
+        }
+        self.town.crash(ix);
+        if self.chance.chance(5, 6) && self.town.world.has_backup(ix) {
+            self.count(Blow::OldDisk);
+            self.town.world.put_back(ix);
+        } else {
+            self.count(Blow::LostDisk);
+            self.town.world.wipe(ix);
+        }
+        self.later(10, 30_000, Relief::Start(ix));
+    }
+
+    fn set_clock(&mut self, ix: NodeIx) {
+        self.count(Blow::Clock);
+        const HOUR_MS: i64 = 3_600_000;
+        let off = match self.chance.range(0, 9) {
+            0..=3 => self.chance.range(0, 600_000) as i64 - 300_000,
+            4 | 5 => HOUR_MS,
+            6 | 7 => -HOUR_MS,
+            8 => -365 * 24 * HOUR_MS,
+            _ => 0,
+        };
+        self.town.world.set_clock(ix, off);
+    }
+
+    fn count(&mut self, blow: Blow) {
+        *self.blows.entry(blow).or_default() += 1;
+    }
+
+    fn later(&mut self, from: u64, to: u64, relief: Relief) {
+        let at = self.town.world.now() + self.chance.range(from, to);
+        self.reliefs.push((at, relief));
+    }
+
+    /// Makes good what was to be by `now`.
+    fn relieve(&mut self, now: u64) {
+        let (due, rest) = std::mem::take(&mut self.reliefs)
+            .into_iter()
+            .partition(|(at, _)| *at <= now);
+        self.reliefs = rest;
+        for (_, relief) in due {
+            match relief {
+                Relief::Start(ix) => {
+                    self.town.start(ix);
+                    // Who has forgotten everything is not in the group, and may come in again.
+                    if self.chance.chance(1, 2) && self.town.people.contains(&ix) {
+                        self.town.join(ix, GROUPS[0]);
+                    }
+                }
+                Relief::Thaw(ix) => self.town.world.thaw(ix),
+                Relief::Room(ix) => self.town.world.fill_disk(ix, false),
+                Relief::Unmute(from, to) => self.town.world.unmute(&from, &to),
+                Relief::Heal => self.town.world.heal(),
             }
         }
     }
@@ -290,10 +485,18 @@ fn weather(chance: &mut Rng, trouble: Trouble) -> Weather {
     let most = chance.pick(&far).copied().unwrap_or(30);
     let slow = [2, 20, 300];
     let flush = chance.pick(&slow).copied().unwrap_or(20);
+    let loss = match trouble {
+        Trouble::Storm if chance.chance(1, 3) => 300,
+        Trouble::Calm | Trouble::Rough | Trouble::Storm => CALM_LOSS_PERMILLE,
+    };
     Weather {
         distance_ms: (1, most),
         jitter_ms: chance.range(0, 30),
-        loss_permille: chance.range(0, 30),
+        loss_permille: chance.range(0, loss),
+        spikes_permille: match trouble {
+            Trouble::Calm => 0,
+            Trouble::Rough | Trouble::Storm => chance.range(0, 5),
+        },
         breaks_per_million: match trouble {
             Trouble::Calm => 0,
             Trouble::Rough | Trouble::Storm => chance.range(0, 500),
@@ -312,5 +515,9 @@ impl Outcome {
         self.joins += other.joins;
         self.handovers += other.handovers;
         self.moved += other.moved;
+        self.aimed += other.aimed;
+        for (blow, count) in other.blows {
+            *self.blows.entry(blow).or_default() += count;
+        }
     }
 }

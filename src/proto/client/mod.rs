@@ -16,12 +16,10 @@ use std::time::Duration;
 use self::rivals::Doubt;
 use crate::proto::actions::Actions;
 use crate::proto::command::{Command, Who};
-use crate::proto::event::{Event, MeshState};
+use crate::proto::event::{Event, MeshState, Trouble};
 use crate::proto::group::{Context, Group};
 use crate::proto::id::{GroupName, Nick, NodeId};
-use crate::proto::limits::{
-    DISK_ERROR_INTERVAL, GROUPS_MAX, HANDOVER_WAIT, TEXT_SIZE_MAX, TOPIC_SIZE_MAX,
-};
+use crate::proto::limits::{DISK_RETRY, GROUPS_MAX, HANDOVER_WAIT, TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
 use crate::proto::links::Links;
 use crate::proto::ring::Point;
 use crate::proto::role::{DialId, Input, LinkId, Output, Role};
@@ -38,7 +36,7 @@ const TABLE_GATHERED: Duration = Duration::from_secs(1);
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A person's client.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Client {
     seal: Arc<dyn Seal>,
     me: NodeId,
@@ -50,8 +48,8 @@ pub struct Client {
     search: Search,
     /// Groups whose name is said to be another's.
     doubts: BTreeMap<GroupName, Doubt>,
-    /// When our person was told last that the disk takes nothing.
-    disk_told: Option<Mono>,
+    /// What our person was told is wrong with the disk.
+    trouble: Option<Trouble>,
     /// When the table is written, if it has changed.
     table_due: Option<Mono>,
     /// Whether a mesh node has told us its table since we were last without any.
@@ -66,14 +64,14 @@ pub struct Client {
 }
 
 /// Which groups to look after once an input has been taken.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Touched {
     These(BTreeSet<GroupName>),
     All,
 }
 
 /// Looking for mesh nodes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Search {
     /// Dials under way, to whom.
     dials: BTreeMap<DialId, (SocketAddr, Option<NodeId>)>,
@@ -118,7 +116,7 @@ impl Client {
             groups: groups.collect(),
             search: Search::default(),
             doubts: BTreeMap::new(),
-            disk_told: None,
+            trouble: None,
             table_due: None,
             has_heard: false,
             mesh: MeshState::Searching,
@@ -166,6 +164,9 @@ impl Client {
             Command::Say { group, text } => self.say(now, &group, text, |text| Body::Text { text }),
             Command::Act { group, text } => {
                 self.say(now, &group, text, |text| Body::Action { text })
+            }
+            Command::Drop { group, id } => {
+                self.in_group(now, &group, |group, cx| group.take_back(cx, id));
             }
             Command::Topic { group, text } => {
                 self.write(now, &group, Body::Topic { text: clip(text) });
@@ -289,6 +290,13 @@ impl Client {
             });
         }
         is_staying
+    }
+
+    fn disk_is(&mut self, trouble: Option<Trouble>) {
+        if self.trouble != trouble {
+            self.trouble.clone_from(&trouble);
+            self.act.tell(Event::Disk { trouble });
+        }
     }
 
     fn rename(&mut self, now: Now, nick: &Nick) {
@@ -514,23 +522,17 @@ impl Role for Client {
                 if let Some(name) = waiting.map(|group| group.name.clone()) {
                     self.in_any_group(now, &name, |group, cx| group.written(cx, ticket, &moved));
                 }
+                if !self.groups.values().any(Group::is_unsaved) {
+                    self.disk_is(None);
+                }
             }
             Input::Unwritten { ticket, why } => {
                 for name in self.names() {
                     self.in_any_group(now, &name, |group, cx| group.unwritten(cx, ticket));
                 }
-                if self
-                    .disk_told
-                    .is_none_or(|told| now.mono - told >= DISK_ERROR_INTERVAL)
-                {
-                    self.disk_told = Some(now.mono);
-                    self.act.tell(Event::Error {
-                        group: None,
-                        what: "cannot write to disk".to_owned(),
-                        why,
-                        try_: "make room; until then the talk lives in memory only".to_owned(),
-                    });
-                }
+                self.table_due.get_or_insert(now.mono + DISK_RETRY);
+                let try_ = "free some space, or mend the disk".to_owned();
+                self.disk_is(Some(Trouble { why, try_ }));
             }
             Input::Fetched {
                 ticket,

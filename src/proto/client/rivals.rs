@@ -9,7 +9,7 @@ use crate::proto::group::Bearing;
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::limits::REGISTER_INTERVAL;
 use crate::proto::ring::Point;
-use crate::proto::role::LinkId;
+use crate::proto::role::{Kind, LinkId};
 use crate::proto::saved::Write;
 use crate::proto::seal::Hash;
 use crate::proto::time::{Mono, Now};
@@ -46,7 +46,7 @@ impl Client {
         match (bearing, charter) {
             (Bearing::Ours, _) => {
                 self.doubts.remove(&name);
-                self.lease(now, lease);
+                self.lease(now, lease, Kind::Mesh);
             }
             (Bearing::Rival, Some(charter)) => {
                 let doubt = Doubt {

@@ -201,8 +201,11 @@ impl Client {
                 self.in_group(now, &group, |group, _| group.presence(link, here, &away));
             }
             Message::Not { lease } => {
-                self.lease(now, &lease);
-                self.in_group(now, &lease.group, |group, cx| group.fell_silent(cx, link));
+                self.lease(now, &lease, Kind::Peer);
+                self.in_group(now, &lease.group, |group, cx| {
+                    group.gives_way(from);
+                    group.fell_silent(cx, link);
+                });
             }
             Message::Unfollow { group } => {
                 self.in_group(now, &group, |group, cx| group.unfollow(cx, link, from));
@@ -221,7 +224,9 @@ impl Client {
         }
     }
 
-    pub(super) fn lease(&mut self, now: Now, lease: &Lease) {
-        self.in_group(now, &lease.group, |group, cx| group.learn(cx, lease));
+    pub(super) fn lease(&mut self, now: Now, lease: &Lease, teller: Kind) {
+        self.in_group(now, &lease.group, |group, cx| {
+            group.learn(cx, lease, teller);
+        });
     }
 }

@@ -11,7 +11,7 @@ use crate::proto::seal::Hash;
 use crate::proto::wire::{Charter, Message};
 
 /// What we know of the group's birth.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Birth {
     charter: Option<Charter>,
     /// Ours, in case nobody knows the group.
@@ -155,6 +155,8 @@ impl Group {
         self.here.clear();
         self.registration = super::Registration::default();
         self.are_members_dirty = true;
-        self.miss(cx, host);
+        if let Some(host) = host {
+            self.miss(cx, host);
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::proto::wire::{Body, Entry, Message, Refusal, Run, Vector};
 const HELLO_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The session with the member that hosts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Follow {
     host: NodeId,
     stage: Stage,
@@ -31,11 +31,11 @@ pub(super) struct Follow {
     /// What the host has said is kept, and by how many: our lines may come after it, from the host's disk.
     kept: (Vector, u32),
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
-    is_presence_whole: bool,
+    pub(super) is_presence_whole: bool,
     failures: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Stage {
     /// There is no link yet.
     Reaching { dial: Option<DialId>, again: Mono },
@@ -170,7 +170,7 @@ impl Group {
         follow.stage = Stage::Reaching { dial: None, again };
         follow.fetch = None;
         let host = follow.host;
-        self.miss(cx, Some(host));
+        self.miss(cx, host);
         self.registration.again = cx.now.mono;
         true
     }
@@ -226,6 +226,7 @@ impl Group {
         if !is_current || !matches!(follow.stage, Stage::Greeting { link, .. } if link == from) {
             return;
         }
+        self.losses.hear(&theirs, self.log.vector());
         follow.feed = Feed::new(theirs.clone());
         follow.stored = Vector::new();
         follow.kept = (Vector::new(), 0);
@@ -460,6 +461,8 @@ impl Group {
         if number == Number(0) && follow.link() == Some(link) {
             self.shut_out(cx, why);
         } else if follow.greeted() == Some(link) {
+            // It may have got its place from another host meanwhile; what follows it comes again all the same.
+            self.outbox.resume_at(number);
             self.give_up(cx, number, why);
             self.put(cx);
         }
@@ -472,6 +475,7 @@ impl Group {
             return;
         };
         self.write_own(cx, &void);
+        self.moved_on();
         let group = self.name.clone();
         match refused.body {
             Body::Join { nick } if why == Refusal::NickTaken => {
@@ -483,11 +487,9 @@ impl Group {
                 self.author(cx, Body::Join { nick: other });
             }
             Body::Text { .. } | Body::Action { .. } => {
-                cx.act.tell(Event::Failed {
-                    group,
-                    id: refused.id(),
-                    why: why.to_string(),
-                });
+                let (id, why) = (refused.id(), why.to_string());
+                self.losses.fail(id);
+                cx.act.tell(Event::Failed { group, id, why });
             }
             Body::Void => {}
             Body::Join { .. } if matches!(why, Refusal::Banned | Refusal::Full) => {

@@ -71,6 +71,10 @@ impl Group {
         }
     }
 
+    fn is_from_host(&self, source: Source) -> bool {
+        matches!(&self.phase, Phase::Following(follow) if source == Source::Sent(follow.host()))
+    }
+
     /// What follows from the log having grown by `run`.
     pub(super) fn gain(
         &mut self,
@@ -88,7 +92,8 @@ impl Group {
         let mut writing = Writing {
             lines: vec![(run.epoch, run.last())],
             doubtful: Vec::new(),
-            is_to_report: self.is_reporting,
+            // What another than the host sent us, the host gets from us: it does not know to ask.
+            is_to_report: self.is_reporting || !self.is_from_host(source),
         };
         for (place, sequenced) in run.places() {
             let entry = &sequenced.entry;
@@ -96,15 +101,14 @@ impl Group {
             self.are_members_dirty |= self.roster.apply(place, entry);
             self.miss_stranger(cx, entry.author);
             if entry.author == cx.me {
-                if self.outbox.remove(entry) {
-                    let number = entry.number;
-                    writes.push(Write::OutboxDone {
-                        group: self.name.clone(),
-                        number,
-                    });
+                let waited = self.outbox.remove(entry);
+                if waited {
+                    self.moved_on();
                 }
                 if entry.body != Body::Void {
                     self.unkept.insert(entry.number, place);
+                } else if waited {
+                    writes.push(self.done(entry.number));
                 }
             }
             let is_history = self.is_history(cx, place);
@@ -119,6 +123,7 @@ impl Group {
         if self.are_members_dirty {
             self.appoint(cx);
         }
+        self.make_good(cx);
         let ticket = cx.act.write(writes);
         self.writing.insert(ticket, writing);
         match &mut self.phase {
@@ -219,6 +224,7 @@ impl Group {
         let Some(writing) = self.writing.remove(&ticket) else {
             return;
         };
+        self.unsaved.under_way.take_if(|waited| *waited == ticket);
         for (epoch, seq) in &writing.lines {
             self.log.flush(*epoch, *seq);
         }
@@ -264,6 +270,7 @@ impl Group {
             return self.take_office(cx);
         }
         if let Some(writing) = self.writing.remove(&ticket) {
+            self.unsaved.under_way.take_if(|waited| *waited == ticket);
             self.unsaved.doubtful.extend(writing.doubtful);
             self.unsaved.again.get_or_insert(cx.now.mono + DISK_RETRY);
         }
@@ -288,12 +295,11 @@ impl Group {
             .iter()
             .flat_map(|(run, _)| &run.entries)
             .map(|sequenced| &sequenced.entry);
+        let is_done = |entry: &&Entry| !self.unkept.contains_key(&entry.number);
         let done = own
             .filter(|entry| entry.author == cx.me)
-            .map(|entry| Write::OutboxDone {
-                group: self.name.clone(),
-                number: entry.number,
-            });
+            .filter(is_done)
+            .map(|entry| self.done(entry.number));
         let done: Vec<_> = done.collect();
         let writes = runs.into_iter().map(|(run, head)| Write::Run {
             group: self.name.clone(),
@@ -302,6 +308,7 @@ impl Group {
         });
         let writes = writes.chain(done);
         let ticket = cx.act.write(writes.collect());
+        self.unsaved.under_way = Some(ticket);
         self.writing.insert(
             ticket,
             Writing {
@@ -310,6 +317,17 @@ impl Group {
                 is_to_report: true,
             },
         );
+    }
+
+    /// Whether the disk has refused something that it does not have yet.
+    pub(crate) fn is_unsaved(&self) -> bool {
+        self.unsaved.again.is_some() || self.unsaved.under_way.is_some()
+    }
+
+    /// Nothing is to be waited for any more of an own entry.
+    fn done(&self, number: Number) -> Write {
+        let group = self.name.clone();
+        Write::OutboxDone { group, number }
     }
 
     /// Confirms those of our entries that `kept` covers.
@@ -324,6 +342,13 @@ impl Group {
             .into_iter()
             .map(|(number, at)| (*number, *at))
             .collect();
+        let done: Vec<_> = confirmed
+            .iter()
+            .map(|(number, _)| self.done(*number))
+            .collect();
+        if !done.is_empty() {
+            cx.act.write(done);
+        }
         for (number, place) in confirmed {
             self.unkept.remove(&number);
             cx.act.tell(Event::Confirmed {

@@ -10,7 +10,7 @@ use super::feed::{Feed, Step};
 use super::log::Log;
 use super::paced::Paced;
 use super::{Context, Group, Phase, Source};
-use crate::proto::id::{Epoch, GroupName, NodeId, Seq};
+use crate::proto::id::{Epoch, GroupName, NodeId, Number, Seq};
 use crate::proto::limits::ROSTER_GRACE;
 use crate::proto::role::{LinkId, Ticket};
 use crate::proto::time::Mono;
@@ -24,7 +24,7 @@ pub(super) const NEWS_GATHERED: Duration = Duration::from_millis(50);
 pub(super) const NAMES_PER_MESSAGE_MAX: usize = 1_000;
 
 /// What only the host knows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Host {
     pub(super) lease: Lease,
     pub(super) followers: BTreeMap<NodeId, Follower>,
@@ -40,7 +40,7 @@ pub(super) struct Host {
 }
 
 /// One member that follows us.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Follower {
     pub(super) link: LinkId,
     /// What it lacks of our log.
@@ -55,10 +55,12 @@ pub(super) struct Follower {
     /// Whether it has pushed to us, and so waits to hear what we stored.
     pub(super) is_pushing: bool,
     pub(super) paced: Paced,
+    /// The number that was refused last, which has to come again before any other.
+    pub(super) refused: Option<Number>,
 }
 
 /// Who came and went since it was told last.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct News {
     pub(super) here: BTreeSet<NodeId>,
     pub(super) away: BTreeSet<NodeId>,

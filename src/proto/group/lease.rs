@@ -3,16 +3,20 @@
 use super::follow::Follow;
 use super::{Context, Group, Intent, Phase};
 use crate::proto::event::Event;
-use crate::proto::id::NodeId;
 use crate::proto::limits::LAST_WORD_WAIT;
-use crate::proto::role::LinkId;
+use crate::proto::role::{Kind, LinkId};
 use crate::proto::saved::Write;
 use crate::proto::wire::{Lease, Message};
 
 impl Group {
     /// Takes a lease somebody showed us: obeys it if it is the highest we have seen, hosts if it names us.
-    /// A lease that no known supernode signed is passed over.
-    pub(crate) fn learn(&mut self, cx: &mut Context<'_>, lease: &Lease) {
+    /// A lease that no known supernode signed is passed over, and so is one that makes us host by the word of a
+    /// member: an earlier run of ours may have hosted under it, and our disk not know. A supernode tells us of
+    /// none that it has not granted to this run.
+    pub(crate) fn learn(&mut self, cx: &mut Context<'_>, lease: &Lease, teller: Kind) {
+        if teller == Kind::Peer && lease.epoch.host == cx.me {
+            return;
+        }
         let is_news = self
             .lease
             .as_ref()
@@ -47,7 +51,7 @@ impl Group {
         match std::mem::replace(&mut self.phase, Phase::Finding) {
             Phase::Hosting(host) => {
                 host.step_down(cx, lease);
-                self.miss(cx, Some(cx.me));
+                self.miss(cx, cx.me);
             }
             Phase::Following(follow) => {
                 let host = follow.host();
@@ -59,7 +63,7 @@ impl Group {
                         self.last_word = Some((link, cx.now.mono + LAST_WORD_WAIT));
                     }
                 }
-                self.miss(cx, Some(host));
+                self.miss(cx, host);
             }
             Phase::Finding => {}
         }
@@ -105,13 +109,6 @@ impl Group {
         }
     }
 
-    /// Notes when and whom we missed, once per handover.
-    pub(super) fn miss(&mut self, cx: &Context<'_>, host: Option<NodeId>) {
-        if self.missed.is_none() {
-            self.missed = Some((cx.now.mono, host));
-        }
-    }
-
     /// Says that we are in, or that the handover is over.
     pub(super) fn arrive(&mut self, cx: &mut Context<'_>) {
         let Some(epoch) = self.lease.as_ref().map(|lease| lease.epoch) else {
@@ -134,15 +131,24 @@ impl Group {
                 members,
             });
         } else if told != Some(epoch) {
-            let (since, before) = missed.unwrap_or((cx.now.mono, None));
+            let since = missed.map_or(cx.now.mono, |missed| missed.since);
             let took = cx.now.mono - since;
+            let lost = self.reckon();
             cx.act.tell(Event::Host {
                 group,
                 host: epoch.host,
                 nick: Some(self.roster.nick(&epoch.host)),
                 epoch,
                 took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-                before: before.map(|id| self.roster.nick(&id)),
+                before: missed.and_then(|missed| self.before(&missed)),
+                lost,
+            });
+        } else if missed.is_some() {
+            let (host, is_held) = (epoch.host, true);
+            cx.act.tell(Event::Contact {
+                group,
+                host,
+                is_held,
             });
         }
         self.are_members_dirty = true;

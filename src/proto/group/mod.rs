@@ -12,6 +12,7 @@ mod host;
 mod latest;
 mod lease;
 mod log;
+mod loss;
 mod outbox;
 mod paced;
 mod person;
@@ -20,6 +21,7 @@ mod roster;
 mod rule;
 mod serve;
 mod show;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,8 +30,10 @@ use self::charter::Birth;
 use self::follow::Follow;
 use self::host::Host;
 use self::log::Log;
+use self::loss::Losses;
 use self::outbox::Outbox;
 use self::roster::Roster;
+use self::waiting::Patience;
 use super::actions::Actions;
 use super::event::{Standing, What};
 use super::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
@@ -59,13 +63,15 @@ pub(crate) struct Context<'a> {
 }
 
 /// A group we are in, are coming into, or are leaving.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) name: GroupName,
     log: Log,
     roster: Roster,
     outbox: Outbox,
     birth: Birth,
+    /// Whether we have written an entry since the process started.
+    has_authored: bool,
     /// The highest lease we know.
     lease: Option<Lease>,
     /// The epoch we may have hosted before the process started; it is never resumed.
@@ -96,15 +102,17 @@ pub(crate) struct Group {
     told_epoch: Option<Epoch>,
     /// Whether the host wants to hear when what it is sending us is stored.
     is_reporting: bool,
-    /// When the host was missed, for telling how long a handover took.
-    missed: Option<(Mono, Option<NodeId>)>,
+    /// The host we miss, until we have one.
+    missed: Option<Missed>,
+    losses: Losses,
+    patience: Patience,
     standing: Option<Standing>,
     are_members_dirty: bool,
     pub(crate) registration: Registration,
 }
 
 /// Our part in keeping the group.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Phase {
     /// Nobody has told us who hosts.
     Finding,
@@ -115,7 +123,7 @@ enum Phase {
 }
 
 /// What our person wants.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Intent {
     Stay,
     /// Our farewell is entry `farewell`; since when, and whether the supernode was told.
@@ -129,7 +137,7 @@ enum Intent {
 }
 
 /// What a write under way holds.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Writing {
     lines: Vec<(Epoch, Seq)>,
     /// Entries with a number at or below their author's highest: another place of one we have, or one that was
@@ -140,19 +148,32 @@ struct Writing {
 }
 
 /// What the disk did not take, and when to try again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Unsaved {
     doubtful: Vec<(Place, Entry, bool)>,
     again: Option<Mono>,
+    /// The second try, until the disk has answered.
+    under_way: Option<Ticket>,
 }
 
 /// Where a group is registered, and when to say it again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Registration {
     /// The supernode that another one sent us to, until the table changes.
     pub(crate) moved: Option<NodeId>,
     pub(crate) at: Option<LinkId>,
     pub(crate) again: Mono,
+    /// The supernode that the face was told of last.
+    told: Option<NodeId>,
+}
+
+/// A host that we missed.
+#[derive(Clone, Copy, Debug)]
+struct Missed {
+    since: Mono,
+    host: Option<NodeId>,
+    /// Whether it has shown a sign of life since.
+    is_alive: bool,
 }
 
 /// Where a run came from.
@@ -184,6 +205,7 @@ impl Group {
             roster,
             outbox: Outbox::restored(saved.outbox.clone()),
             birth: Birth::restored(saved.charter.clone()),
+            has_authored: false,
             lease: saved.lease.clone(),
             barred: saved.lease.as_ref().map(|lease| lease.epoch),
             lease_write: None,
@@ -197,13 +219,15 @@ impl Group {
             is_leave_told: !saved.joined,
             last_word: None,
             here: BTreeSet::new(),
-            unkept: BTreeMap::new(),
+            unkept: saved.unkept.clone(),
             writing: BTreeMap::new(),
             unsaved: Unsaved::default(),
             is_told: false,
             told_epoch: None,
             is_reporting: false,
             missed: None,
+            losses: Losses::default(),
+            patience: Patience::default(),
             standing: None,
             are_members_dirty: false,
             registration: Registration::default(),
@@ -253,6 +277,7 @@ impl Group {
         if self.registration.at != Some(link) {
             self.registration.at = Some(link);
             self.registration.again = cx.now.mono;
+            self.show_responsible(cx, link);
             self.reroute(cx, link);
         }
         let is_leaving = matches!(
@@ -312,10 +337,16 @@ impl Group {
             Phase::Finding => None,
         };
         let last_word = self.last_word.map(|(_, until)| until);
-        [leaving, phase, last_word, self.unsaved.again]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            leaving,
+            phase,
+            last_word,
+            self.unsaved.again,
+            self.patience.due(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Does what has become due.
@@ -338,6 +369,7 @@ impl Group {
         }
         self.rewrite(cx);
         self.heed(cx);
+        self.be_patient(cx);
         self.go(cx);
     }
 }

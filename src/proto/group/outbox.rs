@@ -13,11 +13,13 @@ use crate::proto::wire::{Body, Entry};
 const UNDER_WAY_MAX: usize = crate::proto::limits::PACED_MAX / 2;
 
 /// What waits for a place.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
     entries: BTreeMap<Number, Entry>,
     /// The highest number sent to the host we follow.
     sent: Number,
+    /// The highest number that any host may have been sent, in this life or an earlier one.
+    exposed: Number,
     /// Entries on their way to disk.
     unflushed: BTreeMap<Ticket, Number>,
 }
@@ -25,6 +27,7 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn restored(entries: BTreeMap<Number, Entry>) -> Self {
         Self {
+            exposed: entries.keys().next_back().copied().unwrap_or_default(),
             entries,
             sent: Number(0),
             unflushed: BTreeMap::new(),
@@ -56,8 +59,8 @@ impl Outbox {
     }
 
     /// All of it, in order.
-    pub(crate) fn all(&self) -> Vec<Entry> {
-        self.entries.values().cloned().collect()
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
     }
 
     /// What others may see of it, in order: up to the first that is not on disk yet.
@@ -87,10 +90,10 @@ impl Outbox {
         first.unwrap_or(Number(u64::MAX))
     }
 
-    /// The number after all of ours, if the log's highest is `placed`.
-    pub(crate) fn next(&self, placed: Number) -> Number {
+    /// The highest number of ours, if the log's is `placed`.
+    pub(crate) fn last(&self, placed: Number) -> Number {
         let waiting = self.entries.keys().next_back().copied().unwrap_or_default();
-        Number(waiting.max(placed).0 + 1)
+        waiting.max(placed)
     }
 
     pub(crate) fn push(&mut self, entry: Entry) {
@@ -119,14 +122,19 @@ impl Outbox {
         self.entries.insert(entry.number, entry)
     }
 
-    /// Empties the outbox if its first number is not the one that follows the log's: our disk was older than
-    /// what the group remembers of us, so that the numbers are taken.
+    /// Empties the outbox if its first number does not follow the log's: our disk was older than what the group
+    /// remembers of us, so that the numbers are taken.
     pub(crate) fn strays(&mut self, placed: Number) -> Vec<Entry> {
-        let follows = |number: &Number| number.0 == placed.0 + 1;
+        let follows = |number: &Number| number.follows(placed);
         if self.entries.keys().next().is_none_or(follows) {
             return Vec::new();
         }
         std::mem::take(&mut self.entries).into_values().collect()
+    }
+
+    /// What begins with this number has to be sent again: the host has dropped it.
+    pub(crate) fn resume_at(&mut self, number: Number) {
+        self.sent = self.sent.min(Number(number.0.saturating_sub(1)));
     }
 
     /// Everything has to be sent again: we follow another host.
@@ -137,6 +145,11 @@ impl Outbox {
     /// Whether something was sent that has no place yet, as far as we know.
     pub(crate) fn is_under_way(&self) -> bool {
         self.entries.range(..=self.sent).next().is_some()
+    }
+
+    /// Whether an entry waits here that nobody can have been sent.
+    pub(crate) fn is_ours_alone(&self, number: Number) -> bool {
+        number > self.exposed && self.entries.contains_key(&number)
     }
 
     /// What to send next; it counts as sent.
@@ -152,6 +165,7 @@ impl Outbox {
             .collect();
         if let Some(last) = entries.last() {
             self.sent = last.number;
+            self.exposed = self.exposed.max(last.number);
         }
         entries
     }

@@ -7,7 +7,7 @@ use crate::proto::time::Mono;
 use crate::proto::wire::{Body, Entry};
 
 /// A member's entries that wait for their turn: a token bucket (RFC 2697 has the idea, IRC calls it fakelag).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Paced {
     pub(super) entries: VecDeque<Entry>,
     tokens: u32,

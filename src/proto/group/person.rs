@@ -7,6 +7,9 @@ use crate::proto::limits::{HANDOVER_WAIT, OUTBOX_MAX};
 use crate::proto::saved::Write;
 use crate::proto::wire::{Body, Entry, Message};
 
+/// How many numbers of runs one is drawn from where the clock does not tell runs apart.
+const RUNS_AMONG: u64 = 1_000;
+
 impl Group {
     /// Writes an entry of ours. Once it is on disk it is placed if we host, else sent on its way.
     pub(crate) fn author(&mut self, cx: &mut Context<'_>, body: Body) -> Option<Number> {
@@ -25,7 +28,7 @@ impl Group {
             let nick = cx.nick.clone();
             self.author(cx, Body::Join { nick });
         }
-        let number = self.outbox.next(self.log.number(&cx.me));
+        let number = self.next_number(cx);
         let entry = Entry::signed(cx.seal, &self.name, number, cx.now.wall, body);
         if let Some(what) = spoken(&entry.body) {
             let id = entry.id();
@@ -39,6 +42,16 @@ impl Group {
         self.write_own(cx, &entry);
         self.outbox.push(entry);
         Some(number)
+    }
+
+    /// The number of our next entry: the first of this run begins a row of its own.
+    fn next_number(&mut self, cx: &mut Context<'_>) -> Number {
+        let last = self.outbox.last(self.log.number(&cx.me));
+        if std::mem::replace(&mut self.has_authored, true) {
+            return Number(last.0 + 1);
+        }
+        let chance = cx.act.jitter(RUNS_AMONG);
+        Number::of_run(cx.now.wall, last, chance)
     }
 
     /// Puts an entry of ours on disk; once it is there others may see it.

@@ -5,15 +5,15 @@ use super::host::{Follower, NAMES_PER_MESSAGE_MAX, NEWS_GATHERED};
 use super::paced::Paced;
 use super::{Context, Group, Phase, authority};
 use crate::proto::codec;
-use crate::proto::id::{NodeId, Number};
+use crate::proto::id::NodeId;
 use crate::proto::limits::{CATCH_UP_SIZE, HEIRS, PACED_MAX};
-use crate::proto::role::LinkId;
+use crate::proto::role::{Kind, LinkId};
 use crate::proto::seal::Hash;
 use crate::proto::vector;
 use crate::proto::wire::{Body, Entry, Lease, Message, Reason, Refusal, Run, Vector};
 
 impl Group {
-    /// A member says hello. Its lease may be the first we hear of our own.
+    /// A member says hello. One that has heard of our lease before we have says it again.
     pub(crate) fn greet(
         &mut self,
         cx: &mut Context<'_>,
@@ -26,7 +26,7 @@ impl Group {
         if !self.is_of_ours(cx, link, charter) {
             return;
         }
-        self.learn(cx, lease);
+        self.learn(cx, lease, Kind::Peer);
         match (&self.phase, &self.lease) {
             (Phase::Hosting(host), _) if host.lease.epoch == lease.epoch => {
                 self.admit(cx, link, from, theirs);
@@ -67,6 +67,7 @@ impl Group {
             told: Vector::new(),
             is_pushing: false,
             paced: Paced::new(cx.now.mono),
+            refused: None,
         };
         host.followers.insert(from, follower);
         host.owed.insert(from);
@@ -189,10 +190,17 @@ impl Group {
             if !entry.is_genuine(cx.seal, &self.name) {
                 return cx.act.close(link, Reason::BadSignature);
             }
+            let placed = self.log.number(&from);
             let last = follower.paced.entries.back().map(|entry| entry.number);
-            let expected = last.unwrap_or_else(|| self.log.number(&from)).0 + 1;
             // A lower number has its place already; a higher one comes again once the gap is filled.
-            if entry.number == Number(expected) {
+            if follower
+                .refused
+                .is_some_and(|refused| refused > placed && refused != entry.number)
+            {
+                continue;
+            }
+            if entry.number.follows(last.unwrap_or(placed)) {
+                follower.refused = None;
                 follower.paced.entries.push_back(entry);
             }
             if follower.paced.entries.len() > PACED_MAX {
@@ -221,6 +229,7 @@ impl Group {
                 let entry = follower.paced.entries.pop_front().expect("one may go");
                 if let Err(why) = authority::judge(&self.roster, &entry, &epoch.host) {
                     follower.paced.entries.clear();
+                    follower.refused = Some(entry.number);
                     let (group, number) = (self.name.clone(), entry.number);
                     cx.act
                         .send(follower.link, Message::Refused { group, number, why });
@@ -250,7 +259,7 @@ impl Group {
                 return;
             };
             let epoch = host.lease.epoch;
-            if entry.number.0 != self.log.number(&cx.me).0 + 1 {
+            if !entry.number.follows(self.log.number(&cx.me)) {
                 continue;
             }
             match authority::judge(&self.roster, &entry, &cx.me) {

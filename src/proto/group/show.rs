@@ -1,27 +1,12 @@
-//! What the face is shown of a group: its members, their standing, and lines that wait from before the start.
+//! What the face is shown of a group: its members, and their standing.
 
-use super::{Context, Group, spoken};
-use crate::proto::actions::Actions;
+use super::{Context, Group};
 use crate::proto::event::{Event, Member, Standing};
 use crate::proto::id::NodeId;
 use crate::proto::limits::HEIRS;
+use crate::proto::role::LinkId;
 
 impl Group {
-    /// Tells the face of our lines that still wait from before the start.
-    pub(crate) fn show_outbox(&self, act: &mut Actions) {
-        for entry in self.outbox.all() {
-            if let Some(what) = spoken(&entry.body) {
-                let (id, at) = (entry.id(), entry.time);
-                act.tell(Event::Sent {
-                    group: self.name.clone(),
-                    id,
-                    at,
-                    what,
-                });
-            }
-        }
-    }
-
     /// Tells the members and our standing, if they have changed.
     pub(crate) fn show(&mut self, cx: &mut Context<'_>) {
         if !std::mem::take(&mut self.are_members_dirty) || !self.is_told {
@@ -42,6 +27,29 @@ impl Group {
         cx.act.tell(Event::Members {
             group: self.name.clone(),
             members,
+        });
+    }
+
+    /// Tells who is responsible for the group, if that is another supernode than before.
+    pub(super) fn show_responsible(&mut self, cx: &mut Context<'_>, link: LinkId) {
+        let Some(node) = cx.links.get(link).map(|link| link.peer) else {
+            return;
+        };
+        let before = self.registration.told.replace(node);
+        if before == Some(node) {
+            return;
+        }
+        let name = |id: &NodeId| match cx.table.get(id) {
+            Some(listed) => listed.record.name.to_string(),
+            None => id.short(),
+        };
+        let is_gone = |id: &NodeId| cx.table.get(id).is_none_or(|listed| !listed.alive);
+        cx.act.tell(Event::Responsible {
+            group: self.name.clone(),
+            node,
+            name: name(&node),
+            is_lost: before.as_ref().is_some_and(is_gone),
+            before: before.as_ref().map(name),
         });
     }
 

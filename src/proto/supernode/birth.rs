@@ -19,7 +19,7 @@ use crate::proto::wire::{Charter, GroupRecord, Message};
 const VOTE_STANDS: Duration = Duration::from_secs(60);
 
 /// What is known of a group's birth.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Birth {
     pub(super) charter: Option<Charter>,
     /// Whether it counts in a vote: not if so far only a member has shown it.
@@ -33,7 +33,7 @@ pub(super) struct Birth {
 }
 
 /// A vote under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Vote {
     asked: BTreeSet<NodeId>,
     is_answered: bool,

@@ -17,7 +17,7 @@ use crate::proto::wire::{GroupRecord, Message};
 const RECORDS_LOOKED_AT_MAX: usize = 5_000;
 
 /// How a record is kept.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Keep {
     /// For how long nobody had been registered at `at`.
     quiet_ms: u64,

@@ -347,6 +347,67 @@ async fn an_entry_with_two_places_is_shown_at_the_earlier_one_and_both_lines_kee
 }
 
 #[tokio::test]
+async fn an_own_entry_that_has_its_place_waits_to_be_confirmed_and_not_to_be_sent() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let anna = key("anna");
+    let [placed, waiting, other] = [1, 2, 3].map(|n| entry(anna, n, text(&format!("line {n}"))));
+    let group = hearth();
+    for entry in [&placed, &waiting, &other] {
+        let (group, entry) = (group.clone(), entry.clone());
+        open.write(vec![Write::Outbox { group, entry }])
+            .await
+            .unwrap();
+    }
+    // The number of the third was taken by another entry, which is not the one that waits.
+    let taken = Entry {
+        signature: Signature([9; 64]),
+        ..entry(anna, 3, text("taken"))
+    };
+    let line = line_of(1, 1, &[(100, placed.clone()), (200, taken)]);
+    open.put(&line).await.unwrap();
+    let again = line_of(2, 1, &[(50, placed.clone())]);
+    open.put(&again).await.unwrap();
+    open.store.close().await;
+
+    let mut open = desk.open();
+    let saved = &open.saved.groups[&group];
+    let (place, _) = again.places().next().unwrap();
+    assert_eq!(saved.unkept, [(Number(1), place)].into());
+    let unplaced: Vec<_> = saved.outbox.values().collect();
+    assert_eq!(unplaced, [&waiting, &other]);
+
+    let number = Number(1);
+    open.write(vec![Write::OutboxDone { group, number }])
+        .await
+        .unwrap();
+    open.store.close().await;
+    assert!(desk.open().saved.groups[&hearth()].unkept.is_empty());
+}
+
+#[tokio::test]
+async fn an_empty_entry_yields_to_the_one_it_stands_in_for() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let said = entry(key("anna"), 1, text("hello"));
+    let void = entry(key("anna"), 1, Body::Void);
+    let early = line_of(1, 1, &[(100, void.clone())]);
+    let late = line_of(2, 1, &[(500, said.clone())]);
+    let earliest = line_of(3, 1, &[(50, void)]);
+    let (place, _) = late.places().next().unwrap();
+    let moved = |is_new| {
+        let id = said.id();
+        Ok(vec![Moved { id, place, is_new }])
+    };
+    assert_eq!(open.put(&early).await, Ok(Vec::new()));
+    assert_eq!(open.put(&late).await, moved(true));
+    assert_eq!(open.put(&earliest).await, moved(false));
+    let (lines, _) = open.page(None, 10).await;
+    let shown: Vec<_> = lines.iter().map(|line| line.place).collect();
+    assert_eq!(shown, [place]);
+}
+
+#[tokio::test]
 async fn catching_up_comes_in_pieces_of_bounded_size_and_misses_nothing() {
     let desk = Desk::new();
     let mut open = desk.open();

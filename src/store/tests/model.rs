@@ -34,12 +34,10 @@ impl Model {
         for (place, sequenced) in run.places().filter(|(place, _)| place.seq.0 > stored) {
             let id = sequenced.entry.id();
             if let Some(known) = self.place_of(id) {
-                let (earlier, is_new) = (place.min(known), place < known);
-                moved.push(Moved {
-                    id,
-                    place: earlier,
-                    is_new,
-                });
+                let this = (sequenced.entry.body == Body::Void, place);
+                let (_, place) = this.min(known);
+                let is_new = this < known;
+                moved.push(Moved { id, place, is_new });
             }
             self.lines
                 .entry(run.epoch)
@@ -66,16 +64,21 @@ impl Model {
             .collect()
     }
 
-    fn place_of(&self, id: EntryId) -> Option<Place> {
+    /// Whether an entry is empty at the place that counts, and that place.
+    fn place_of(&self, id: EntryId) -> Option<(bool, Place)> {
         let places = self.places();
         let of_it = places.iter().filter(|(_, entry)| entry.id() == id);
-        of_it.map(|(place, _)| *place).min()
+        of_it
+            .map(|(place, entry)| (entry.body == Body::Void, *place))
+            .min()
     }
 
     /// The log as it counts: every entry once, in order.
     fn log(&self) -> Vec<(Place, Entry)> {
         let mut log = self.places();
-        log.retain(|(place, entry)| self.place_of(entry.id()) == Some(*place));
+        log.retain(|(place, entry)| {
+            self.place_of(entry.id()).map(|(_, place)| place) == Some(*place)
+        });
         log.sort_by_key(|(place, _)| *place);
         log
     }

@@ -53,6 +53,8 @@ pub(super) fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> bool {
 fn safety(app: &App) -> Vec<(EntryId, String, Role)> {
     let signs = app.look.signs;
     let mut safe_shown = 0;
+    let mut failed = 0;
+    let several = app.window().log.failed().nth(1).is_some();
     let mut told = Vec::new();
     for (_, item) in app.window().log.newest_first().take(LOOKED_AT) {
         let Kind::Said(said) = &item.kind else {
@@ -60,8 +62,16 @@ fn safety(app: &App) -> Vec<(EntryId, String, Role)> {
         };
         let (text, role) = match &said.own {
             None => continue,
-            Some(State::Waiting) => (signs.dots.to_owned(), Role::Dim),
-            Some(State::Failed(_)) => (signs.failed.to_owned(), Role::Error),
+            Some(State::Waiting | State::Late) => (signs.dots.to_owned(), Role::Dim),
+            Some(State::Failed(_)) => {
+                failed += 1;
+                let number = if several {
+                    failed.to_string()
+                } else {
+                    String::new()
+                };
+                (format!("{}{number}", signs.failed), Role::Error)
+            }
             Some(State::Placed | State::Kept(_)) if safe_shown == SAFE_SHOWN => continue,
             Some(State::Placed) => {
                 safe_shown += 1;

@@ -100,12 +100,15 @@ fn draw_member(app: &App, member: &Member, row: Rect, buf: &mut Buffer) {
     };
     put(buf, row, row.x + 1, row.y, sign, theme.style(role));
     let us = app.is_us(&member.id);
-    let name_style = match (member.present, us) {
+    let is_missed = app.window().is_adrift && member.standing == Standing::Host;
+    let name_style = match (member.present && !is_missed, us) {
         (false, _) => theme.style(Role::Faint),
         (true, true) => theme.style(Role::Own),
         (true, false) => theme.nick(&member.id),
     };
-    let reach = if us || row.width < REACH_WIDTH {
+    let reach = if is_missed {
+        Some((signs.dots.to_owned(), theme.style(Role::Faint)))
+    } else if us || row.width < REACH_WIDTH {
         None
     } else {
         reach(app, member)

@@ -33,6 +33,8 @@ struct Places {
     title: Rect,
     log: Rect,
     members: Option<Rect>,
+    /// A row for what is wrong with the disk, while something is.
+    trouble: Option<Rect>,
     status: Rect,
     input: Rect,
 }
@@ -58,6 +60,9 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     if let Some(place) = places.members {
         members::draw(app, place, buf);
     }
+    if let Some(place) = places.trouble {
+        status::draw_trouble(app, place, buf);
+    }
     status::draw(app, places.status, buf, places.groups.is_none());
     let cursor = input::draw(app, places.input, buf);
     if app.help.is_some() {
@@ -69,7 +74,9 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
 
 fn places(app: &App, area: Rect) -> Places {
     let input_height = input::height(app, area);
-    let above = area.height - input_height - 1;
+    let below = area.height - input_height - 1;
+    let trouble = u16::from(app.trouble.is_some() && below >= 3);
+    let above = below - trouble;
     let roomy = area.width >= ROOMY_WIDTH;
     let in_group = app.window().group().is_some();
     let groups_width = match app.groups_column {
@@ -136,13 +143,18 @@ fn places(app: &App, area: Rect) -> Places {
         },
         log,
         members: side(middle.right(), members_width),
-        status: Rect {
+        trouble: (trouble > 0).then_some(Rect {
             y: area.y + above,
+            height: 1,
+            ..area
+        }),
+        status: Rect {
+            y: area.y + below,
             height: 1,
             ..area
         },
         input: Rect {
-            y: area.y + above + 1,
+            y: area.y + below + 1,
             height: input_height,
             ..area
         },

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::groups::label;
-use crate::proto::event::{Member, MeshState, Path};
+use crate::proto::event::{Member, MeshState, Path, Trouble};
 use crate::sanitize;
 use crate::tui::app::{App, Hint, Life};
 use crate::tui::paint::{fill, put};
@@ -78,6 +78,28 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool) {
         let style = bar.patch(foreground(theme.style(role)));
         x = put(buf, area, x, area.y, &text, style) + 1;
     }
+}
+
+/// Draws what is wrong with the disk: a row that stays while it lasts.
+pub(super) fn draw_trouble(app: &App, area: Rect, buf: &mut Buffer) {
+    let Some(Trouble { why, try_ }) = &app.trouble else {
+        return;
+    };
+    let (theme, signs) = (&app.look.theme, app.look.signs);
+    let words = if area.width < SHORT_WIDTH {
+        format!("{why}: kept in memory only")
+    } else {
+        format!("{why}: kept in memory only; {try_}")
+    };
+    let words = sanitize::line(&words).into_owned();
+    let text = fit(
+        &format!("{} {words}", signs.failed),
+        area.width.saturating_sub(2),
+        signs.dots,
+    );
+    let style = theme.style(Role::Error);
+    fill(buf, area, style);
+    put(buf, area, area.x + 1, area.y, &text, style);
 }
 
 /// A style without its ground.
@@ -165,22 +187,18 @@ fn group(app: &App, short: bool) -> Words {
         return vec![("nobody keeps it at the moment".to_owned(), Role::Dim)];
     };
     words.push((format!("{} ", signs.host), Role::Host));
-    if app.is_us(&host.id) {
+    if window.is_adrift {
+        words.push((adrift(app, host), Role::Status));
+    } else if app.is_us(&host.id) {
         words.push(("you keep it".to_owned(), Role::Status));
         words.push(between());
-        let next = window
-            .line()
-            .next()
-            .map(|next| sanitize::name(next.nick.as_str()).into_owned());
+        let next = window.line().next().map(shown_nick);
         words.push(match next {
             Some(next) => (format!("{next} is next"), Role::Status),
             None => ("alone here".to_owned(), Role::Dim),
         });
     } else {
-        words.push((
-            sanitize::name(host.nick.as_str()).into_owned(),
-            Role::Status,
-        ));
+        words.push((shown_nick(host), Role::Status));
         if let Some(place) = app.us.as_ref().and_then(|(us, _)| window.place_in_line(us)) {
             words.push(between());
             words.push((tell_place(place, short), Role::Status));
@@ -193,7 +211,10 @@ fn group(app: &App, short: bool) -> Words {
     let waiting = window.log.waiting();
     if waiting > 0 {
         words.push(between());
-        let word = if short { "waiting" } else { "on the way" };
+        let word = match (window.is_adrift, short) {
+            (true, _) | (false, true) => "waiting",
+            (false, false) => "on the way",
+        };
         words.push((format!("{waiting} {word}"), Role::Warn));
     }
     if app.mesh == Some(MeshState::Searching) {
@@ -201,6 +222,26 @@ fn group(app: &App, short: bool) -> Words {
         words.push(("looking for the network".to_owned(), Role::Dim));
     }
     words
+}
+
+/// While the host is missed: who was it, and whom we look for.
+fn adrift(app: &App, host: &Member) -> String {
+    let dots = app.look.signs.dots;
+    let mut line = app.window().line().filter(|member| member.id != host.id);
+    let missed = if app.is_us(&host.id) {
+        format!("you {dots}")
+    } else {
+        format!("{} {dots}", shown_nick(host))
+    };
+    match line.next() {
+        Some(next) if app.is_us(&next.id) => format!("{missed} you are next"),
+        Some(next) => format!("{missed} looking for {}", shown_nick(next)),
+        None => format!("{missed} nobody else is here"),
+    }
+}
+
+fn shown_nick(member: &Member) -> String {
+    sanitize::name(member.nick.as_str()).into_owned()
 }
 
 fn path(app: &App, host: &Member, short: bool) -> Option<(String, Role)> {
