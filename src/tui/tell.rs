@@ -151,7 +151,6 @@ impl App {
             return;
         };
         window.subject = Subject::Group(to.clone());
-        window.phase = Phase::Finding;
         let (group, name) = (sanitize::name(group.as_str()), window.name());
         let text = format!("another group has the name {group}: this one goes on as {name}");
         self.note(at, Some(&to), Note::Notice(text));

@@ -343,7 +343,6 @@ impl Checker {
         let Some(mut view) = self.views.remove(&(who, group.clone())) else {
             return self.complain(who, group, "was renamed, and never opened");
         };
-        view.is_in = false;
         for (id, line) in &mut view.log {
             line.group = to.clone();
             let (was, is) = ((group.clone(), *id), (to.clone(), *id));

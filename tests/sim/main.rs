@@ -11,6 +11,7 @@
 )]
 
 mod bites;
+mod charter;
 mod checker;
 mod disk;
 mod found;

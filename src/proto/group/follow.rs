@@ -112,6 +112,10 @@ impl Group {
         match &mut follow.stage {
             Stage::Reaching { dial, again } => {
                 if let Some(link) = cx.links.to_peer(&follow.host) {
+                    // It may go over a supernode that one of us needs no longer.
+                    if let Some(via) = self.registration.at {
+                        cx.act.route(follow.host, via);
+                    }
                     self.hello(cx, link);
                 } else if let Some(via) = self
                     .registration
