@@ -50,15 +50,16 @@ impl Unsent {
                 own.group = to.clone();
             }
         }
-        let moved: Vec<_> = self
-            .open
-            .extract_if(.., |(of, _), _| of == group)
-            .map(|((_, id), (own, state))| {
-                let group = to.clone();
-                ((to.clone(), id), (Own { group, ..own }, state))
-            })
-            .collect();
-        self.open.extend(moved);
+        let of_it = self.open.keys().filter(|(of, _)| of == group);
+        for key in of_it.cloned().collect::<Vec<_>>() {
+            if let Some((own, state)) = self.open.remove(&key) {
+                let own = Own {
+                    group: to.clone(),
+                    ..own
+                };
+                self.open.insert((to.clone(), key.1), (own, state));
+            }
+        }
     }
 
     pub(super) fn heard(&mut self, event: &Event) {

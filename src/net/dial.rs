@@ -1,18 +1,24 @@
 //! From an address or a knock to a link: the handshake, who it is, and the stream for messages.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::{Connecting, Connection, ConnectionError, RecvStream, SendStream, VarInt};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
+use super::knock;
 use super::socket::Peer;
 use super::stream::{CLIENT, NODE};
 use super::tls;
 use crate::proto::id::NodeId;
-use crate::proto::limits::DIAL_TIMEOUT;
+use crate::proto::limits::{DIAL_TIMEOUT, KNOCK_INTERVAL, REFUSED_WAIT};
 use crate::proto::role::Kind;
 use crate::proto::wire::Reason;
+
+/// How long a dial is left to itself before the machine there is asked whether anybody listens: most are answered
+/// by then, and on one machine all.
+const KNOCK_PATIENCE: Duration = Duration::from_millis(150);
 
 /// A connection on which messages can be said.
 #[derive(Debug)]
@@ -35,6 +41,8 @@ pub(super) enum Error {
     Dial(#[from] quinn::ConnectError),
     #[error("nobody answered within {} seconds", DIAL_TIMEOUT.as_secs())]
     TimedOut,
+    #[error("nobody listens there")]
+    Nobody,
     #[error("it closed the link: {0}")]
     Closed(Reason),
     #[error("{0}")]
@@ -92,6 +100,26 @@ pub(super) async fn dial(
         })
     })
     .await
+}
+
+/// As [`dial`], to a mesh node at `address`; ends sooner if the machine there says that nobody listens.
+pub(super) async fn dial_unless_refused(
+    dialled: impl Future<Output = Result<Up, Error>>,
+    address: SocketAddr,
+) -> Result<Up, Error> {
+    let refused = async {
+        sleep(KNOCK_PATIENCE).await;
+        while !knock::is_refused(address).await {
+            sleep(KNOCK_INTERVAL).await;
+        }
+        // Its word is nobody's signature: a living node has answered by then.
+        sleep(REFUSED_WAIT).await;
+    };
+    tokio::select! {
+        biased;
+        up = dialled => up,
+        () = refused => Err(Error::Nobody),
+    }
 }
 
 /// The accepting side.

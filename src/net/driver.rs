@@ -8,28 +8,30 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use quinn::{Incoming, VarInt};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::clock::Clock;
 use super::dial::{self, Up};
 use super::endpoint::Endpoint;
+use super::knock;
 use super::link::{Event, Full, Link, millis};
 use super::links::Links;
 use super::relay::{self, Exchange};
 use super::socket::{Peer, Socket, is_virtual, unmapped};
 use super::tunnel::{self, Uplink};
+use super::watch::Seen;
 use crate::proto::codec;
 use crate::proto::id::NodeId;
-use crate::proto::limits::INPUT_QUEUE_MAX;
+use crate::proto::limits::{INPUT_QUEUE_MAX, QUIET_LOOK};
 use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
-use crate::proto::time::{Mono, Now, Wall};
 use crate::proto::wire::{Message, Reason};
 
 /// Handshakes at a time; a dialler beyond them is refused, and tries again.
@@ -61,7 +63,7 @@ pub async fn run(
         role,
         exchange: Arc::new(Exchange::new(endpoint.observer.clone())),
         endpoint,
-        clock: Clock(Instant::now()),
+        clock: Clock::new(),
         links: Links::default(),
         handshakes: 0,
         tasks: JoinSet::new(),
@@ -99,10 +101,9 @@ enum Done {
     Answered(SocketAddr, Result<Up, dial::Error>),
     /// A link or a tunnel; what it had to say came as events.
     Carried,
+    /// Whether the machine at the other end of a silent link says that nobody is there.
+    Knocked(LinkId, bool),
 }
-
-/// When this driver began.
-struct Clock(Instant);
 
 impl Driver {
     async fn turn(
@@ -115,6 +116,8 @@ impl Driver {
         self.handle(Input::Start);
         let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
         let mut timer = Box::pin(sleep_until(Instant::now()));
+        let mut looks = interval(QUIET_LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.is_finished {
             let has_timer = self.set_timer(timer.as_mut());
             let may_read = self.backlog.len() < INPUT_QUEUE_MAX;
@@ -138,9 +141,51 @@ impl Driver {
                     None => bail!("the network endpoint ended by itself"),
                 },
                 () = timer.as_mut(), if has_timer => self.handle(Input::Timeout),
+                _ = looks.tick() => self.look(),
             }
         }
         Ok(())
+    }
+
+    /// Tells the role which links have fallen quiet, and which have come to themselves.
+    fn look(&mut self) {
+        let now = self.clock.now().mono;
+        for (id, seen) in self.links.look(now) {
+            // What was seen before may have led the role to close it.
+            if self.links.get(id).is_none() {
+                continue;
+            }
+            match seen {
+                Seen::Quiet { since } => {
+                    if let Some(link) = self.links.get(id) {
+                        let silent_ms = millis(now - since);
+                        tracing::info!(link = id.0, peer = %link.peer.short(), silent_ms, "a link is quiet");
+                    }
+                    self.handle(Input::Quiet { link: id, since });
+                    self.tell_paths();
+                }
+                Seen::Heard => self.heard(id),
+                Seen::Silent => self.knock(id),
+            }
+        }
+    }
+
+    fn heard(&mut self, link: LinkId) {
+        tracing::info!(link = link.0, "a link is heard again");
+        self.handle(Input::Heard { link });
+        self.tell_paths();
+    }
+
+    /// Asks the machine at the other end of a silent link whether anybody is there, if it can know that.
+    fn knock(&mut self, id: LinkId) {
+        let Some(link) = self.links.get(id).filter(|link| link.kind == Kind::Mesh) else {
+            return;
+        };
+        let address = unmapped(link.connection.remote_address());
+        if self.endpoint.knocks && (link.is_ours || knock::is_near(address.ip())) {
+            self.tasks
+                .spawn(async move { Done::Knocked(id, knock::is_refused(address).await) });
+        }
     }
 
     fn set_timer(&self, timer: Pin<&mut tokio::time::Sleep>) -> bool {
@@ -228,10 +273,15 @@ impl Driver {
             }
         };
         let connecting = self.endpoint.dial(kind, address, wanted);
-        let accepts = self.endpoint.accepts;
-        self.tasks.spawn(async move {
-            Done::Dialled(dial, dial::dial(connecting, kind, accepts, path).await)
-        });
+        let dialled = dial::dial(connecting, kind, self.endpoint.accepts, path);
+        if kind == Kind::Mesh && self.endpoint.knocks {
+            let dialled = dial::dial_unless_refused(dialled, address);
+            self.tasks
+                .spawn(async move { Done::Dialled(dial, dialled.await) });
+        } else {
+            self.tasks
+                .spawn(async move { Done::Dialled(dial, dialled.await) });
+        }
     }
 
     /// Reaches `peer` over the link `via` from here on; false if that is no link of ours to a mesh node.
@@ -297,6 +347,11 @@ impl Driver {
     fn done(&mut self, done: Result<Done, JoinError>) -> anyhow::Result<()> {
         match done.context("a task of the network failed")? {
             Done::Carried => {}
+            Done::Knocked(link, is_refused) => {
+                if is_refused {
+                    self.links.refused(link, self.clock.now().mono);
+                }
+            }
             Done::Dialled(dial, Ok(up)) => self.up(up, Some(dial)),
             Done::Dialled(dial, Err(error)) => {
                 let why = error.to_string();
@@ -324,7 +379,8 @@ impl Driver {
             path,
         } = up;
         let address = (kind == Kind::Mesh).then(|| unmapped(connection.remote_address()));
-        let link = Link::new(peer, kind, connection.clone(), path);
+        let now = self.clock.now().mono;
+        let link = Link::new(peer, kind, connection.clone(), path, dial.is_some(), now);
         let rtt_ms = link.rtt_ms();
         let id = self.links.insert(link);
         let relayed_for = (kind == Kind::Mesh && by_client && dial.is_none()).then_some(peer);
@@ -384,6 +440,9 @@ impl Driver {
                 message,
                 permit,
             } => {
+                if self.links.hear(link, self.clock.now().mono) {
+                    self.heard(link);
+                }
                 if self.links.get(link).is_some() {
                     self.handle(Input::Received { link, message });
                 }
@@ -408,6 +467,12 @@ impl Driver {
 
     fn tell_path(&mut self, peer: NodeId) {
         if let Some(input) = self.links.path(peer) {
+            self.handle(input);
+        }
+    }
+
+    fn tell_paths(&mut self) {
+        for input in self.links.paths() {
             self.handle(input);
         }
     }
@@ -452,27 +517,14 @@ async fn last_words(socket: &Socket, peers: &[Link]) {
 
 async fn close_each(links: &[Link]) {
     for link in links {
-        link.close_after_all(Reason::Shutdown);
+        // Nobody is known to be there who would say that all has come.
+        if link.watch.is_quiet() {
+            link.close_now(Reason::Shutdown);
+        } else {
+            link.close_after_all(Reason::Shutdown);
+        }
     }
     for link in links {
         link.connection.closed().await;
-    }
-}
-
-impl Clock {
-    fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        Now {
-            mono: Mono(millis(self.0.elapsed())),
-            wall: Wall(millis(wall.unwrap_or_default())),
-        }
-    }
-
-    /// A time beyond what the system can count is one that does not come.
-    fn instant(&self, at: Mono) -> Instant {
-        let far = self.0 + Duration::from_secs(365 * 24 * 3600);
-        self.0
-            .checked_add(Duration::from_millis(at.0))
-            .map_or(far, |instant| instant.min(far))
     }
 }

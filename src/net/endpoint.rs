@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ClientConfig, EndpointConfig, Runtime, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+    AsyncUdpSocket, ClientConfig, EndpointConfig, Runtime, ServerConfig, TokioRuntime,
+    TransportConfig, VarInt,
 };
 use quinn_proto::HashedConnectionIdGenerator;
 use socket2::{Domain, Protocol, SockAddr, Type};
@@ -18,6 +19,7 @@ use super::socket::{Socket, is_virtual, unmapped};
 use super::tls;
 use crate::identity::Identity;
 use crate::proto::id::NodeId;
+use crate::proto::limits::{IDLE_TIMEOUT, KEEP_ALIVE, KEEP_ALIVE_DIALLED};
 use crate::proto::role::Kind;
 use crate::proto::seal::Seal;
 
@@ -33,12 +35,6 @@ const INCOMING_SIZE_MAX: u64 = 16 * 1024 * 1024;
 const MESH_WINDOW: u32 = 128 * 1024;
 const MESH_CONNECTION_WINDOW: u32 = 1024 * 1024;
 const PEER_WINDOW: u32 = 512 * 1024;
-/// A ping each second keeps the narrowest NAT open, and is missed soon.
-const KEEP_ALIVE: Duration = Duration::from_secs(1);
-/// A mesh node that is silent for so long is given up, and another one is dialled.
-const MESH_IDLE: Duration = Duration::from_secs(4);
-/// Longer than a change of supernode takes, so that a link to a peer lives through it.
-const PEER_IDLE: Duration = Duration::from_secs(8);
 /// A lost first packet is sent again after three times this; quinn's third of a second costs a whole second.
 const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// Every Internet path carries QUIC packets of this size (RFC 9000, section 14); a larger start would stall for
@@ -58,6 +54,8 @@ pub struct Endpoint {
     pub(super) observer: Option<Arc<dyn Observer>>,
     /// What is accepted: a client accepts peers, a mesh node accepts whoever dials its address.
     pub(super) accepts: Kind,
+    /// Whether the machines of mesh nodes that are not heard are asked if anybody is there.
+    pub(super) knocks: bool,
     mesh: ClientConfig,
     peer: ClientConfig,
 }
@@ -106,23 +104,41 @@ impl Endpoint {
     /// # Errors
     /// When the address cannot be had.
     pub fn bind(identity: &Identity, listen: SocketAddr, accepts: Kind) -> Result<Self, Error> {
-        let other = |cause| Error::new(listen, cause);
         let udp = bind_udp(listen).map_err(|cause| Error::new(listen, cause))?;
-        let udp = TokioRuntime.wrap_udp_socket(udp).map_err(other)?;
-        let socket = Arc::new(Socket::new(udp).map_err(other)?);
+        let runtime = Arc::new(TokioRuntime);
+        let udp = runtime.wrap_udp_socket(udp);
+        let endpoint = udp.and_then(|udp| Self::over(identity, udp, runtime, accepts));
+        let endpoint = endpoint.map_err(|cause| Error::new(listen, cause))?;
+        Ok(Self {
+            knocks: true,
+            ..endpoint
+        })
+    }
+
+    /// An endpoint over any network there is, and any clock: `runtime` tells the time.
+    ///
+    /// # Errors
+    /// When the socket does not know its address.
+    pub fn over(
+        identity: &Identity,
+        udp: Arc<dyn AsyncUdpSocket>,
+        runtime: Arc<dyn Runtime>,
+        accepts: Kind,
+    ) -> io::Result<Self> {
+        let socket = Arc::new(Socket::new(udp)?);
         let quinn = quinn::Endpoint::new_with_abstract_socket(
             endpoint_config(identity),
             Some(server_config(tls::server(identity, accepts), accepts)),
-            Arc::clone(&socket) as Arc<dyn quinn::AsyncUdpSocket>,
-            Arc::new(TokioRuntime),
-        )
-        .map_err(other)?;
+            Arc::clone(&socket) as Arc<dyn AsyncUdpSocket>,
+            runtime,
+        )?;
         Ok(Self {
             quinn,
             socket,
             id: identity.id(),
             observer: None,
             accepts,
+            knocks: false,
             mesh: client_config(tls::client(identity, Kind::Mesh), Kind::Mesh),
             peer: client_config(tls::client(identity, Kind::Peer), Kind::Peer),
         })
@@ -238,8 +254,10 @@ fn server_config(tls: QuicServerConfig, kind: Kind) -> ServerConfig {
     let mut config = ServerConfig::with_crypto(Arc::new(tls));
     let mut transport = transport_config(kind);
     match kind {
-        // The dialler's pings keep a mesh link alive in both directions; ten thousand of ours would cost a core.
-        Kind::Mesh => config.migration(true),
+        Kind::Mesh => {
+            transport.keep_alive_interval(Some(KEEP_ALIVE_DIALLED));
+            config.migration(true)
+        }
         // A peer moves below its virtual address. A packet that came from anywhere else is not its own.
         Kind::Peer => {
             transport.keep_alive_interval(Some(KEEP_ALIVE));
@@ -260,14 +278,13 @@ fn transport_config(kind: Kind) -> TransportConfig {
         .initial_mtu(INITIAL_MTU)
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .datagram_receive_buffer_size(None);
-    let idle = match kind {
+    match kind {
         Kind::Mesh => {
             config
                 .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS_AT_FIRST))
                 .stream_receive_window(VarInt::from_u32(MESH_WINDOW))
                 .send_window(u64::from(MESH_WINDOW))
                 .receive_window(VarInt::from_u32(MESH_CONNECTION_WINDOW));
-            MESH_IDLE
         }
         Kind::Peer => {
             // Packets of one size fit every tunnel and every path that comes after it.
@@ -277,11 +294,9 @@ fn transport_config(kind: Kind) -> TransportConfig {
                 .stream_receive_window(VarInt::from_u32(PEER_WINDOW))
                 .send_window(u64::from(PEER_WINDOW))
                 .receive_window(VarInt::from_u32(PEER_WINDOW));
-            PEER_IDLE
         }
-    };
-    config.max_idle_timeout(Some(
-        idle.try_into().expect("seconds fit in a QUIC integer"),
-    ));
+    }
+    let idle = IDLE_TIMEOUT.try_into();
+    config.max_idle_timeout(Some(idle.expect("seconds fit in a QUIC integer")));
     config
 }

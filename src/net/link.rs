@@ -13,10 +13,12 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::socket::Peer;
+use super::watch::Watch;
 use crate::proto::codec::{self, DecodeError, LENGTH_SIZE};
 use crate::proto::id::NodeId;
 use crate::proto::limits::{RECEIVE_QUEUE_MAX, SEND_QUEUE_SIZE_MAX};
 use crate::proto::role::{Kind, LinkId};
+use crate::proto::time::Mono;
 use crate::proto::wire::{Message, Reason};
 
 /// How long what was sent before a close may take to be acknowledged.
@@ -53,6 +55,9 @@ pub(super) struct Link {
     pub(super) connection: Connection,
     /// Keeps the peer's virtual address; mesh links have none.
     pub(super) path: Option<Arc<Peer>>,
+    pub(super) watch: Watch,
+    /// Whether we dialled it.
+    pub(super) is_ours: bool,
     shared: Arc<Shared>,
 }
 
@@ -87,11 +92,15 @@ impl Link {
         kind: Kind,
         connection: Connection,
         path: Option<Arc<Peer>>,
+        is_ours: bool,
+        now: Mono,
     ) -> Self {
         Self {
             peer,
             kind,
             connection,
+            watch: Watch::new(now),
+            is_ours,
             shared: Arc::new(Shared {
                 path: path.clone(),
                 ..Shared::default()

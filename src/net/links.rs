@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::link::Link;
 use super::socket::Peer;
+use super::watch::{self, Seen};
 use crate::proto::event::Path;
 use crate::proto::id::NodeId;
 use crate::proto::role::{Input, Kind, LinkId};
+use crate::proto::time::Mono;
 
 /// All links, and what follows from them.
 #[derive(Debug, Default)]
@@ -49,6 +51,28 @@ impl Links {
         self.by_id.get(&id)
     }
 
+    /// Looks at every link, and says what is to be seen of it.
+    pub(super) fn look(&mut self, now: Mono) -> Vec<(LinkId, Seen)> {
+        let look = |(id, link): (&LinkId, &mut Link)| {
+            let seen = link.watch.look(now, watch::heard(&link.connection));
+            seen.map(|seen| (*id, seen))
+        };
+        self.by_id.iter_mut().filter_map(look).collect()
+    }
+
+    /// Something has come over a link; true if it was quiet.
+    pub(super) fn hear(&mut self, id: LinkId, now: Mono) -> bool {
+        let link = self.by_id.get_mut(&id);
+        link.is_some_and(|link| link.watch.is_quiet() && link.watch.hear(now))
+    }
+
+    /// The machine at the other end of a link says that nobody is there.
+    pub(super) fn refused(&mut self, id: LinkId, now: Mono) {
+        if let Some(link) = self.by_id.get_mut(&id) {
+            link.watch.refused(now);
+        }
+    }
+
     /// Notes that this link is the one of a client, and says which one was before.
     pub(super) fn is_client(&mut self, client: NodeId, id: LinkId) -> Option<LinkId> {
         self.clients.insert(client, id)
@@ -67,8 +91,7 @@ impl Links {
                 for reached in self.peers.values() {
                     reached.path.unroute(id);
                 }
-                let peers: Vec<NodeId> = self.peers.keys().copied().collect();
-                inputs.extend(peers.into_iter().filter_map(|peer| self.path(peer)));
+                inputs.extend(self.paths());
             }
             Kind::Peer => {
                 if let Some(reached) = self.peers.get_mut(&gone.peer) {
@@ -82,6 +105,15 @@ impl Links {
         Some((gone, inputs))
     }
 
+    /// How packets reach all peers, where that differs from what was told.
+    pub(super) fn paths(&mut self) -> Vec<Input> {
+        let peers: Vec<NodeId> = self.peers.keys().copied().collect();
+        peers
+            .into_iter()
+            .filter_map(|peer| self.path(peer))
+            .collect()
+    }
+
     /// How packets reach a peer that we have a link with, if that differs from what was told.
     pub(super) fn path(&mut self, peer: NodeId) -> Option<Input> {
         let reached = self.peers.get_mut(&peer)?;
@@ -89,6 +121,7 @@ impl Links {
             .path
             .via()
             .and_then(|via| self.by_id.get(&via))
+            .filter(|supernode| !supernode.watch.is_quiet())
             .map(|supernode| supernode.peer);
         if reached.told.replace(via) == Some(via) {
             return None;

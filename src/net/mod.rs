@@ -7,9 +7,11 @@
 //! QUIC stream, quinn hands packets to `socket`, and that sends them to an address, or into a `relay` tunnel when
 //! the destination is a peer, whose address is a virtual one.
 
+mod clock;
 mod dial;
 pub mod driver;
 pub mod endpoint;
+mod knock;
 mod link;
 mod links;
 pub mod relay;
@@ -17,5 +19,6 @@ mod socket;
 mod stream;
 pub mod tls;
 mod tunnel;
+mod watch;
 
 pub use endpoint::Endpoint;

@@ -40,7 +40,7 @@ const ARRIVED_QUEUE_MAX: usize = 256;
 const KICK_PACKETS: usize = 4;
 /// A peer that was silent for this long and is heard again may be waiting out an outage as well. Twice the interval
 /// of keep-alives and more, or every one of them would be taken for the end of an outage.
-const KICK_SILENCE: Duration = Duration::from_millis(2_500);
+const KICK_SILENCE: Duration = Duration::from_millis(1_250);
 
 /// What quinn takes for its UDP socket.
 #[derive(Debug)]

@@ -219,6 +219,8 @@ impl Role for Asker {
                 self.one_less();
             }
             Input::Received { link, message } => self.received(link, message),
+            // It is not waited for longer than for any other.
+            Input::Quiet { .. } | Input::Heard { .. } => {}
             Input::Timeout
             | Input::Command(_)
             | Input::PathIs { .. }

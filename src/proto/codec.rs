@@ -116,13 +116,13 @@ fn check(message: &Message) -> Result<(), DecodeError> {
             .try_for_each(|listed| check_record(&listed.record)),
         Message::Register { lease, charter, .. } => {
             lease.iter().try_for_each(check_lease)?;
-            charter.iter().try_for_each(check_charter)
+            charter.as_deref().map_or(Ok(()), check_charter)
         }
         Message::HostIs { lease, charter } => {
             check_lease(lease)?;
-            charter.iter().try_for_each(check_charter)
+            charter.as_deref().map_or(Ok(()), check_charter)
         }
-        Message::Known { record, .. } => record.iter().try_for_each(check_group_record),
+        Message::Known { record, .. } => record.as_deref().map_or(Ok(()), check_group_record),
         Message::Transfer { record } => check_group_record(record),
         Message::Founded { charter, .. } => check_charter(charter),
         Message::Not { lease } => check_lease(lease),

@@ -266,18 +266,20 @@ name_traits!(GroupName, Nick, NodeName);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Number(pub u64);
 
-/// Low bits of a number that count within a run; one that says more goes on into the numbers of the next second,
-/// which no run of the same author can have begun in.
-const RUN_BITS: u32 = 16;
-/// 2026-01-01 UTC, in seconds: the upper bits count from there, and last for a century.
-const RUNS_SINCE: u64 = 1_767_225_600;
+/// Low bits of a number that count within a run; one that says more goes on into what its clock will say later:
+/// nobody says 256 lines in 4 ms for long.
+const RUN_BITS: u32 = 8;
+/// The time that the upper bits count, in milliseconds: shorter than it takes to start a process.
+const RUN_TICK_MS: u64 = 4;
+/// 2025-01-01 UTC, in milliseconds: the upper bits count from there, and last for a century.
+const RUNS_SINCE_MS: u64 = 1_735_689_600_000;
 
 impl Number {
     /// The first number of a run that begins at `wall`, above `known`; `chance` tells apart the runs of one whose
     /// clock is behind what it knows.
     #[must_use]
     pub fn of_run(wall: Wall, known: Self, chance: u64) -> Self {
-        let by_clock = (wall.0 / 1_000).saturating_sub(RUNS_SINCE);
+        let by_clock = wall.0.saturating_sub(RUNS_SINCE_MS) / RUN_TICK_MS;
         let known_run = known.0 >> RUN_BITS;
         let run = if by_clock > known_run {
             by_clock

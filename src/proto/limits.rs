@@ -64,10 +64,19 @@ pub const PACED_MAX: usize = 256;
 pub const HEIRS: usize = 2;
 /// How long an absent member keeps its place in the roster before the host writes that it is gone.
 pub const ROSTER_GRACE: Duration = Duration::from_secs(10);
-/// How long a supernode waits after the host's link broke before it grants to the next in line.
-pub const HOST_LOST: Duration = Duration::from_millis(500);
+/// How long a supernode waits after the host's link broke before it grants to the next in line. Who dies or freezes
+/// is missed by silence, not by this: a link that breaks with a word (a restart, a reader too slow) is dialled again
+/// within a few round trips, perhaps by way of another supernode that sends it back here.
+pub const HOST_LOST: Duration = Duration::from_secs(1);
+/// How long the next in line may take to answer before a host is missed without it: a round trip and one packet that
+/// was sent again. The lease goes to one who answers, not to one who died with the host.
+pub const ANSWER_WAIT: Duration = Duration::from_millis(600);
 /// How long a supernode that has just learned of a group waits for its living host: "not linked to me" is not "dead".
 pub const REHOST_WAIT: Duration = Duration::from_secs(3);
+/// The same where every member that registered misses the host too. They miss a living one when the supernode that
+/// relayed between them is lost, and it takes this long to come here as they did: the links to one dead node fall
+/// silent within [`QUIET_SPREAD`] of each other, and a dial with a lost packet takes most of a second.
+pub const REHOST_WAIT_MISSED: Duration = Duration::from_millis(1_500);
 /// How often a member repeats its registration, which is all that a supernode's knowledge is made of.
 pub const REGISTER_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an asked witness may take before a group that nobody knows is born.
@@ -104,3 +113,29 @@ pub const TABLE_INTERVAL: Duration = Duration::from_secs(10);
 pub const RESPONSIBLE_INTERVAL: Duration = Duration::from_secs(3);
 /// How long a leaving host waits for an heir to take over before it leaves all the same.
 pub const HANDOVER_WAIT: Duration = Duration::from_secs(2);
+
+/// How long a link may be without a word before its end that dialled asks for one (between members, both ends do).
+/// A NAT forgets no binding so soon, and a lost one is asked for again several times before [`QUIET_AFTER`].
+pub const KEEP_ALIVE: Duration = Duration::from_millis(500);
+/// The same for the end that was dialled. While the other end asks in time this one never does: ten thousand links
+/// cost a mesh node a packet each and not two.
+pub const KEEP_ALIVE_DIALLED: Duration = Duration::from_millis(750);
+/// How long nothing comes over a link before it counts as quiet: four unanswered questions, so that a stall of one
+/// second or a loss of one packet in twenty is none, and a dead host is replaced in two and a half.
+pub const QUIET_AFTER: Duration = Duration::from_secs(2);
+/// How often links are looked at: what one look costs is a tenth of what a ping and its answer do.
+pub const QUIET_LOOK: Duration = Duration::from_millis(100);
+/// How far apart two ends may come to call the same silence quiet: a question's interval and a look.
+pub const QUIET_SPREAD: Duration = Duration::from_millis(700);
+/// Silence after which a mesh node's machine is asked whether anybody listens there: one question has gone
+/// unanswered. Its word that nobody does is not signed, so that it weighs only if nothing comes for another moment.
+pub const KNOCK_AFTER: Duration = Duration::from_millis(750);
+/// How often it is asked again while the silence lasts: the question may be lost too.
+pub const KNOCK_INTERVAL: Duration = Duration::from_millis(400);
+/// That moment, several round trips.
+pub const REFUSED_WAIT: Duration = Duration::from_millis(300);
+/// How long a connection may be quiet before it is given up: what comes to itself sooner, a laptop's lid or a cable,
+/// goes on where it was. Nobody waits for this.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A task that was not run for so long was stopped, and its clock with it: silence counts only while we listen.
+pub const STOPPED_AFTER: Duration = Duration::from_millis(700);

@@ -20,6 +20,8 @@ pub(crate) struct Link {
     pub(crate) peer: NodeId,
     /// Whether the other end has said which version it speaks.
     pub(crate) is_open: bool,
+    /// Whether nothing was heard on it lately.
+    pub(crate) is_quiet: bool,
 }
 
 impl Links {
@@ -30,6 +32,7 @@ impl Links {
                 kind,
                 peer,
                 is_open: false,
+                is_quiet: false,
             },
         );
         self.side(kind).entry(peer).or_default().insert(id);
@@ -53,40 +56,59 @@ impl Links {
         }
     }
 
+    /// Notes whether a link is quiet, and tells it if that is news. A quiet link is there, and counts for nothing:
+    /// what is asked below looks past it.
+    pub(crate) fn hush(&mut self, id: LinkId, is_quiet: bool) -> Option<Link> {
+        let link = self.all.get_mut(&id)?;
+        let is_news = std::mem::replace(&mut link.is_quiet, is_quiet) != is_quiet;
+        is_news.then_some(*link)
+    }
+
+    /// Whether there are links to this mesh node, and none of them is heard.
+    pub(crate) fn misses_node(&self, id: &NodeId) -> bool {
+        self.nodes.contains_key(id) && self.to_node(id).is_none()
+    }
+
     pub(crate) fn get(&self, id: LinkId) -> Option<Link> {
         self.all.get(&id).copied()
     }
 
     /// The newest link to this mesh node.
     pub(crate) fn to_node(&self, id: &NodeId) -> Option<LinkId> {
-        self.nodes.get(id)?.last().copied()
+        self.newest(self.nodes.get(id)?)
     }
 
     /// The newest end-to-end link to this member.
     pub(crate) fn to_peer(&self, id: &NodeId) -> Option<LinkId> {
-        self.peers.get(id)?.last().copied()
+        self.newest(self.peers.get(id)?)
     }
 
     /// Everybody at the other end of a mesh link.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeId> {
-        self.nodes.keys().copied()
+        let heard = self.nodes.iter();
+        heard
+            .filter(|(_, links)| self.newest(links).is_some())
+            .map(|(id, _)| *id)
     }
 
     /// The newest link to everybody at the other end of a mesh link.
     pub(crate) fn node_links(&self) -> impl Iterator<Item = LinkId> {
-        self.nodes
-            .values()
-            .filter_map(|links| links.last().copied())
+        self.nodes.values().filter_map(|links| self.newest(links))
     }
 
     pub(crate) fn has_node(&self) -> bool {
-        !self.nodes.is_empty()
+        self.node_links().next().is_some()
     }
 
     /// Every end-to-end link, with who is at the other end.
     pub(crate) fn peer_links(&self) -> impl Iterator<Item = (LinkId, NodeId)> {
         let all = self.peers.iter();
         all.flat_map(|(peer, links)| links.iter().map(|link| (*link, *peer)))
+    }
+
+    fn newest(&self, links: &BTreeSet<LinkId>) -> Option<LinkId> {
+        let is_heard = |id: &&LinkId| self.all.get(id).is_some_and(|link| !link.is_quiet);
+        links.iter().rev().find(is_heard).copied()
     }
 
     fn side(&mut self, kind: Kind) -> &mut BTreeMap<NodeId, BTreeSet<LinkId>> {

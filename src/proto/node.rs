@@ -278,6 +278,22 @@ impl MeshNode {
         }
     }
 
+    /// A link has fallen quiet, or come to itself.
+    fn hushed(&mut self, now: Now, link: LinkId, is_quiet: bool) {
+        let Some(hushed) = self.links.hush(link, is_quiet) else {
+            return;
+        };
+        self.in_supernode(now, |supernode, cx| {
+            if is_quiet {
+                supernode.fell_quiet(cx, link, hushed.peer);
+            } else {
+                supernode.heard_again(cx, link, hushed.peer);
+            }
+        });
+        let alive = self.links.to_node(&hushed.peer).is_some();
+        self.alive(now, hushed.peer, alive);
+    }
+
     /// Closes a link ourselves; no input will say that it is gone.
     fn close(&mut self, now: Now, link: LinkId, reason: Reason) {
         self.act.close(link, reason);
@@ -314,6 +330,7 @@ impl MeshNode {
                 group,
                 lease,
                 hosting,
+                missed,
                 roster,
                 charter,
             } => {
@@ -321,8 +338,9 @@ impl MeshNode {
                     group,
                     lease,
                     hosting,
+                    missed,
                     roster,
-                    charter,
+                    charter: charter.map(|charter| *charter),
                 };
                 self.in_supernode(now, |supernode, cx| {
                     supernode.register(cx, link, from.peer, registration);
@@ -338,7 +356,7 @@ impl MeshNode {
             }
             Message::Known { group, record } if self.table.is_supernode(&from.peer) => {
                 self.in_supernode(now, |supernode, cx| {
-                    supernode.known(cx, from.peer, &group, record);
+                    supernode.known(cx, from.peer, &group, record.as_deref());
                 });
             }
             Message::Transfer { record } if self.table.is_supernode(&from.peer) => {
@@ -526,7 +544,7 @@ impl MeshNode {
         let pauses = self.pauses.values().map(|pause| pause.until);
         let dues = fixed
             .into_iter()
-            .chain([self.supernode.due()])
+            .chain([self.supernode.due(now.mono)])
             .flatten()
             .chain(pauses);
         // What is due and could not be done waits for an input that changes something.
@@ -635,6 +653,8 @@ impl Role for MeshNode {
                 self.linked(now, link, dial, kind, peer, address);
             }
             Input::Undialled { dial, why: _ } => self.undialled(now, dial),
+            Input::Quiet { link, since: _ } => self.hushed(now, link, true),
+            Input::Heard { link } => self.hushed(now, link, false),
             Input::Lost { link, why: _ } => self.lost(now, link),
             Input::Received { link, message } => self.received(now, link, message),
             Input::Found { addresses } => self.found(&addresses),

@@ -67,6 +67,11 @@ pub enum Input {
     },
     /// A dial came to nothing.
     Undialled { dial: DialId, why: String },
+    /// Nothing was received on a link since then, which is a while ([`super::limits::QUIET_AFTER`], or less where the
+    /// other end's machine says that nobody is there). It is not gone, and may well come to itself.
+    Quiet { link: LinkId, since: Mono },
+    /// A link that was quiet is heard again.
+    Heard { link: LinkId },
     /// A link is gone. `why` is a numbered reason if the other end (or we) closed it, else it was lost.
     Lost { link: LinkId, why: Option<Reason> },
     /// A message came over a link.

@@ -13,7 +13,10 @@ use self::birth::Birth;
 use self::keep::Keep;
 use super::actions::Actions;
 use super::id::{Epoch, GroupName, NodeId};
-use super::limits::{COUNT_MAX, GROUPS_PER_LINK_MAX, HOST_LOST, REHOST_WAIT, WITNESS_WAIT};
+use super::limits::{
+    ANSWER_WAIT, COUNT_MAX, GROUPS_PER_LINK_MAX, HEIRS, HOST_LOST, REHOST_WAIT, REHOST_WAIT_MISSED,
+    WITNESS_WAIT,
+};
 use super::links::Links;
 use super::ring::Point;
 use super::role::LinkId;
@@ -60,9 +63,15 @@ struct Held {
 struct Registered {
     link: LinkId,
     arrival: u64,
+    /// When it said so last.
+    at: Mono,
     /// The epoch it says it knows, and whether it hosts under it.
     epoch: Option<Epoch>,
     is_hosting: bool,
+    /// Whether it misses the epoch's host.
+    is_missing_host: bool,
+    /// Whether its link is quiet: it may come to itself, and is granted nothing until then.
+    is_quiet: bool,
     /// The charter it has shown over this link.
     shown: Option<Charter>,
     /// Whether that is another group's; then only its name counts here.
@@ -99,8 +108,81 @@ enum Wait {
         is_answered: bool,
         until: Mono,
     },
-    /// The host may still show itself.
-    Host { until: Mono },
+    /// The host, which was linked here, may come back, in any case until `from`. Those next in line were asked at
+    /// `since` whether they are there.
+    Back { since: Mono, from: Mono },
+    /// The host, which was never linked here, may still show itself.
+    Host { since: Mono },
+}
+
+impl Held {
+    /// The members of this group whose links are heard.
+    fn heard(&self) -> impl Iterator<Item = (&NodeId, &Registered)> {
+        let registered = self.registered.iter();
+        registered.filter(|(_, registered)| !registered.is_quiet && !registered.is_stranger)
+    }
+
+    fn is_hosted_by(&self, id: &NodeId) -> bool {
+        let lease = self.lease.as_ref();
+        lease.is_some_and(|lease| lease.epoch.host == *id)
+    }
+
+    fn is_due(&self, now: Mono) -> bool {
+        match self.wait {
+            Wait::Witnesses { until, .. } => now >= until,
+            Wait::Back { from, .. } => now >= from,
+            Wait::Host { since } => now >= self.host_until(since),
+            Wait::Nothing => false,
+        }
+    }
+
+    /// The host is missed: asks those next in line whether they are there. None is granted anything before `from`.
+    fn ask_candidates(&mut self, cx: &mut Context<'_>, group: &GroupName, from: Mono) {
+        let host = self.lease.as_ref().map(|lease| lease.epoch.host);
+        let candidates = self.candidates(host);
+        let links = candidates.iter().map(|(_, member)| member.link);
+        let links = links.take(HEIRS + 1).collect();
+        let group = group.clone();
+        cx.act.send_all(links, Message::Query { group });
+        self.wait = Wait::Back {
+            since: cx.now,
+            from,
+        };
+    }
+
+    /// Until when the host, which was never linked here, is waited for: less where all who know its epoch miss it.
+    fn host_until(&self, since: Mono) -> Mono {
+        let epoch = self.lease.as_ref().map(|lease| lease.epoch);
+        let misses = |member: &Registered| member.is_missing_host && member.epoch == epoch;
+        if self.heard().all(|(_, member)| misses(member)) {
+            since + REHOST_WAIT_MISSED
+        } else {
+            since + REHOST_WAIT
+        }
+    }
+
+    /// When to look again at what is waited for.
+    fn due(&self, now: Mono) -> Option<Mono> {
+        match self.wait {
+            Wait::Witnesses { until, .. } => Some(until),
+            Wait::Back { since, from } if now >= from => Some(from.max(since + ANSWER_WAIT)),
+            Wait::Back { from, .. } => Some(from),
+            Wait::Host { since } => Some(self.host_until(since)),
+            Wait::Nothing => None,
+        }
+    }
+
+    /// The members that could come to host, the next in line first.
+    fn candidates(&self, but: Option<NodeId>) -> Vec<(NodeId, &Registered)> {
+        let is_candidate = |id: &NodeId| Some(*id) != but;
+        let mut heard: Vec<_> = self.heard().filter(|(id, _)| is_candidate(id)).collect();
+        let line = |id: &NodeId| self.roster.iter().position(|member| member == id);
+        heard.sort_by_key(|(id, member)| (line(id).unwrap_or(usize::MAX), member.arrival));
+        heard
+            .into_iter()
+            .map(|(id, member)| (*id, member))
+            .collect()
+    }
 }
 
 /// What a supernode needs of the node around it, for the time of one input.
@@ -148,6 +230,7 @@ pub(crate) struct Registration {
     pub(crate) group: GroupName,
     pub(crate) lease: Option<Lease>,
     pub(crate) hosting: bool,
+    pub(crate) missed: bool,
     pub(crate) roster: Vec<NodeId>,
     pub(crate) charter: Option<Charter>,
 }
@@ -185,6 +268,7 @@ impl Supernode {
             group,
             lease,
             hosting,
+            missed,
             roster,
             charter,
         } = registration;
@@ -237,8 +321,11 @@ impl Supernode {
             Registered {
                 link,
                 arrival,
+                at: cx.now,
                 epoch,
                 is_hosting,
+                is_missing_host: missed,
+                is_quiet: false,
                 shown,
                 is_stranger,
                 told,
@@ -287,7 +374,7 @@ impl Supernode {
             if let Some(held) = self.held.get(group)
                 && let Some(lease) = held.lease.clone()
             {
-                let charter = held.birth.charter.clone();
+                let charter = held.birth.charter.clone().map(Box::new);
                 cx.act.send(link, Message::HostIs { lease, charter });
             }
         }
@@ -306,14 +393,8 @@ impl Supernode {
             {
                 held.registered.remove(&peer);
                 held.note_leave(cx);
-                if held
-                    .lease
-                    .as_ref()
-                    .is_some_and(|lease| lease.epoch.host == peer)
-                {
-                    held.wait = Wait::Host {
-                        until: cx.now + HOST_LOST,
-                    };
+                if held.is_hosted_by(&peer) && !matches!(held.wait, Wait::Back { .. }) {
+                    held.ask_candidates(cx, &group, cx.now + HOST_LOST);
                 }
             }
         }
@@ -322,7 +403,7 @@ impl Supernode {
             .iter_mut()
             .filter_map(|(group, held)| match &mut held.wait {
                 Wait::Witnesses { asked, .. } => asked.remove(&peer).then(|| group.clone()),
-                Wait::Host { .. } | Wait::Nothing => None,
+                Wait::Back { .. } | Wait::Host { .. } | Wait::Nothing => None,
             });
         for group in waiting.collect::<Vec<_>>() {
             self.decide(cx, &group);
@@ -341,9 +422,38 @@ impl Supernode {
         }
     }
 
+    /// Nothing comes over a link any more. What is registered over it stays, for the case that it comes to itself.
+    pub(crate) fn fell_quiet(&mut self, cx: &mut Context<'_>, link: LinkId, peer: NodeId) {
+        for group in self.by_link.get(&link).into_iter().flatten() {
+            let Some(held) = self.held.get_mut(group) else {
+                continue;
+            };
+            let registered = held.registered.get_mut(&peer).filter(|r| r.link == link);
+            let Some(registered) = registered else {
+                continue;
+            };
+            registered.is_quiet = true;
+            if held.is_hosted_by(&peer) {
+                held.ask_candidates(cx, group, cx.now);
+            }
+        }
+    }
+
+    /// A quiet link has come to itself.
+    pub(crate) fn heard_again(&mut self, cx: &mut Context<'_>, link: LinkId, peer: NodeId) {
+        for group in self.by_link.get(&link).cloned().unwrap_or_default() {
+            let held = self.held.get_mut(&group);
+            let registered = held.and_then(|held| held.registered.get_mut(&peer));
+            if let Some(registered) = registered.filter(|r| r.link == link) {
+                registered.is_quiet = false;
+                self.decide(cx, &group);
+            }
+        }
+    }
+
     /// Somebody asks what we know of a group.
     pub(crate) fn query(&mut self, cx: &mut Context<'_>, link: LinkId, group: GroupName) {
-        let record = self.record(cx, &group);
+        let record = self.record(cx, &group).map(Box::new);
         cx.act.send(link, Message::Known { group, record });
     }
 
@@ -353,10 +463,10 @@ impl Supernode {
         cx: &mut Context<'_>,
         from: NodeId,
         group: &GroupName,
-        record: Option<GroupRecord>,
+        record: Option<&GroupRecord>,
     ) {
         if let Some(record) = record.filter(|record| record.lease.group == *group) {
-            self.hear(cx, from, &record);
+            self.hear(cx, from, record);
         }
         if let Some(Held {
             wait: Wait::Witnesses {
@@ -425,23 +535,15 @@ impl Supernode {
     }
 
     /// When a wait is over.
-    pub(crate) fn due(&self) -> Option<Mono> {
-        let waits = self.held.values().flat_map(|held| {
-            let wait = match held.wait {
-                Wait::Witnesses { until, .. } | Wait::Host { until } => Some(until),
-                Wait::Nothing => None,
-            };
-            [wait, held.birth.due()]
-        });
+    pub(crate) fn due(&self, now: Mono) -> Option<Mono> {
+        let waits = self.held.values();
+        let waits = waits.flat_map(|held| [held.due(now), held.birth.due()]);
         waits.flatten().min()
     }
 
     /// Decides what has waited long enough.
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
-        let is_over = |held: &Held| match held.wait {
-            Wait::Witnesses { until, .. } | Wait::Host { until } => cx.now >= until,
-            Wait::Nothing => false,
-        };
+        let is_over = |held: &Held| held.is_due(cx.now);
         let over: Vec<_> = self
             .held
             .iter()
@@ -515,7 +617,7 @@ impl Supernode {
         let Some(held) = self.held.get_mut(group) else {
             return;
         };
-        if held.registered.is_empty() {
+        if held.heard().next().is_none() {
             held.wait = Wait::Nothing;
             return;
         }
@@ -523,7 +625,7 @@ impl Supernode {
             return self.ask(cx, group);
         };
         let host = held.registered.get(&lease.epoch.host);
-        let host = host.filter(|host| !host.is_stranger);
+        let host = host.filter(|host| !host.is_quiet && !host.is_stranger);
         let is_hosting =
             host.is_some_and(|host| host.is_hosting && host.epoch == Some(lease.epoch));
         // It knows the epoch and does not host, or has not been granted it by what it remembers: it has
@@ -534,22 +636,42 @@ impl Supernode {
         });
         if is_hosting {
             held.wait = Wait::Nothing;
+            held.is_vacant = false;
             return self.tell(cx, group, &lease);
         }
         if is_restarted || held.is_vacant {
             return self.grant(cx, group, None);
         }
         match held.wait {
-            Wait::Host { until } if cx.now >= until => {
-                self.grant(cx, group, Some(lease.epoch.host))
+            Wait::Back { since, from } if cx.now >= from => {
+                return self.succeed(cx, group, lease.epoch.host, since);
             }
-            Wait::Host { .. } => self.tell(cx, group, &lease),
-            Wait::Nothing | Wait::Witnesses { .. } => {
-                held.wait = Wait::Host {
-                    until: cx.now + REHOST_WAIT,
-                };
-                self.tell(cx, group, &lease);
+            Wait::Host { since } if cx.now >= held.host_until(since) => {
+                return self.grant(cx, group, Some(lease.epoch.host));
             }
+            Wait::Back { .. } | Wait::Host { .. } => {}
+            Wait::Nothing | Wait::Witnesses { .. } => held.wait = Wait::Host { since: cx.now },
+        }
+        self.tell(cx, group, &lease);
+    }
+
+    /// Grants to the next in line who has answered since the host is missed; the first of them is waited for a
+    /// little, and if nobody answers it is us who hear nothing.
+    fn succeed(&mut self, cx: &mut Context<'_>, group: &GroupName, host: NodeId, since: Mono) {
+        let Some(held) = self.held.get_mut(group) else {
+            return;
+        };
+        let candidates = held.candidates(Some(host));
+        let first = candidates.iter().position(|(_, member)| member.at >= since);
+        let is_over = cx.now >= since + ANSWER_WAIT;
+        match first {
+            Some(0) => self.grant(cx, group, Some(host)),
+            Some(first) if is_over => {
+                let heir = candidates[first].0;
+                self.grant_to(cx, group, heir);
+            }
+            None if is_over => held.ask_candidates(cx, group, cx.now),
+            Some(_) | None => {}
         }
     }
 
@@ -561,7 +683,7 @@ impl Supernode {
         match &held.wait {
             Wait::Witnesses { asked, until, .. } if !asked.is_empty() && cx.now < *until => {}
             Wait::Witnesses { .. } => self.grant(cx, group, None),
-            Wait::Nothing | Wait::Host { .. } => {
+            Wait::Nothing | Wait::Back { .. } | Wait::Host { .. } => {
                 let mut asked = BTreeSet::new();
                 for witness in cx.holders(group) {
                     if let Some(link) = cx.links.to_node(&witness).filter(|_| witness != cx.me) {
@@ -592,18 +714,17 @@ impl Supernode {
         let Some(held) = self.held.get_mut(group) else {
             return;
         };
-        let is_candidate = |id: &NodeId| {
-            let registered = held.registered.get(id);
-            Some(*id) != but && registered.is_some_and(|registered| !registered.is_stranger)
-        };
-        let in_line = held.roster.iter().copied().find(|id| is_candidate(id));
-        let first = held.registered.iter().filter(|(id, _)| is_candidate(id));
-        let first = first
-            .min_by_key(|(_, registered)| registered.arrival)
-            .map(|(id, _)| *id);
-        let Some(host) = in_line.or(first) else {
-            held.wait = Wait::Nothing;
-            held.is_vacant = but.is_some();
+        if let Some((host, _)) = held.candidates(but).first() {
+            let host = *host;
+            return self.grant_to(cx, group, host);
+        }
+        held.wait = Wait::Nothing;
+        // A quiet host has not gone for good.
+        held.is_vacant = but.is_some_and(|host| !held.registered.contains_key(&host));
+    }
+
+    fn grant_to(&mut self, cx: &mut Context<'_>, group: &GroupName, host: NodeId) {
+        let Some(held) = self.held.get_mut(group) else {
             return;
         };
         let number = held.lease.as_ref().map_or(0, |lease| lease.epoch.number) + 1;
@@ -635,9 +756,7 @@ impl Supernode {
         if let Some(registered) = held.registered.get_mut(&host) {
             registered.granted = Some(lease.epoch);
         }
-        held.wait = Wait::Host {
-            until: cx.now + REHOST_WAIT,
-        };
+        held.wait = Wait::Host { since: cx.now };
         held.keep.changed();
         if let Some(offer) = offer {
             self.found(cx, group, offer, is_seen);
@@ -666,7 +785,7 @@ impl Supernode {
             links,
             Message::HostIs {
                 lease: lease.clone(),
-                charter: held.birth.charter.clone(),
+                charter: held.birth.charter.clone().map(Box::new),
             },
         );
     }
@@ -675,6 +794,7 @@ impl Supernode {
         if let Some(link) = cx.links.to_node(&to)
             && let Some(record) = self.record(cx, group)
         {
+            let record = Box::new(record);
             cx.act.send(link, Message::Transfer { record });
         }
     }

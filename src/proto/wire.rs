@@ -32,36 +32,39 @@ pub enum Message {
     Table { listed: Vec<Listed>, more: bool },
 
     // -- a member and the responsible supernode ----------------------------------------------------------
-    /// I am in this group: the highest lease I know, whether I host under it now, and the members present in
-    /// join order as I know them (all a supernode knows is made of these; repeated every few seconds). And the
-    /// group's charter, or the one I offer if I know none; left out on a link over which it was told to me.
+    /// I am in this group: the highest lease I know, whether I host under it now or miss the member who should,
+    /// and the members present in join order as I know them (all a supernode knows is made of these; repeated
+    /// every few seconds). And the group's charter, or the one I offer if I know none; left out on a link over
+    /// which it was told to me.
     Register {
         group: GroupName,
         lease: Option<Lease>,
         hosting: bool,
+        missed: bool,
         roster: Vec<NodeId>,
-        charter: Option<Charter>,
+        charter: Option<Box<Charter>>,
     },
     /// I am leaving this group; if I host it, grant to the next in line now: I serve until I hear of it.
     Leave { group: GroupName },
     /// This is the lease in force; whoever it names hosts, everybody else of the group with this charter follows.
     HostIs {
         lease: Lease,
-        charter: Option<Charter>,
+        charter: Option<Box<Charter>>,
     },
     /// I am not responsible for this group (any more): ask that node.
     Moved { group: GroupName, to: NodeId },
 
     // -- between supernodes ------------------------------------------------------------------------------
-    /// Do you know this group? (A client asks too, when it is told of another group of the same name.)
+    /// Do you know this group? A client asks too, when it is told of another group of the same name. (To a member:
+    /// register again, so that I see who is there.)
     Query { group: GroupName },
     /// What I know of it.
     Known {
         group: GroupName,
-        record: Option<GroupRecord>,
+        record: Option<Box<GroupRecord>>,
     },
     /// You are one of the three that hold this group's record: here is what I know.
-    Transfer { record: GroupRecord },
+    Transfer { record: Box<GroupRecord> },
 
     // -- a member and its host, end to end ---------------------------------------------------------------
     /// I follow you under this lease (said again until you have heard of it from its supernode), and have this
@@ -120,7 +123,10 @@ pub enum Message {
     /// I stop following you in this group.
     Unfollow { group: GroupName },
     /// The charter of the group I host, to who says hello without one, or with another: then it is no welcome.
-    Founded { group: GroupName, charter: Charter },
+    Founded {
+        group: GroupName,
+        charter: Box<Charter>,
+    },
 }
 
 /// Why a host gives an entry no place.

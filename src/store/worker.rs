@@ -45,6 +45,10 @@ pub(super) fn run(
 }
 
 /// What comes of a job.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are inputs, and each is moved on at once"
+)]
 pub(super) enum Answer {
     Input(Input),
     Page(Vec<Line>, bool),

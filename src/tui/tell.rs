@@ -21,7 +21,7 @@ impl App {
             } => self.open(group, &topic, restored),
             Event::Joined { group, members, .. } => self.joined(&group, members),
             Event::Left { group } => self.close(&group),
-            Event::Renamed { group, to } => self.rename(now.wall, &group, to),
+            Event::Renamed { group, to } => self.rename(now.wall, &group, &to),
             Event::Sent {
                 group,
                 id,
@@ -146,14 +146,14 @@ impl App {
         }
     }
 
-    fn rename(&mut self, at: Wall, group: &GroupName, to: GroupName) {
+    fn rename(&mut self, at: Wall, group: &GroupName, to: &GroupName) {
         let Some(window) = self.find(group) else {
             return;
         };
         window.subject = Subject::Group(to.clone());
         let (group, name) = (sanitize::name(group.as_str()), window.name());
         let text = format!("another group has the name {group}: this one goes on as {name}");
-        self.note(at, Some(&to), Note::Notice(text));
+        self.note(at, Some(to), Note::Notice(text));
     }
 
     fn close(&mut self, group: &GroupName) {

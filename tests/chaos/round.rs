@@ -13,6 +13,8 @@ use crate::town::Town;
 
 /// Between two lines of one person: as fast as a host lets them for long.
 const TYPING_MS: (u64, u64) = (500, 1_100);
+/// Lines typed at once now and then: more than a host takes without pacing.
+const PASTE: u32 = 12;
 /// How long a fault waits for its moment.
 const MOMENT_WAIT: Duration = Duration::from_secs(2);
 
@@ -152,8 +154,11 @@ impl Round {
     fn type_what_is_due(&mut self, now: Instant) {
         for (at, ix) in &mut self.typing {
             if *at <= now {
-                if self.town.is_up(*ix) {
-                    self.town.says(*ix, "");
+                let at_once = if self.chance.chance(1, 60) { PASTE } else { 1 };
+                for _ in 0..at_once {
+                    if self.town.is_up(*ix) {
+                        self.town.says(*ix, "");
+                    }
                 }
                 let (from, to) = TYPING_MS;
                 *at = now + Duration::from_millis(self.chance.range(from, to));

@@ -8,6 +8,8 @@ const DOWN_MS: (u64, u64) = (200, 9_000);
 const MESH_DOWN_MS: (u64, u64) = (100, 4_000);
 /// Long enough to be taken for dead now and then.
 const FROZEN_MS: (u64, u64) = (100, 7_000);
+/// Long enough for two hosts, now and then.
+const CUT_MS: (u64, u64) = (100, 14_000);
 /// The time between two faults; now and then they come at once.
 const BETWEEN_MS: (u64, u64) = (300, 3_000);
 
@@ -93,7 +95,8 @@ impl Schedule {
                     MESH_DOWN_MS
                 }
                 Deed::Kill | Deed::Lose | Deed::Dismiss => DOWN_MS,
-                Deed::Freeze | Deed::Unplug | Deed::Part | Deed::Strand => FROZEN_MS,
+                Deed::Freeze | Deed::Strand => FROZEN_MS,
+                Deed::Unplug | Deed::Part => CUT_MS,
             };
             let for_ms = if chance.chance(1, 4) {
                 from

@@ -74,6 +74,19 @@ impl Totals {
         for violation in wrong {
             *self.broken.entry(violation.rule).or_default() += 1;
         }
+        let mut epochs = BTreeSet::new();
+        let (mut sent, mut confirmed) = (BTreeSet::new(), BTreeSet::new());
+        let lives = history.people.iter().flat_map(|person| &person.lives);
+        for (_, note) in lives.flat_map(|life| &life.notes) {
+            match note {
+                Note::Typed(_) => self.lines += 1,
+                Note::Told(Told::Sent { id, .. }) => drop(sent.insert(id.clone())),
+                Note::Told(Told::Confirmed { id, .. }) => drop(confirmed.insert(id.clone())),
+                Note::Told(Told::Failed { .. }) => self.failed_lines += 1,
+                Note::Told(Told::Joined(epoch) | Told::Host(epoch)) => drop(epochs.insert(epoch)),
+                Note::Told(Told::Message { .. } | Told::Left) => {}
+            }
+        }
         let logs = history
             .people
             .iter()
@@ -81,32 +94,18 @@ impl Totals {
                 Fate::There(log) => Some(log),
                 Fate::Away(_) | Fate::Gone(_) => None,
             });
-        let lines = |log: &Vec<_>| log.iter().filter(|kept| is_line(kept)).count() as u64;
-        self.kept += logs.map(lines).max().unwrap_or_default();
-        let mut epochs = BTreeSet::new();
-        let lives = history.people.iter().flat_map(|person| &person.lives);
-        for (_, note) in lives.flat_map(|life| &life.notes) {
-            match note {
-                Note::Typed(_) => self.lines += 1,
-                Note::Told(Told::Sent { .. }) => self.sent += 1,
-                Note::Told(Told::Confirmed { .. }) => self.confirmed += 1,
-                Note::Told(Told::Failed { .. }) => self.failed_lines += 1,
-                Note::Told(Told::Joined(epoch) | Told::Host(epoch)) => {
-                    epochs.insert(epoch);
-                }
-                Note::Told(Told::Message { .. } | Told::Left) => {}
-            }
-        }
+        let kept: BTreeSet<_> = logs.flatten().map(|kept| kept.id.clone()).collect();
+        let count = |set: BTreeSet<String>| set.len() as u64;
         self.epochs += epochs.len() as u64;
+        self.kept += count(&sent & &kept);
+        // What is confirmed need not be a line.
+        self.confirmed += count(&sent & &confirmed);
+        self.sent += count(sent);
     }
 
     fn broken(&self, rules: &[Rule]) -> u64 {
         rules.iter().filter_map(|rule| self.broken.get(rule)).sum()
     }
-}
-
-fn is_line(kept: &crate::judge::Kept) -> bool {
-    kept.is_shown && kept.text.is_some()
 }
 
 impl fmt::Display for Totals {
@@ -119,7 +118,7 @@ impl fmt::Display for Totals {
         }
         writeln!(
             f,
-            "  lines typed {}, taken {}, confirmed {}, refused {}; in the logs {}",
+            "  lines typed {}, taken {}, confirmed {}, refused {}, in the logs {}",
             self.lines, self.sent, self.confirmed, self.failed_lines, self.kept
         )?;
         writeln!(f, "  epochs {}, merges told {}", self.epochs, self.merges)?;

@@ -7,6 +7,7 @@ use fireside::net::Endpoint;
 use fireside::net::relay::Observer;
 use fireside::proto::event::Path;
 use fireside::proto::id::NodeId;
+use fireside::proto::limits::QUIET_AFTER;
 use fireside::proto::role::{Input, Kind, LinkId, Output, Target};
 use fireside::proto::wire::Reason;
 
@@ -29,7 +30,7 @@ async fn a_link_to_a_peer_lives_through_the_death_of_its_supernode() {
         (&mut anna, bert_id, anna_first),
         (&mut bert, anna_id, bert_first),
     ] {
-        assert_eq!(node.lost(link).await, None, "nobody closed it");
+        node.quiet(link).await;
         assert_eq!(node.path(peer).await, (Path::Lost, None));
     }
     anna.say(to_bert, message("#waits")).await;
@@ -40,6 +41,50 @@ async fn a_link_to_a_peer_lives_through_the_death_of_its_supernode() {
     bert.say(from_anna, message("#back")).await;
     assert_eq!(anna.heard(to_bert).await, message("#back"));
     assert!(no_link_was_lost(&anna.unseen()) && no_link_was_lost(&bert.unseen()));
+}
+
+#[tokio::test]
+async fn a_process_that_died_is_missed_sooner_than_one_that_says_nothing() {
+    let (mut node, mut other) = (supernode(66), supernode(67));
+    let mut anna = client(68);
+    anna.link(&node).await;
+    other.link(&node).await;
+    let from_other = node.dialled_by(other.id).await;
+    let from_anna = node.dialled_by(anna.id).await;
+    let killed = Instant::now();
+    anna.kill();
+    other.kill();
+    node.quiet(from_anna).await;
+    node.quiet(from_other).await;
+    let took = killed.elapsed();
+    println!("two that dialled were missed after {took:?}");
+    assert!(took < QUIET_AFTER, "nobody asked their machine: {took:?}");
+
+    let mut bert = client(69);
+    let to_node_again = bert.link(&node).await;
+    let killed = Instant::now();
+    node.kill();
+    bert.quiet(to_node_again).await;
+    let took = killed.elapsed();
+    println!("one that was dialled was missed after {took:?}");
+    assert!(took < QUIET_AFTER, "nobody asked its machine: {took:?}");
+}
+
+#[tokio::test]
+async fn a_dial_to_a_port_without_a_process_fails_at_once() {
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let mut anna = client(65);
+    let began = Instant::now();
+    let dial = anna.begin(Target::Node { address, id: None }).await;
+    assert!(anna.undialled(dial).await.contains("nobody listens"));
+    let took = began.elapsed();
+    println!("a refused dial took {took:?}");
+    assert!(
+        took < Duration::from_secs(2),
+        "it waited for an answer: {took:?}"
+    );
 }
 
 fn no_link_was_lost(told: &[Input]) -> bool {

@@ -222,6 +222,15 @@ impl Node {
         .await
     }
 
+    pub async fn quiet(&mut self, wanted: LinkId) {
+        self.until("a quiet link", |input| match input {
+            Input::Quiet { link, .. } if *link == wanted => Some(()),
+            Input::Lost { link, why } if *link == wanted => panic!("the link is lost: {why:?}"),
+            _ => None,
+        })
+        .await;
+    }
+
     pub async fn heard(&mut self, from: LinkId) -> Message {
         self.until("a message", |input| match input {
             Input::Received { link, message } if *link == from => Some(message.clone()),

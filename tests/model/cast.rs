@@ -20,6 +20,19 @@ pub struct Cast {
     pub group: GroupName,
     /// What people are asked to do, each in the order given here, at any time.
     pub commands: Vec<(NodeIx, Command)>,
+    /// Whose world is broken, and how.
+    pub fault: Option<(NodeIx, Fault)>,
+}
+
+/// A way to break the contract with the roles on purpose, to see that the rules notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A disk says that it has flushed before it has.
+    EarlyReports,
+    /// A member is not given its leases back.
+    ForgottenLeases,
+    /// A supernode is not given its records back.
+    ForgottenRecords,
 }
 
 /// One node.
@@ -74,6 +87,7 @@ impl Cast {
             actors: actors.collect(),
             group: GroupName::parse("#hearth").unwrap(),
             commands: Vec::new(),
+            fault: None,
         }
     }
 
@@ -118,10 +132,11 @@ impl Cast {
 
     /// A debug form with names in the stead of keys.
     pub fn named(&self, what: &impl std::fmt::Debug) -> String {
-        let mut text = format!("{what:?}");
-        for actor in &self.actors {
-            text = text.replace(&actor.id.short(), actor.name);
-        }
-        text
+        self.with_names(format!("{what:?}"))
+    }
+
+    pub fn with_names(&self, text: String) -> String {
+        let named = |text: String, actor: &Actor| text.replace(&actor.id.short(), actor.name);
+        self.actors.iter().fold(text, named)
     }
 }

@@ -14,6 +14,8 @@ use crate::state::State;
 const BYTES_MAX: usize = 3_000_000_000;
 /// Bytes of address space the process may take, should the count be wrong.
 const BYTES_HARD_MAX: u64 = 6_000_000_000;
+/// Characters of a line of trace: the beginning says it.
+const LINE_MAX: usize = 200;
 /// States after which the bytes are counted again.
 const COUNT_EVERY: u32 = 256;
 
@@ -44,7 +46,9 @@ pub struct Report {
 #[derive(Debug)]
 pub struct Broken {
     pub what: String,
-    pub trace: Vec<String>,
+    pub steps: usize,
+    /// Each step in words, and what people are told in it.
+    pub trace: Vec<(String, Vec<String>)>,
 }
 
 /// A state, by when it was found: how it was come to.
@@ -116,9 +120,12 @@ impl Search<'_> {
             }
             self.frontier_bytes -= bytes.len();
             let state = State::decode(&bytes, self.start.nodes.len());
-            if let Err((what, last)) = self.expand(index, &state) {
-                let trace = self.trace(index, last);
-                self.report.broken = Some(Broken { what, trace });
+            let mut way = Vec::new();
+            if let Err(what) = self.expand(index, &state, &mut way) {
+                let trace = self.trace(index, way);
+                let what = self.model.cast.with_names(what);
+                let steps = trace.len();
+                self.report.broken = Some(Broken { what, steps, trace });
                 return;
             }
             if self.ways.len() >= states_max {
@@ -141,23 +148,23 @@ impl Search<'_> {
         HELD.fetch_sub(before, Ordering::Relaxed) - before
     }
 
-    /// Goes on from a state in every way.
-    fn expand(&mut self, index: u32, state: &State) -> Result<(), (String, Option<Choice>)> {
-        let choices = self.model.choices(state);
+    /// Goes on from a state in every way; `broken` is the one that breaks a rule.
+    fn expand(
+        &mut self,
+        index: u32,
+        state: &State,
+        broken: &mut Vec<Choice>,
+    ) -> Result<(), String> {
         if self.model.under_way(state).is_empty() {
             self.report.quiet += 1;
-            let settles = self.model.settles(state.clone());
-            settles.map_err(|what| (format!("at rest, {what}"), None))?;
+            self.model.settles(state.clone(), broken)?;
+            broken.clear();
         }
-        for choice in choices {
+        for by in self.model.choices(state) {
             self.report.steps += 1;
-            let next = self.model.after(state, choice);
-            let next = next.map_err(|what| (what, Some(choice)))?;
-            let way = Way {
-                from: index,
-                by: choice,
-            };
-            self.add(next.encode(), way);
+            *broken = vec![by];
+            let next = self.model.after(state, by)?;
+            self.add(next.encode(), Way { from: index, by });
         }
         Ok(())
     }
@@ -181,34 +188,30 @@ impl Search<'_> {
         known + ways + frontier + self.frontier_bytes + self.model.bytes()
     }
 
-    /// How it came to a state, and the last choice after it, in words.
-    fn trace(&mut self, index: u32, last: Option<Choice>) -> Vec<String> {
-        let mut choices = Vec::from_iter(last);
+    /// How it came to a state and went on, in words.
+    fn trace(&mut self, index: u32, on: Vec<Choice>) -> Vec<(String, Vec<String>)> {
+        let mut choices = on;
+        choices.reverse();
         let mut at = index;
         while at != 0 {
             let Way { from, by } = self.ways[at as usize];
             choices.push(by);
             at = from;
         }
-        choices.reverse();
-        let mut lines = Vec::new();
+        let mut trace = Vec::new();
         let mut state = self.start.clone();
-        for choice in choices {
-            lines.push(self.model.tell(&state, choice));
+        for choice in choices.into_iter().rev() {
+            let step = self.model.tell(&state, choice);
             let mut told = Vec::new();
-            let next = self
-                .model
-                .go(&state, choice, &mut |event| told.push(event.to_owned()));
-            lines.extend(
-                told.into_iter()
-                    .map(|event| format!("           told {event}")),
-            );
+            let mut tell = |event: &str| told.push(event.to_owned());
+            let next = self.model.go(&state, choice, &mut tell);
+            trace.push((step, told));
             match next {
                 Ok(next) => state = next,
                 Err(_) => break,
             }
         }
-        lines
+        trace
     }
 }
 
@@ -251,13 +254,17 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, line) in self.trace.iter().enumerate() {
-            let end = line
-                .char_indices()
-                .nth(300)
-                .map_or(line.len(), |(at, _)| at);
-            writeln!(f, "{:>4}  {}", number + 1, &line[..end])?;
+        for (number, (step, told)) in (1..).zip(&self.trace) {
+            writeln!(f, "{number:>4}  {}", clipped(step))?;
+            for event in told {
+                writeln!(f, "{:>15} {}", "told", clipped(event))?;
+            }
         }
-        write!(f, "{}", self.what)
+        write!(f, "{:>4}  {}", "!", self.what)
     }
+}
+
+fn clipped(line: &str) -> &str {
+    let cut = line.char_indices().nth(LINE_MAX);
+    cut.map_or(line, |(at, _)| &line[..at])
 }

@@ -1,19 +1,19 @@
 //! One node by itself: the role of the product, its disk, and what it waits for. Given one input it takes one
 //! step; what comes of that outside the node is a list.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use fireside::proto::client::Client;
 use fireside::proto::event::{Event, Standing};
-use fireside::proto::id::{EntryId, Epoch, GroupName, NodeId, Seq};
+use fireside::proto::id::{Epoch, GroupName, NodeId, Seq};
 use fireside::proto::node::MeshNode;
 use fireside::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target, Ticket};
 use fireside::proto::saved::Write;
 use fireside::proto::time::{Mono, Now, Wall};
-use fireside::proto::wire::{Entry, Message, Reason, Roles, Run, Vector};
+use fireside::proto::wire::{Message, Reason, Roles, Vector};
 
-use crate::cast::{Cast, Casting, NodeIx};
-use crate::disk::{Disk, Kept};
+use crate::cast::{Cast, Casting, Fault, NodeIx};
+use crate::disk::Disk;
 use crate::seen::Seen;
 
 /// Where every monotonic clock begins.
@@ -32,6 +32,8 @@ pub struct Local {
     jobs: VecDeque<Job>,
     dials: Vec<(DialId, Target)>,
     now: u64,
+    /// How many times it was started: the seed of its chance.
+    runs: u64,
     pub seen: Seen,
 }
 
@@ -132,6 +134,7 @@ impl Local {
             jobs: VecDeque::new(),
             dials: Vec::new(),
             now: MONO_START,
+            runs: 0,
             seen: Seen::default(),
         }
     }
@@ -192,16 +195,7 @@ impl Local {
             Given::Crash { done } => self.crash(done)?,
             Given::Disk => self.disk_done(&mut step)?,
             Given::Tick => self.tick(&mut step)?,
-            Given::Timer => {
-                let before = self.jobs.len();
-                for _ in 0..IDLE_FIRINGS_MAX {
-                    self.tick(&mut step)?;
-                    let is_said = |out: &Out| !matches!(out, Out::Told(_));
-                    if step.outs.iter().any(is_said) || self.jobs.len() != before {
-                        break;
-                    }
-                }
-            }
+            Given::Timer => self.idle(&mut step)?,
             Given::Command(command) => {
                 let (_, command) = &cast.commands[usize::from(command)];
                 self.seen.asked(command);
@@ -214,20 +208,7 @@ impl Local {
                 is_ours,
             } => {
                 let dial = is_ours.then(|| self.take_dial(cast, peer, kind)).flatten();
-                let peer = &cast.actors[peer];
-                if kind == Link::Peer {
-                    self.seen.linked(link, peer.id);
-                }
-                let address = (kind == Link::Mesh).then_some(peer.address);
-                let input = Input::Linked {
-                    link,
-                    dial,
-                    kind: kind.kind(),
-                    peer: peer.id,
-                    address,
-                    rtt_ms: 1,
-                };
-                self.give(&mut step, input)?;
+                self.up(&mut step, link, peer, kind, dial)?;
             }
             Given::Undialled { peer, kind } => {
                 if let Some(dial) = self.take_dial(cast, peer, kind) {
@@ -251,12 +232,21 @@ impl Local {
 
     fn start(&mut self, step: &mut Step<'_>) -> Result<(), String> {
         let actor = &step.cast.actors[step.me];
-        let (seal, saved) = (actor.seal.clone(), self.disk.saved());
+        let (seal, mut saved) = (actor.seal.clone(), self.disk.saved());
         self.now = MONO_START;
         self.seen.starts(&saved);
+        if step.suffers(Fault::ForgottenLeases) {
+            for group in saved.groups.values_mut() {
+                group.lease = None;
+            }
+        }
+        if step.suffers(Fault::ForgottenRecords) {
+            saved.records.clear();
+        }
+        self.runs += 1;
         match &actor.part {
             Casting::Person(nick) => {
-                let client = Client::new(seal, nick.clone(), saved, 0);
+                let client = Client::new(seal, nick.clone(), saved, self.runs);
                 self.part = Some(Part::Client(Box::new(client)));
                 self.give(step, Input::Start)
             }
@@ -265,7 +255,7 @@ impl Local {
                     directory: false,
                     supernode: true,
                 };
-                let node = MeshNode::new(seal, name.clone(), roles, saved, 0);
+                let node = MeshNode::new(seal, name.clone(), roles, saved, self.runs);
                 self.part = Some(Part::Mesh(Box::new(node)));
                 self.give(step, Input::Start)?;
                 let addresses = vec![actor.address];
@@ -300,9 +290,49 @@ impl Local {
         self.give(step, Input::Timeout)
     }
 
+    /// Timers go off until it does something, or for long enough to see that it does nothing.
+    fn idle(&mut self, step: &mut Step<'_>) -> Result<(), String> {
+        let before = self.jobs.len();
+        for _ in 0..IDLE_FIRINGS_MAX {
+            self.tick(step)?;
+            let is_deed = |out: &Out| !matches!(out, Out::Told(_));
+            if step.outs.iter().any(is_deed) || self.jobs.len() != before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn up(
+        &mut self,
+        step: &mut Step<'_>,
+        link: LinkId,
+        peer: NodeIx,
+        kind: Link,
+        dial: Option<DialId>,
+    ) -> Result<(), String> {
+        let peer = &step.cast.actors[peer];
+        if kind == Link::Peer {
+            self.seen.linked(link, peer.id);
+        }
+        let input = Input::Linked {
+            link,
+            dial,
+            kind: kind.kind(),
+            peer: peer.id,
+            address: (kind == Link::Mesh).then_some(peer.address),
+            rtt_ms: 1,
+        };
+        self.give(step, input)
+    }
+
     fn disk_done(&mut self, step: &mut Step<'_>) -> Result<(), String> {
         let input = match self.jobs.pop_front() {
             None => return Ok(()),
+            Some(Job::Write(_, writes)) if step.suffers(Fault::EarlyReports) => {
+                self.disk.write(writes)?;
+                return Ok(());
+            }
             Some(Job::Write(ticket, writes)) => {
                 let moved = self.disk.write(writes)?;
                 Input::Written { ticket, moved }
@@ -380,16 +410,7 @@ impl Local {
                 self.dials.push((dial, to));
                 step.outs.push(Out::Dial(peer, kind));
             }
-            Output::Write { ticket, writes } => {
-                self.seen.writes(&step.cast.actors[step.me].id, &writes)?;
-                // A mesh node does not wait for its disk, nor does a client for what is only a memory aid.
-                let is_aid = |write: &Write| matches!(write, Write::Nick(_) | Write::Table(_));
-                if matches!(self.part, Some(Part::Mesh(_))) || writes.iter().all(is_aid) {
-                    self.disk.write(writes)?;
-                } else {
-                    self.jobs.push_back(Job::Write(ticket, writes));
-                }
-            }
+            Output::Write { ticket, writes } => return self.write(step, ticket, writes),
             Output::Fetch {
                 ticket,
                 group,
@@ -407,38 +428,33 @@ impl Local {
         Ok(None)
     }
 
-    /// What it shows to others of its own is on its disk: an entry, so that its number is not given to another
-    /// after a crash, and a line's lease, so that the line is not begun again.
-    fn shows(&self, cast: &Cast, me: &NodeId, message: &Message) -> Result<(), String> {
-        let (runs, entries): (&[Run], &[Entry]) = match message {
-            Message::Deliver { runs, .. } | Message::Push { runs, .. } => (runs, &[]),
-            Message::Put { entries, .. } => (&[], entries),
-            _ => return Ok(()),
-        };
-        let in_runs = runs.iter().flat_map(|run| &run.entries);
-        let entries = in_runs.map(|sequenced| &sequenced.entry).chain(entries);
-        let is_lost = |entry: &&Entry| self.disk.keeps(&cast.group, entry.id()) == Kept::Lost;
-        let mut own = entries.filter(|entry| entry.author == *me);
-        if let Some(entry) = own.find(is_lost) {
-            return Err(format!(
-                "{:?} is shown before it is on its author's disk",
-                entry.body
-            ));
+    fn write(
+        &mut self,
+        step: &Step<'_>,
+        ticket: Ticket,
+        writes: Vec<Write>,
+    ) -> Result<Option<Input>, String> {
+        self.seen.writes(&step.cast.actors[step.me].id, &writes)?;
+        // A mesh node does not wait for its disk, nor does a client for what is only a memory aid.
+        let is_aid = |write: &Write| matches!(write, Write::Nick(_) | Write::Table(_));
+        if matches!(self.part, Some(Part::Mesh(_))) || writes.iter().all(is_aid) {
+            self.disk.write(writes)?;
+            return Ok(None);
         }
-        let saved = self.disk.saved();
-        let lease = saved
-            .groups
-            .get(&cast.group)
-            .and_then(|group| group.lease.as_ref());
-        let is_safe = |run: &&Run| lease.is_some_and(|lease| lease.epoch >= run.epoch);
-        let mut own = runs.iter().filter(|run| run.epoch.host == *me);
-        match own.find(|run| !is_safe(run)) {
-            Some(run) => Err(format!(
-                "{:?} is begun before its lease is on disk",
-                run.epoch
-            )),
-            None => Ok(()),
-        }
+        self.jobs.push_back(Job::Write(ticket, writes));
+        let moved = Vec::new();
+        let written = Input::Written { ticket, moved };
+        Ok(step.suffers(Fault::EarlyReports).then_some(written))
+    }
+
+    /// It says that lines are kept: on its own disk, and on those of its present heirs, if it hosts.
+    fn keeps(&self, step: &mut Step<'_>, places: Vec<(Epoch, Seq)>, copies: u32) {
+        let (copies, heirs) = (copies as usize, self.heirs(step.cast));
+        step.outs.push(Out::Kept {
+            places,
+            copies,
+            heirs,
+        });
     }
 
     fn told(&mut self, step: &mut Step<'_>, event: &Event) {
@@ -456,19 +472,6 @@ impl Local {
         if is_shown {
             step.outs.push(Out::Told(step.cast.named(event)));
         }
-    }
-
-    /// It says that lines are kept: on its own disk, and on those of its present heirs, if it hosts.
-    fn keeps(&self, step: &mut Step<'_>, places: Vec<(Epoch, Seq)>, copies: u32) {
-        let members = members(&self.flushed(), &step.cast.group);
-        let heirs = self.seen.followers.keys().copied();
-        let heirs = heirs.filter(|id| members.contains(id)).collect();
-        let copies = copies as usize;
-        step.outs.push(Out::Kept {
-            places,
-            copies,
-            heirs,
-        });
     }
 
     /// Entries that are its own and wait, in this run or on disk.
@@ -490,37 +493,16 @@ struct Step<'a> {
     outs: Vec<Out>,
 }
 
+impl Step<'_> {
+    fn suffers(&self, fault: Fault) -> bool {
+        self.cast.fault == Some((self.me, fault))
+    }
+}
+
 /// Where a dial leads.
 fn whither(cast: &Cast, to: &Target) -> (NodeIx, Link) {
     match to {
         Target::Node { address, .. } => (cast.by_address(address), Link::Mesh),
         Target::Peer { id, .. } => (cast.by_id(id), Link::Peer),
     }
-}
-
-/// Who is in the group by a disk's log.
-pub fn members(disk: &Disk, group: &GroupName) -> BTreeSet<NodeId> {
-    use fireside::proto::wire::Body;
-    let mut members = BTreeSet::new();
-    let mut placed = crate::facts::placed(disk, group);
-    placed.sort_by_key(|(place, _)| *place);
-    let mut known = BTreeSet::<EntryId>::new();
-    for (_, entry) in placed {
-        if !known.insert(entry.id()) {
-            continue;
-        }
-        match &entry.body {
-            Body::Join { .. } => {
-                members.insert(entry.author);
-            }
-            Body::Part { .. } | Body::Quit { .. } => {
-                members.remove(&entry.author);
-            }
-            Body::Gone { member } => {
-                members.remove(member);
-            }
-            _ => {}
-        }
-    }
-    members
 }

@@ -12,6 +12,7 @@
     clippy::cast_possible_truncation
 )]
 
+mod bites;
 mod cast;
 #[path = "../sim/disk.rs"]
 #[allow(dead_code)]
@@ -22,9 +23,11 @@ mod local;
 mod model;
 mod normal;
 mod rest;
+mod rules;
 mod scene;
 #[path = "../sim/seal.rs"]
 mod seal;
 mod seen;
 mod small;
 mod state;
+mod trace;

@@ -3,16 +3,16 @@
 //! Nodes and messages are kept once each, in a pool, and the step that a node in one state takes when it is
 //! given one input is computed once: the whole has many more states than its nodes have.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use bytes::Bytes;
 use fireside::proto::codec;
 use fireside::proto::id::{Epoch, NodeId, Seq};
 use fireside::proto::role::LinkId;
-use fireside::proto::wire::Message;
+use fireside::proto::wire::{Message, Reason};
 
-use crate::cast::{Cast, NodeIx};
+use crate::cast::{Cast, Fault, NodeIx};
 use crate::facts::Facts;
 use crate::local::{Down, Given, Link as Kind, Local, Out};
 use crate::normal::{Print, normal};
@@ -28,22 +28,25 @@ pub struct Model {
     pub timed: Vec<NodeIx>,
     /// Pairs of nodes whose links may be cut, the lower index first.
     pub frail: Vec<[NodeIx; 2]>,
-    locals: Vec<Known>,
+    pub locals: Vec<Known>,
     prints: HashMap<Print, u32>,
-    messages: Vec<Message>,
+    pub messages: Vec<Message>,
     frames: HashMap<Bytes, u32>,
-    steps: HashMap<(u32, Given, Down), (u32, Rc<[Act]>)>,
+    steps: HashMap<(u32, Given, Down), Step>,
     /// Pairs of nodes' states that do not contradict each other.
-    in_accord: HashMap<(u32, u32), ()>,
+    pub in_accord: HashSet<(u32, u32)>,
     /// Bytes of all nodes' states, about.
     local_bytes: usize,
 }
 
+/// The state a node is in after a step, and what the step does outside it.
+type Step = (u32, Rc<[Act]>);
+
 /// A node's state and what follows from it.
 #[derive(Debug)]
-struct Known {
-    local: Local,
-    facts: Facts,
+pub struct Known {
+    pub local: Local,
+    pub facts: Facts,
 }
 
 /// One way for a state to go on.
@@ -101,7 +104,7 @@ impl Model {
             messages: Vec::new(),
             frames: HashMap::new(),
             steps: HashMap::new(),
-            in_accord: HashMap::new(),
+            in_accord: HashSet::new(),
             local_bytes: 0,
         }
     }
@@ -125,6 +128,12 @@ impl Model {
     pub fn asleep(&mut self) -> u32 {
         self.intern(Local::new())
             .expect("an empty node holds nothing")
+    }
+
+    /// From here on the contract with a node's role is broken.
+    pub fn break_by(&mut self, node: NodeIx, fault: Fault) {
+        self.cast.fault = Some((node, fault));
+        self.steps.clear();
     }
 
     // -- what may happen -----------------------------------------------------------------------------------
@@ -181,7 +190,7 @@ impl Model {
         choices
     }
 
-    fn next_command(&self, state: &State, node: NodeIx) -> Option<u8> {
+    pub fn next_command(&self, state: &State, node: NodeIx) -> Option<u8> {
         if !self.local(state, node).is_running() {
             return None;
         }
@@ -213,7 +222,7 @@ impl Model {
             Choice::Arrive { link, side } => {
                 self.arrive(&mut next, usize::from(link), usize::from(side))
             }
-            Choice::Miss { link, side } => miss(&mut next, usize::from(link), usize::from(side)),
+            Choice::Miss { link, side } => next.miss(usize::from(link), usize::from(side)),
             Choice::Disk(node) => Some((usize::from(node), Given::Disk)),
             Choice::Timer(node) => {
                 next.left.timers -= 1;
@@ -228,7 +237,7 @@ impl Model {
             }
             Choice::Crash { node, done } => {
                 next.left.crashes -= 1;
-                leave(&mut next, usize::from(node), None);
+                next.leave(usize::from(node), None);
                 Some((usize::from(node), Given::Crash { done }))
             }
             Choice::Restart(node) => {
@@ -300,7 +309,7 @@ impl Model {
         node: NodeIx,
         given: Given,
         down: Down,
-    ) -> Result<(u32, Rc<[Act]>), String> {
+    ) -> Result<Step, String> {
         let key = (from, given, down);
         if let Some((next, acts)) = self.steps.get(&key) {
             return Ok((*next, acts.clone()));
@@ -374,164 +383,16 @@ impl Model {
             }
             Act::Close(id, reason) => {
                 if let Some(link) = state.link(*id) {
-                    close(&mut state.links[link], node, *reason);
+                    state.links[link].close(node, *reason);
                 }
             }
             Act::Dial(to, kind) => state.dial(node, *to, *kind),
             Act::Kept(places, copies, heirs) => {
                 self.judge_kept(state, node, places, *copies, heirs)?
             }
-            Act::Ended => leave(state, node, Some(9)),
+            Act::Ended => state.leave(node, Some(Reason::Shutdown as u8)),
             Act::Told(event) => tell(event),
         }
         Ok(())
-    }
-
-    // -- the rules -----------------------------------------------------------------------------------------
-
-    /// What is said to be kept is on as many disks as are named, and on those of all present heirs.
-    fn judge_kept(
-        &self,
-        state: &State,
-        node: NodeIx,
-        places: &[(Epoch, Seq)],
-        copies: usize,
-        heirs: &[NodeId],
-    ) -> Result<(), String> {
-        let has = |ix: NodeIx, (epoch, seq): &(Epoch, Seq)| {
-            let stored = &self.locals[state.nodes[ix] as usize].facts.stored;
-            stored.get(epoch).is_some_and(|upto| upto >= seq)
-        };
-        let name = |ix: NodeIx| self.cast.actors[ix].name;
-        for place in places {
-            let at = self.cast.named(place);
-            let disks = self.cast.people().filter(|ix| has(*ix, place)).count();
-            if disks < copies {
-                let who = name(node);
-                return Err(format!(
-                    "{who} says that {at} is on {copies} disks, and it is on {disks}"
-                ));
-            }
-            let lacks = |id: &&NodeId| !has(self.cast.by_id(id), place);
-            if let Some(heir) = heirs.iter().find(lacks) {
-                let (who, heir) = (name(node), name(self.cast.by_id(heir)));
-                return Err(format!(
-                    "{who} says that {at} is kept, and {heir}, an heir who is present, lacks it"
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn compare(&mut self, one: u32, other: u32) -> Result<(), String> {
-        let pair = (one.min(other), one.max(other));
-        if self.in_accord.contains_key(&pair) {
-            return Ok(());
-        }
-        let facts = |ix: u32| &self.locals[ix as usize].facts;
-        let is_one_source = self.cast.supernodes().count() == 1;
-        match facts(one).contradicts(facts(other), is_one_source) {
-            Some(what) => Err(what),
-            None => {
-                self.in_accord.insert(pair, ());
-                Ok(())
-            }
-        }
-    }
-
-    // -- the trace -----------------------------------------------------------------------------------------
-
-    /// A choice in words.
-    pub fn tell(&self, state: &State, choice: Choice) -> String {
-        let name = |ix: u8| self.cast.actors[usize::from(ix)].name;
-        let ends = |link: u8, side: u8| {
-            let link = &state.links[usize::from(link)];
-            let ends = [side, 1 - side].map(|side| name(link.pair[usize::from(side)]));
-            (ends[0], ends[1])
-        };
-        match choice {
-            Choice::Arrive { link, side } => {
-                let (to, from) = ends(link, side);
-                let item = state.links[usize::from(link)].inbox[usize::from(side)].front();
-                let what = match item {
-                    Some(Item::Message(message)) => {
-                        self.cast.named(&self.messages[*message as usize])
-                    }
-                    Some(Item::Up) => "the link is up".to_owned(),
-                    Some(Item::Closed(reason)) => format!("the link is closed ({reason})"),
-                    None => "nothing".to_owned(),
-                };
-                format!("{to:<8} <- {from}: {what}")
-            }
-            Choice::Miss { link, side } => {
-                let (who, whom) = ends(link, side);
-                format!("{who:<8} loses the link to {whom}")
-            }
-            Choice::Disk(node) => format!("{:<8} has written the first of what waits", name(node)),
-            Choice::Timer(node) => format!("{:<8} waits until a timer makes it act", name(node)),
-            Choice::Tick(node) => format!("{:<8} waits for its next timer", name(node)),
-            Choice::Command(node) => {
-                let next = self.next_command(state, usize::from(node));
-                let command = next.map(|next| &self.cast.commands[usize::from(next)].1);
-                format!("{:<8} is asked to {command:?}", name(node))
-            }
-            Choice::Crash { node, done } => {
-                let waits = self.local(state, usize::from(node)).jobs();
-                let name = name(node);
-                format!("{name:<8} crashes with {done} of {waits} writes done")
-            }
-            Choice::Restart(node) => format!("{:<8} starts again", name(node)),
-            Choice::Cut { link } => {
-                let (one, other) = ends(link, 0);
-                format!("the link of {one} and {other} is cut")
-            }
-        }
-    }
-}
-
-/// One end of a cut link learns of it.
-fn miss(state: &mut State, link: usize, side: usize) -> Option<(NodeIx, Given)> {
-    let link = &mut state.links[link];
-    let (id, node, before) = (link.id(side), link.node(side), link.ends[side]);
-    link.ends[side] = End::Gone;
-    link.inbox[side].clear();
-    match before {
-        End::Up => Some((
-            node,
-            Given::Lost {
-                link: id,
-                why: None,
-            },
-        )),
-        End::Pending if usize::from(link.dialler) == side => {
-            let (peer, kind) = (link.node(1 - side), link.kind);
-            Some((node, Given::Undialled { peer, kind }))
-        }
-        End::Pending | End::Gone => None,
-    }
-}
-
-/// A node's end of every link goes: after what it has sent, if it says so, else whenever it is missed.
-fn leave(state: &mut State, node: NodeIx, reason: Option<u8>) {
-    let of_it = |link: &&mut crate::state::Link| link.pair.contains(&(node as u8));
-    for link in state.links.iter_mut().filter(of_it) {
-        match reason {
-            Some(reason) => close(link, node, reason),
-            None => {
-                link.ends[link.side_of(node)] = End::Gone;
-                link.is_cut = true;
-            }
-        }
-    }
-}
-
-fn close(link: &mut crate::state::Link, node: NodeIx, reason: u8) {
-    let side = link.side_of(node);
-    if link.ends[side] == End::Gone {
-        return;
-    }
-    link.ends[side] = End::Gone;
-    if !link.is_cut && link.ends[1 - side] != End::Gone {
-        link.inbox[1 - side].push_back(Item::Closed(reason));
     }
 }

@@ -13,31 +13,35 @@ const SETTLED_WITHIN_MS: u64 = 60_000;
 impl Model {
     /// Lets everything that is under way arrive, then time pass, for `ms`.
     pub fn run(&mut self, state: State, ms: u64) -> Result<State, String> {
-        self.run_until(state, ms, |_, _| false)
+        self.run_until(state, ms, &mut Vec::new(), |_, _| false)
     }
 
     /// Whether the group comes to order from here by itself.
     ///
     /// # Errors
-    /// In words, what is not in order after a minute.
-    pub fn settles(&mut self, state: State) -> Result<(), String> {
+    /// In words, what is not in order after a minute, or which rule is broken on the way; `way` is that way.
+    pub fn settles(&mut self, state: State, way: &mut Vec<Choice>) -> Result<(), String> {
         let is_well = |model: &Self, state: &State| model.disorder(state).is_none();
-        let end = self.run_until(state, SETTLED_WITHIN_MS, is_well)?;
-        self.disorder(&end).map_or(Ok(()), Err)
+        let end = self.run_until(state, SETTLED_WITHIN_MS, way, is_well)?;
+        way.clear();
+        let disorder = self.disorder(&end);
+        disorder.map_or(Ok(()), |what| Err(format!("after a minute, {what}")))
     }
 
     fn run_until(
         &mut self,
         mut state: State,
         ms: u64,
+        way: &mut Vec<Choice>,
         is_done: impl Fn(&Self, &State) -> bool,
     ) -> Result<State, String> {
         let mut passed = 0;
         // How far each node's clock, which goes from timer to timer, is behind.
         let mut behind = vec![0_u64; state.nodes.len()];
         loop {
-            while let Some(choice) = self.under_way(&state).first() {
-                state = self.after(&state, *choice)?;
+            while let Some(choice) = self.under_way(&state).first().copied() {
+                way.push(choice);
+                state = self.after(&state, choice)?;
             }
             if is_done(self, &state) {
                 return Ok(state);
@@ -57,68 +61,69 @@ impl Model {
                 *behind += left;
             }
             behind[node] = behind[node].saturating_sub(wait);
-            state = self.after(&state, Choice::Tick(node as u8))?;
+            let tick = Choice::Tick(node as u8);
+            way.push(tick);
+            state = self.after(&state, tick)?;
         }
     }
 
-    /// What is not as it should be at the end: whoever runs is in the group under one host, all have the same
-    /// log with all their lines in it, and nothing waits.
+    /// What is not as it should be at the end: whoever means to be in the group is in it under one host, all
+    /// have the same log with all their lines in it, and nothing waits. Without a supernode nothing can be
+    /// expected.
     fn disorder(&self, state: &State) -> Option<String> {
-        let group = &self.cast.group;
-        let people: Vec<NodeIx> = self.cast.people().collect();
-        let running = people
-            .into_iter()
-            .filter(|ix| self.means_to_be_in(state, *ix));
-        let running: Vec<NodeIx> = running.collect();
-        let name = |ix: NodeIx| self.cast.actors[ix].name;
+        let runs = |ix: &NodeIx| self.local(state, *ix).is_running();
+        if !self.cast.supernodes().any(|ix| runs(&ix)) {
+            return None;
+        }
+        let is_wanted = |ix: &NodeIx| self.local(state, *ix).seen.is_wanted;
+        let running: Vec<_> = self.cast.people().filter(runs).filter(is_wanted).collect();
         let first = *running.first()?;
-        let seen = |ix: NodeIx| &self.local(state, ix).seen;
-        let log = |ix: NodeIx| facts::vector(&self.local(state, ix).disk, group);
         for ix in &running {
-            let local = self.local(state, *ix);
-            if !local.seen.is_in {
-                return Some(format!("{} is not in", name(*ix)));
-            }
-            if seen(*ix).host != seen(first).host {
-                let hosts = self.cast.named(&(seen(first).host, seen(*ix).host));
-                return Some(format!(
-                    "{} and {} see different hosts: {hosts}",
-                    name(first),
-                    name(*ix)
-                ));
-            }
-            let is_named = local.seen.host.map(|(host, _)| self.cast.by_id(&host)) == Some(*ix);
-            if is_named != local.is_host() {
-                return Some(format!(
-                    "{} is the host and does not host, or the other way round",
-                    name(*ix)
-                ));
-            }
-            if log(*ix) != log(first) {
-                let logs = self.cast.named(&(log(first), log(*ix)));
-                return Some(format!(
-                    "the logs of {} and {} differ: {logs}",
-                    name(first),
-                    name(*ix)
-                ));
-            }
-            if local.has_waiting(group) {
-                return Some(format!("{} has lines that wait", name(*ix)));
-            }
-            if let Some(line) = local.seen.sent.difference(&local.seen.confirmed).next() {
-                return Some(format!("{}'s {line:?} is not confirmed", name(*ix)));
+            let wrong = self.disorder_of(state, *ix);
+            let wrong = wrong.or_else(|| self.discord(state, first, *ix));
+            if wrong.is_some() {
+                return wrong;
             }
         }
-        let hosts = running
-            .iter()
-            .filter(|ix| self.local(state, **ix).is_host());
-        let hosts = hosts.count();
+        // All name one host, and whoever is named hosts: it must run, too.
+        let is_host = |ix: &&NodeIx| self.local(state, **ix).is_host();
+        let hosts = running.iter().filter(is_host).count();
         (hosts != 1).then(|| format!("{hosts} hosts"))
     }
 
-    /// Whether somebody runs and means to be in the group.
-    fn means_to_be_in(&self, state: &State, ix: NodeIx) -> bool {
-        let local = self.local(state, ix);
-        local.is_running() && local.seen.is_wanted
+    /// What is wrong with one member by itself.
+    fn disorder_of(&self, state: &State, ix: NodeIx) -> Option<String> {
+        let (name, local) = (self.cast.actors[ix].name, self.local(state, ix));
+        let seen = &local.seen;
+        let is_named = seen.host.map(|(host, _)| self.cast.by_id(&host)) == Some(ix);
+        if !seen.is_in {
+            Some(format!("{name} is not in"))
+        } else if is_named != local.is_host() {
+            Some(format!(
+                "{name} hosts and is not the host, or the other way round"
+            ))
+        } else if local.has_waiting(&self.cast.group) {
+            Some(format!("{name} has lines that wait"))
+        } else {
+            let unconfirmed = seen.sent.difference(&seen.confirmed).next();
+            unconfirmed.map(|line| format!("{name}'s {line:?} is not confirmed"))
+        }
+    }
+
+    /// What two members do not agree about.
+    fn discord(&self, state: &State, one: NodeIx, other: NodeIx) -> Option<String> {
+        let names = [one, other].map(|ix| self.cast.actors[ix].name);
+        let [a, b] = [one, other].map(|ix| self.local(state, ix));
+        let [log_a, log_b] = [a, b].map(|local| facts::vector(&local.disk, &self.cast.group));
+        if a.seen.host != b.seen.host {
+            let hosts = (a.seen.host, b.seen.host);
+            Some(format!("{names:?} see different hosts: {hosts:?}"))
+        } else if log_a != log_b {
+            Some(format!(
+                "{names:?} have different logs: {log_a:?}, {log_b:?}"
+            ))
+        } else {
+            None
+        }
     }
 }

@@ -2,13 +2,15 @@
 
 use fireside::proto::command::Command;
 
-use crate::cast::{Cast, NodeIx};
+use crate::cast::{Cast, Fault, NodeIx};
 use crate::explore::{Report, explore};
 use crate::model::{Choice, Model};
 use crate::state::{Left, State};
 
 /// States that are explored if nothing else is asked for.
-const STATES: usize = 15_000;
+const STATES: usize = 8_000;
+/// The longest trace that a reader follows.
+const STEPS_SEEN_MAX: usize = 40;
 /// What a person or a node needs to come to rest after a deed.
 const REST_MS: u64 = 8_000;
 
@@ -45,12 +47,16 @@ impl Scene {
     pub fn circle(supernodes: usize, people: usize) -> Self {
         let mut scene = Self::new(supernodes, people);
         for who in 0..people {
-            scene.joins(who);
-            let node = scene.person(who);
-            scene.choose(Choice::Command(node as u8));
-            scene.rest();
+            scene.comes(who);
         }
         scene
+    }
+
+    /// Somebody comes into the group before the exploration begins.
+    pub fn comes(&mut self, who: usize) {
+        self.joins(who);
+        self.choose(Choice::Command(self.person(who) as u8));
+        self.rest();
     }
 
     /// Somebody will ask to come into the group, at any time.
@@ -88,17 +94,23 @@ impl Scene {
         self.state.left.timers = timers;
     }
 
-    /// One of these people may crash, and start again if that is said.
-    pub fn crashes(&mut self, who: &[usize], restarts: bool) {
+    /// These people may crash, so many times over all, and whoever has crashed start again, so many times.
+    pub fn crashes(&mut self, who: &[usize], crashes: u8, restarts: u8) {
         self.model.mortal = who.iter().map(|who| self.person(*who)).collect();
-        self.state.left.crashes = 1;
-        self.state.left.restarts = u8::from(restarts);
+        self.state.left.crashes = crashes;
+        self.state.left.restarts = restarts;
     }
 
     /// The supernode that is responsible for the group may crash, and does not come back.
     pub fn loses_the_responsible(&mut self) {
         self.model.mortal = vec![self.model.cast.responsible()];
         self.state.left.crashes = 1;
+    }
+
+    /// So may the one supernode, and it does come back.
+    pub fn restarts_the_supernode(&mut self) {
+        self.loses_the_responsible();
+        self.state.left.restarts = 1;
     }
 
     /// The link between two people may be cut, once.
@@ -129,6 +141,31 @@ impl Scene {
             panic!("{title}:\n{broken}");
         }
         report
+    }
+
+    /// From here on somebody's world is broken.
+    pub fn breaks(&mut self, who: usize, fault: Fault) {
+        self.model.break_by(self.person(who), fault);
+    }
+
+    /// From here on the responsible supernode's world is broken.
+    pub fn breaks_the_supernode(&mut self, fault: Fault) {
+        self.model.break_by(self.model.cast.responsible(), fault);
+    }
+
+    /// As [`Scene::explore`], for a world so broken that a rule is, too: this is said of it.
+    pub fn bites(self, expected: &str) {
+        let (_, fault) = self.model.cast.fault.expect("something is broken");
+        let title = format!("{fault:?}");
+        let report = self.explore(&title);
+        let broken = report.broken.expect("a rule is broken");
+        println!("{broken}");
+        let (what, steps) = (&broken.what, broken.steps);
+        assert!(what.contains(expected), "{title}: {what}");
+        assert!(
+            steps <= STEPS_SEEN_MAX,
+            "{title}: {steps} steps are no short trace"
+        );
     }
 
     fn person(&self, who: usize) -> NodeIx {

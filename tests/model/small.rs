@@ -7,7 +7,7 @@ fn somebody_alone_crashes_at_any_moment_and_comes_back() {
     let mut scene = Scene::new(1, 1);
     scene.joins(0);
     scene.says(0, "hello");
-    scene.crashes(&[0], true);
+    scene.crashes(&[0], 1, 1);
     scene.all_wait(1);
     scene.holds("alone, a crash and a restart, 1 timer");
 }
@@ -26,7 +26,7 @@ fn the_founder_crashes_while_another_comes() {
     let mut scene = Scene::new(1, 2);
     scene.joins(0);
     scene.joins(1);
-    scene.crashes(&[0], true);
+    scene.crashes(&[0], 1, 1);
     scene.supernodes_wait(1);
     scene.holds("two meet, the founder crashes and restarts, 1 timer of the supernode");
 }
@@ -45,7 +45,7 @@ fn the_host_crashes() {
     let mut scene = Scene::circle(1, 2);
     scene.says(0, "hello");
     scene.says(1, "hi");
-    scene.crashes(&[0], false);
+    scene.crashes(&[0], 1, 0);
     scene.all_wait(2);
     scene.holds("two, the host crashes, 2 lines, 2 timers");
 }
@@ -54,7 +54,7 @@ fn the_host_crashes() {
 fn the_host_crashes_and_comes_back() {
     let mut scene = Scene::circle(1, 2);
     scene.says(1, "hi");
-    scene.crashes(&[0], true);
+    scene.crashes(&[0], 1, 1);
     scene.supernodes_wait(1);
     scene.holds("two, the host crashes and restarts, 1 line, 1 timer of the supernode");
 }
@@ -64,7 +64,7 @@ fn the_heir_crashes_and_comes_back() {
     let mut scene = Scene::circle(1, 2);
     scene.says(1, "one");
     scene.says(1, "two");
-    scene.crashes(&[1], true);
+    scene.crashes(&[1], 1, 1);
     scene.supernodes_wait(1);
     scene.holds("two, the heir crashes and restarts, 2 lines of it, 1 timer of the supernode");
 }
@@ -101,9 +101,27 @@ fn the_host_leaves() {
 fn the_host_of_three_crashes() {
     let mut scene = Scene::circle(1, 3);
     scene.says(1, "hi");
-    scene.crashes(&[0], false);
+    scene.crashes(&[0], 1, 0);
     scene.supernodes_wait(1);
     scene.holds("three, the host crashes, 1 line, 1 timer of the supernode");
+}
+
+#[test]
+fn the_host_of_three_loses_an_heir() {
+    let mut scene = Scene::circle(1, 3);
+    scene.says(2, "hi");
+    scene.parts_people(0, 1);
+    scene.all_wait(1);
+    scene.holds("three, the link of the host and the first heir is cut, 1 line, 1 timer");
+}
+
+#[test]
+fn host_and_heir_crash_one_after_the_other() {
+    let mut scene = Scene::circle(1, 2);
+    scene.says(1, "hi");
+    scene.crashes(&[0, 1], 2, 2);
+    scene.supernodes_wait(1);
+    scene.holds("two, 2 crashes and restarts, 1 line, 1 timer of the supernode");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use fireside::proto::role::LinkId;
 
 use crate::cast::NodeIx;
-use crate::local::Link as Kind;
+use crate::local::{Given, Link as Kind};
 
 /// One state of everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +99,41 @@ impl State {
         self.links
             .iter()
             .position(|link| link.id(0).0 | 1 == id.0 | 1)
+    }
+
+    /// One end of a cut link learns of it; what its role is told.
+    pub fn miss(&mut self, link: usize, side: usize) -> Option<(NodeIx, Given)> {
+        let link = &mut self.links[link];
+        let (id, node, before) = (link.id(side), link.node(side), link.ends[side]);
+        link.ends[side] = End::Gone;
+        match before {
+            End::Up => Some((
+                node,
+                Given::Lost {
+                    link: id,
+                    why: None,
+                },
+            )),
+            End::Pending if usize::from(link.dialler) == side => {
+                let (peer, kind) = (link.node(1 - side), link.kind);
+                Some((node, Given::Undialled { peer, kind }))
+            }
+            End::Pending | End::Gone => None,
+        }
+    }
+
+    /// A node's end of every link goes: after what it has sent, if it closes them, else whenever it is missed.
+    pub fn leave(&mut self, node: NodeIx, reason: Option<u8>) {
+        let of_it = |link: &&mut Link| link.pair.contains(&(node as u8));
+        for link in self.links.iter_mut().filter(of_it) {
+            match reason {
+                Some(reason) => link.close(node, reason),
+                None => {
+                    link.ends[link.side_of(node)] = End::Gone;
+                    link.is_cut = true;
+                }
+            }
+        }
     }
 
     /// Forgets links that both ends are done with.
@@ -196,6 +231,18 @@ impl Link {
     pub fn id(&self, side: usize) -> LinkId {
         let [low, high] = self.pair.map(u64::from);
         LinkId(u64::from(self.number) << 8 | low << 5 | high << 2 | side as u64)
+    }
+
+    /// One end closes it; the other learns of it after all that was sent.
+    pub fn close(&mut self, node: NodeIx, reason: u8) {
+        let side = self.side_of(node);
+        if self.ends[side] == End::Gone {
+            return;
+        }
+        self.ends[side] = End::Gone;
+        if !self.is_cut && self.ends[1 - side] != End::Gone {
+            self.inbox[1 - side].push_back(Item::Closed(reason));
+        }
     }
 
     pub fn node(&self, side: usize) -> NodeIx {

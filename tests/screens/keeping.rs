@@ -3,7 +3,7 @@
 
 use crossterm::event::{KeyCode, KeyModifiers};
 use fireside::proto::command::Command;
-use fireside::proto::event::{Event, Loss, Standing, Tenure, Trouble, What};
+use fireside::proto::event::{Event, Loss, Path, Standing, Tenure, Trouble, What};
 use fireside::proto::id::{EntryId, NodeId};
 use ratatui::style::{Color, Modifier};
 
@@ -192,6 +192,25 @@ fn whoever_is_next_is_named_while_the_host_is_missed() {
     story.people(&[("mats", Standing::Host), ("bob", Standing::Heir)]);
     story.misses("mats");
     assert_eq!(status(&mut story), "◆ you … looking for bob");
+}
+
+#[test]
+fn where_there_is_no_room_a_line_that_waits_matters_more_than_the_path() {
+    let mut story = Story::of("bob");
+    story.joined("", &[("anna", Standing::Host), ("bob", Standing::Heir)]);
+    story.path("anna", Path::Relayed, Some("fra"), 31);
+    let status = |story: &mut Story, columns| {
+        let screen = story.screen(columns, 8);
+        let row = screen.lines().nth(6).unwrap();
+        row.trim_matches(['|', ' ']).to_owned()
+    };
+    assert_eq!(status(&mut story, 40), "◆ anna · you are next · 31 ms");
+    story.sent("bob", "me");
+    assert_eq!(status(&mut story, 40), "◆ anna · you are next · 1 waiting");
+    assert_eq!(
+        status(&mut story, 80),
+        "◆ anna · you are next · via fra 31 ms · 1 on the way"
+    );
 }
 
 #[test]

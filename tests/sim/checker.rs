@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fireside::proto::command::Command;
 use fireside::proto::event::{Event, Line, Member, Standing, What};
-use fireside::proto::id::{EntryId, Epoch, GroupName, NodeId, Place, Seq};
+use fireside::proto::id::{EntryId, Epoch, GroupName, NodeId, Number, Place, Seq};
 
 /// What everybody was told, and what was wrong with it.
 #[derive(Debug, Default)]
@@ -23,6 +23,9 @@ pub struct Checker {
     confirmed: BTreeMap<(GroupName, EntryId), u32>,
     /// How many times a disk lost what it had.
     disks_lost: u32,
+    /// How many times each author has forgotten its past, and in which of its lives each entry was first told.
+    lives: BTreeMap<NodeId, u32>,
+    born: BTreeMap<(GroupName, EntryId), u32>,
     epochs: BTreeSet<(GroupName, Epoch)>,
     /// What whose group is called since it lost its name.
     renames: BTreeMap<(NodeId, GroupName), GroupName>,
@@ -57,6 +60,13 @@ pub struct View {
     confirmed: BTreeMap<EntryId, BTreeSet<(Epoch, Seq)>>,
     failed: BTreeMap<EntryId, String>,
     highest: Option<Place>,
+}
+
+impl View {
+    /// How many own lines were told as confirmed.
+    pub fn confirmed(&self) -> usize {
+        self.confirmed.len()
+    }
 }
 
 impl Checker {
@@ -104,13 +114,14 @@ impl Checker {
     }
 
     /// A client has ended, and starts from its disk the next time: `log` is what that has of a group, and
-    /// `waits` says which entries are in the outbox. What was told and not flushed may be told again, and own
-    /// lines that nobody took are excused.
+    /// `waits` says which entries are in the outbox, `epoch` which epoch it knows. What was told and not
+    /// flushed may be told again, and own lines that nobody took are excused.
     pub fn ended(
         &mut self,
         who: NodeId,
         log: impl Fn(&GroupName) -> BTreeMap<EntryId, Place>,
         waits: impl Fn(&GroupName, EntryId) -> bool,
+        epoch: impl Fn(&GroupName) -> Option<Epoch>,
     ) {
         self.stopped(who);
         for ((person, group), view) in &mut self.views {
@@ -125,6 +136,7 @@ impl Checker {
             view.log = lines.collect();
             view.sent.retain(|id, _| waits(group, *id));
             view.confirmed.clear();
+            view.host = view.host.filter(|(_, told)| epoch(group) >= Some(*told));
         }
     }
 
@@ -138,6 +150,17 @@ impl Checker {
                 view.failed.clear();
             }
         }
+        self.lapsed(who);
+    }
+
+    /// A node has lost what its disk did not take in time.
+    pub fn lapsed(&mut self, who: NodeId) {
+        *self.lives.entry(who).or_default() += 1;
+    }
+
+    /// How many copies may be gone.
+    pub fn disks_lost(&self) -> u32 {
+        self.disks_lost
     }
 
     /// Somebody is told something.
@@ -222,6 +245,8 @@ impl Checker {
             );
         }
         let said = (group.clone(), id);
+        let life = self.lives.get(&id.author).copied().unwrap_or_default();
+        self.born.entry(said.clone()).or_insert(life);
         let first = self.said.entry(said).or_insert_with(|| line.clone());
         if !is_same(&first.what, &line.what) {
             self.complain(
@@ -455,6 +480,14 @@ impl Checker {
             )
     }
 
+    /// Whether an author forgot, between two of its numbers, what it had said and what the time was in the log:
+    /// until it meets the others what it says is in order by its own clock.
+    fn has_forgotten(&self, group: &GroupName, author: NodeId, numbers: [Number; 2]) -> bool {
+        let [one, two] =
+            numbers.map(|number| self.born.get(&(group.clone(), EntryId { author, number })));
+        one != two
+    }
+
     /// What must hold of the one log that all agree on.
     fn whole(&self, group: &GroupName, view: &View) -> Vec<String> {
         let mut wrong = Vec::new();
@@ -464,6 +497,7 @@ impl Checker {
         for line in lines {
             if let Some(before) = last.insert(line.id.author, line.id.number)
                 && before > line.id.number
+                && !self.has_forgotten(group, line.id.author, [before, line.id.number])
             {
                 let author = self.called(line.id.author);
                 wrong.push(format!(

@@ -202,6 +202,12 @@ impl Disk {
         self.groups.get(group)?.charter.as_ref()
     }
 
+    /// The highest epoch of a group that it knows.
+    pub fn epoch(&self, group: &GroupName) -> Option<Epoch> {
+        let lease = self.groups.get(group)?.lease.as_ref();
+        lease.map(|lease| lease.epoch)
+    }
+
     /// The groups the node would be in at its next start.
     pub fn joined(&self) -> impl Iterator<Item = &GroupName> {
         self.groups

@@ -196,7 +196,7 @@ impl Stage {
     fn host_is(&mut self, number: u64, host: NodeId, charter: &Charter) {
         let epoch = Epoch { number, host };
         let lease = Lease::granted(&CheapSeal(self.near.0), name(HEARTH), epoch);
-        let charter = Some(charter.clone());
+        let charter = Some(Box::new(charter.clone()));
         self.say(self.near.1, Message::HostIs { lease, charter });
     }
 
@@ -212,7 +212,7 @@ impl Stage {
             charter: Some(charter.clone()),
             quiet_ms: 0,
         };
-        let (group, record) = (name(HEARTH), Some(record));
+        let (group, record) = (name(HEARTH), Some(Box::new(record)));
         self.say(self.far.1, Message::Known { group, record });
     }
 
@@ -490,7 +490,9 @@ fn a_host_answers_a_member_of_another_group_with_its_charter_and_no_welcome() {
                 .any(|(link, message)| *link == stage.peer && test(message))
         };
         (
-            has(&|message| matches!(message, Message::Founded { charter, .. } if *charter == ours)),
+            has(
+                &|message| matches!(message, Message::Founded { charter, .. } if **charter == ours),
+            ),
             has(&|message| matches!(message, Message::Welcome { .. })),
         )
     };

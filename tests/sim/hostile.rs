@@ -254,13 +254,14 @@ impl Liar {
                 group,
                 lease: self.rng.chance(2, 3).then(|| self.lease()),
                 hosting: self.rng.chance(1, 2),
+                missed: self.rng.chance(1, 2),
                 roster: self.keys(),
-                charter: self.charter(),
+                charter: self.charter().map(Box::new),
             },
             5 => Message::Leave { group },
             6 => Message::HostIs {
                 lease: self.lease(),
-                charter: self.charter(),
+                charter: self.charter().map(Box::new),
             },
             7 => Message::Moved {
                 group,
@@ -269,10 +270,10 @@ impl Liar {
             8 => Message::Query { group },
             9 => Message::Known {
                 group,
-                record: self.rng.chance(2, 3).then(|| self.group_record()),
+                record: self.rng.chance(2, 3).then(|| Box::new(self.group_record())),
             },
             10 => Message::Transfer {
-                record: self.group_record(),
+                record: Box::new(self.group_record()),
             },
             11 => Message::Hello {
                 lease: self.lease(),
@@ -326,7 +327,10 @@ impl Liar {
             },
             21 => Message::Unfollow { group },
             _ => match self.charter() {
-                Some(charter) => Message::Founded { group, charter },
+                Some(charter) => Message::Founded {
+                    group,
+                    charter: Box::new(charter),
+                },
                 None => Message::Query { group },
             },
         }

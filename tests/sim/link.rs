@@ -48,8 +48,23 @@ pub struct End {
     /// Whether nothing of the other end is heard here; and how many times that began.
     pub is_deaf: bool,
     pub stalls: u32,
+    /// Whether its role was told that the link is quiet.
+    pub is_quiet: bool,
+    /// Since when it hears nothing, if it does not.
+    pub silent_since: u64,
+    /// How the other end's process died, if it did.
+    pub death: Option<Death>,
     /// The supernode over which this end reaches the other (peer links).
     pub via: Option<NodeIx>,
+}
+
+/// What can be seen of a dead process from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Death {
+    /// Its machine died with it.
+    Silent,
+    /// Its machine refuses what is sent to its port.
+    Refused,
 }
 
 #[derive(Debug)]
@@ -71,6 +86,9 @@ impl Link {
             waiting: VecDeque::new(),
             is_deaf: false,
             stalls: 0,
+            is_quiet: false,
+            silent_since: 0,
+            death: None,
             via: None,
         };
         Self {

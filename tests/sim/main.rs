@@ -22,6 +22,7 @@ mod hostile;
 mod judge;
 mod judged;
 mod link;
+mod liveness;
 mod own;
 mod rng;
 mod scenarios;

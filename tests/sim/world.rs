@@ -22,7 +22,7 @@ use crate::checker::Checker;
 use crate::disk::{Disk, Kept};
 use crate::judge::Ending;
 use crate::judged::Judged;
-use crate::link::{Link, LinkNo, NodeIx, Side, State};
+use crate::link::{Death, Link, LinkNo, NodeIx, Side, State};
 use crate::rng::Rng;
 use crate::seal::CheapSeal;
 
@@ -30,8 +30,6 @@ use crate::seal::CheapSeal;
 const EPOCH_MS: u64 = 1_767_225_600_000;
 /// How long a dial without an answer is waited for.
 const DIAL_TIMEOUT_MS: u64 = 5_000;
-/// How long an end-to-end link lives without a path.
-const PEER_STALL_MS: u64 = 8_000;
 /// The longest that a frame is held up by a spike of delay.
 const SPIKE_MS: u64 = 2_000;
 /// Timeouts in a row without time passing that are taken for an endless loop.
@@ -52,7 +50,10 @@ pub struct Weather {
     pub breaks_per_million: u64,
     /// From the end of one disk job to the end of the next.
     pub flush_ms: (u64, u64),
-    /// After how long without a sign of life a link between addresses is given up.
+    /// How long after the last sign of life a link is quiet; and where a machine says that nobody is there.
+    pub quiet_ms: (u64, u64),
+    pub refused_ms: (u64, u64),
+    /// After how long without a sign of life a link is given up.
     pub idle_ms: (u64, u64),
 }
 
@@ -65,7 +66,9 @@ impl Default for Weather {
             spikes_permille: 0,
             breaks_per_million: 0,
             flush_ms: (1, 20),
-            idle_ms: (2_000, 3_000),
+            quiet_ms: (1_500, 2_250),
+            refused_ms: (550, 1_350),
+            idle_ms: (30_000, 31_000),
         }
     }
 }
@@ -195,7 +198,7 @@ pub struct Node {
     fullness: Fullness,
     seal: Arc<dyn Seal>,
     /// Where it can be dialled, if it can; seen by others all the same.
-    address: SocketAddr,
+    pub address: SocketAddr,
     /// An address that nobody else reaches it by, and that it takes for its best.
     inward: Option<SocketAddr>,
     listens: bool,
@@ -208,14 +211,15 @@ pub struct Node {
     links: BTreeSet<LinkNo>,
     /// Copies of the disk as it was, to be put back.
     backup: Option<Disk>,
-    /// What waits for the process to go on, while it is stopped.
-    frozen: Option<Vec<What>>,
+    /// Since when the process is stopped, and what waits for it to go on.
+    frozen: Option<(u64, Vec<What>)>,
     disk_busy_until: u64,
     jobs: BTreeMap<u64, Job>,
     /// When the timer that is set goes off.
     timer: Option<u64>,
-    /// The monotonic clock at the world's beginning, and how far the wall clock is off.
+    /// The monotonic clock at the world's beginning, how long it has stood since, and how far the wall clock is off.
     mono_start: u64,
+    mono_stood: u64,
     wall_off: i64,
     spins: (u64, u32),
 }
@@ -244,6 +248,9 @@ enum What {
     Arrive(LinkNo, Side, Bytes),
     /// An end learns that its link is gone.
     Lost(LinkNo, Side, Option<Reason>),
+    /// An end of a link has heard nothing for a while, if it still is in this stall; or hears something again.
+    Quiet(LinkNo, Side, u32),
+    Heard(LinkNo, Side, u32),
     /// An end of a link that hears nothing, if it still is in this stall, gives up.
     GiveUp(LinkNo, Side, u32),
 }
@@ -318,6 +325,7 @@ impl World {
             jobs: BTreeMap::new(),
             timer: None,
             mono_start: draw.range(0, 1_000_000),
+            mono_stood: 0,
             wall_off: 0,
             spins: (0, 0),
         });
@@ -348,6 +356,7 @@ impl World {
         node.timer = None;
         // A monotonic clock means nothing across a restart.
         node.mono_start = seed % 1_000_000;
+        node.mono_stood = 0;
         let mut saved = node.disk.saved();
         for group in saved.groups.values_mut() {
             match self.fault {
@@ -360,6 +369,7 @@ impl World {
         let id = node.id;
         self.judged.started(id);
         self.say(ix, "starts");
+        self.disown(ix);
         self.give_later(ix, 0, Input::Start);
         if self.nodes[ix].listens {
             let node = &self.nodes[ix];
@@ -375,16 +385,47 @@ impl World {
         self.say(ix, "crashes");
         self.end(ix);
         self.judged.ended(self.nodes[ix].id, Ending::Killed);
+        let death = if self.rng.chance(1, 2) {
+            Death::Refused
+        } else {
+            Death::Silent
+        };
+        if self.nodes[ix].fullness != Fullness::Roomy {
+            self.checker.lapsed(self.nodes[ix].id);
+        }
         for no in std::mem::take(&mut self.nodes[ix].links) {
-            let wait = self.silence(no);
             let Some(link) = self.links.get_mut(&no) else {
                 continue;
             };
             let side = link.side_of(ix);
             link.end_mut(side).state = State::Gone;
-            self.lose(no, side.other(), self.now + wait, None);
+            self.die(no, side.other(), death);
         }
         self.look_at_paths();
+    }
+
+    /// The other end of a link dies, and can say so no more.
+    fn die(&mut self, no: LinkNo, side: Side, death: Death) {
+        if let Some(link) = self.links.get_mut(&no) {
+            link.end_mut(side).death = Some(death);
+            self.miss(no, side);
+        }
+    }
+
+    /// What is left of an earlier run is told so by the next: nobody there knows those links.
+    fn disown(&mut self, ix: NodeIx) {
+        let mut left = Vec::new();
+        for (no, link) in &self.links {
+            for side in [Side::Dialler, Side::Dialled] {
+                if link.end(side.other()).node == ix && link.end(side).death.is_some() {
+                    left.push((*no, side));
+                }
+            }
+        }
+        for (no, side) in left {
+            let after = self.rng.range(50, 1_500);
+            self.lose(no, side, self.now + after, None);
+        }
     }
 
     /// Asks a running client for something.
@@ -431,25 +472,37 @@ impl World {
     pub fn freeze(&mut self, ix: NodeIx) {
         if self.is_running(ix) && self.nodes[ix].frozen.is_none() {
             self.say(ix, "is stopped");
-            self.nodes[ix].frozen = Some(Vec::new());
+            self.nodes[ix].frozen = Some((self.now, Vec::new()));
             self.look_at_paths();
         }
     }
 
+    /// It goes on. Its monotonic clock has stood meanwhile, and it has missed nobody.
     pub fn thaw(&mut self, ix: NodeIx) {
-        let Some(waiting) = self.nodes[ix].frozen.take() else {
+        let Some((since, waiting)) = self.nodes[ix].frozen.take() else {
             return;
         };
         self.say(ix, "goes on");
         for what in waiting {
-            self.schedule(self.now, what);
+            if !matches!(what, What::Timer(..)) {
+                self.schedule(self.now, what);
+            }
         }
-        let run = self.nodes[ix].run;
-        if self.nodes[ix].timer.is_some_and(|at| at <= self.now) {
-            self.nodes[ix].timer = Some(self.now);
-            self.schedule(self.now, What::Timer(ix, run));
-        }
+        self.nodes[ix].mono_stood += self.now - since;
+        self.nodes[ix].timer = None;
+        let role = self.nodes[ix].role.as_ref();
+        let wanted = role.and_then(|role| role.poll_timeout());
+        self.set_timer(ix, wanted);
         self.look_at_paths();
+        for no in self.nodes[ix].links.clone() {
+            let Some(link) = self.links.get(&no) else {
+                continue;
+            };
+            let side = link.side_of(ix);
+            if link.end(side).is_deaf || link.end(side).death.is_some() {
+                self.miss(no, side);
+            }
+        }
     }
 
     /// Keeps a copy of what is on a disk now.
@@ -476,7 +529,8 @@ impl World {
         node.fullness = Fullness::Roomy;
         let log = |group: &GroupName| node.disk.log(group).map(|(p, id)| (id, p)).collect();
         let waits = |group: &GroupName, id| node.disk.keeps(group, id) == Kept::Waiting;
-        self.checker.ended(node.id, log, waits);
+        let epoch = |group: &GroupName| node.disk.epoch(group);
+        self.checker.ended(node.id, log, waits, epoch);
         self.checker.forgot(node.id);
     }
 
@@ -549,7 +603,7 @@ impl World {
 
     fn happen(&mut self, what: What) {
         let concerned = self.concerned(&what);
-        if let Some(waiting) = concerned.and_then(|ix| self.nodes[ix].frozen.as_mut()) {
+        if let Some((_, waiting)) = concerned.and_then(|ix| self.nodes[ix].frozen.as_mut()) {
             return waiting.push(what);
         }
         match what {
@@ -578,12 +632,18 @@ impl World {
             What::Up(no, side) => self.up(no, side),
             What::Arrive(no, side, frame) => self.arrive(no, side, &frame),
             What::Lost(no, side, why) => self.lost(no, side, why),
+            What::Quiet(no, side, stall) => {
+                if self.is_still(no, side, stall) {
+                    self.hush(no, side, true);
+                }
+            }
+            What::Heard(no, side, stall) => {
+                if self.is_still(no, side, stall) {
+                    self.hush(no, side, false);
+                }
+            }
             What::GiveUp(no, side, stall) => {
-                let is_this = |link: &Link| {
-                    let end = link.end(side);
-                    end.is_deaf && end.stalls == stall
-                };
-                if self.links.get(&no).is_some_and(is_this) {
+                if self.is_still(no, side, stall) {
                     self.give_up(no, side);
                 }
             }
@@ -598,6 +658,8 @@ impl World {
             What::Up(no, side)
             | What::Arrive(no, side, _)
             | What::Lost(no, side, _)
+            | What::Quiet(no, side, _)
+            | What::Heard(no, side, _)
             | What::GiveUp(no, side, _) => self.links.get(no).map(|link| link.end(*side).node),
         }
     }
@@ -643,7 +705,8 @@ impl World {
 
     fn set_timer(&mut self, ix: NodeIx, wanted: Option<Mono>) {
         let node = &mut self.nodes[ix];
-        let at = wanted.map(|mono| mono.0.saturating_sub(node.mono_start).max(self.now));
+        let world = |mono: Mono| (mono.0 + node.mono_stood).saturating_sub(node.mono_start);
+        let at = wanted.map(|mono| world(mono).max(self.now));
         if node.timer != at {
             node.timer = at;
             let run = node.run;
@@ -670,7 +733,7 @@ impl World {
         let node = &self.nodes[ix];
         let wall = (EPOCH_MS + self.now).saturating_add_signed(node.wall_off);
         Now {
-            mono: Mono(self.now + node.mono_start),
+            mono: Mono(self.now + node.mono_start - node.mono_stood),
             wall: Wall(wall),
         }
     }
@@ -705,8 +768,9 @@ impl World {
             group, id, copies, ..
         } = event
         {
+            // One that has just lost its disk is still counted on by who has not heard of it.
             let found = self.copies(group, *id);
-            if found < *copies as usize {
+            if found + (self.checker.disks_lost() as usize) < *copies as usize {
                 let (name, now) = (&self.nodes[ix].name, self.now);
                 let what =
                     format!("{name} in {group} at {now} ms: {copies} copies of {id} are {found}");
@@ -754,7 +818,8 @@ impl World {
         node.timer = None;
         let log = |group: &GroupName| node.disk.log(group).map(|(p, id)| (id, p)).collect();
         let waits = |group: &GroupName, id| node.disk.keeps(group, id) == Kept::Waiting;
-        self.checker.ended(node.id, log, waits);
+        let epoch = |group: &GroupName| node.disk.epoch(group);
+        self.checker.ended(node.id, log, waits, epoch);
     }
 
     // -- the disk ----------------------------------------------------------------------------------------
@@ -918,10 +983,43 @@ impl World {
                 rtt_ms,
             },
         );
+        if self
+            .links
+            .get(&no)
+            .is_some_and(|link| link.end(side).death.is_some())
+        {
+            self.miss(no, side);
+        }
         match kind {
             Kind::Peer => self.tell_path(no, side),
-            // What was waiting for a supernode both are linked to may go on.
-            Kind::Mesh => self.look_at_paths(),
+            Kind::Mesh => {
+                self.replace(no, side);
+                // What was waiting for a supernode both are linked to may go on.
+                self.look_at_paths();
+            }
+        }
+    }
+
+    /// A client has one link to each mesh node, the latest: the network sees to that, and not a role.
+    fn replace(&mut self, by: LinkNo, side: Side) {
+        let Some(link) = self.links.get(&by) else {
+            return;
+        };
+        let (ix, client) = (link.end(side).node, link.end(side.other()).node);
+        if side == Side::Dialler || self.nodes[client].listens {
+            return;
+        }
+        for no in self.nodes[ix].links.clone() {
+            let Some(link) = self.links.get(&no).filter(|_| no < by) else {
+                continue;
+            };
+            let at = link.side_of(ix);
+            let is_old = at == Side::Dialled && link.end(at.other()).node == client;
+            if is_old && link.end(at).state == State::Up {
+                let (link, why) = (no.id(at), Some(Reason::Replaced));
+                self.close(link, Reason::Replaced);
+                self.give(ix, Input::Lost { link, why });
+            }
         }
     }
 
@@ -1000,6 +1098,7 @@ impl World {
             return;
         };
         let ix = link.end(side).node;
+        self.hush(no, side, false);
         let link = no.id(side);
         match codec::decode(&frame[codec::LENGTH_SIZE..]) {
             Ok(message) => self.give(ix, Input::Received { link, message }),
@@ -1028,8 +1127,7 @@ impl World {
         let (ix, is_silent) = (link.end(side).node, link.end(far).is_deaf || link.broken);
         self.nodes[ix].links.remove(&no);
         if is_silent {
-            let at = self.now + self.silence(no);
-            self.lose(no, far, at, None);
+            self.die(no, far, Death::Silent);
         } else {
             let at = self.arrival(no, far);
             self.lose(no, far, at, Some(reason));
@@ -1072,15 +1170,6 @@ impl World {
         }
         if let Some(link) = self.links.get_mut(&no) {
             link.broken = true;
-        }
-    }
-
-    /// How long the other end of a link takes to notice that nobody answers.
-    fn silence(&mut self, no: LinkNo) -> u64 {
-        let (from, to) = self.weather.idle_ms;
-        match self.links.get(&no).map(|link| link.kind) {
-            Some(Kind::Peer) => self.rng.range(from, PEER_STALL_MS),
-            Some(Kind::Mesh) | None => self.rng.range(from, to),
         }
     }
 
@@ -1136,20 +1225,12 @@ impl World {
 
     /// An end of a link hears nothing more.
     fn stall(&mut self, no: LinkNo, side: Side) {
-        let (from, to) = self.weather.idle_ms;
-        let idle = self.rng.range(from, to);
         let Some(link) = self.links.get_mut(&no) else {
             return;
         };
-        let end = link.end_mut(side);
-        end.is_deaf = true;
-        end.stalls += 1;
-        let (kind, stall) = (link.kind, link.end(side).stalls);
-        let after = match kind {
-            Kind::Mesh => idle,
-            Kind::Peer => PEER_STALL_MS,
-        };
-        self.schedule(self.now + after, What::GiveUp(no, side, stall));
+        link.end_mut(side).is_deaf = true;
+        let kind = link.kind;
+        self.miss(no, side);
         if kind == Kind::Peer {
             self.tell_path(no, side);
         }
@@ -1160,8 +1241,15 @@ impl World {
             return;
         };
         let kind = link.kind;
-        link.end_mut(side).is_deaf = false;
-        for frame in std::mem::take(&mut link.end_mut(side).waiting) {
+        let end = link.end_mut(side);
+        end.is_deaf = false;
+        end.stalls += 1;
+        let (stall, waiting) = (end.stalls, std::mem::take(&mut end.waiting));
+        if end.is_quiet {
+            let at = self.arrival(no, side);
+            self.schedule(at, What::Heard(no, side, stall));
+        }
+        for frame in waiting {
             self.carry(no, side, frame);
         }
         if kind == Kind::Peer {
@@ -1169,12 +1257,56 @@ impl World {
         }
     }
 
+    /// From here on an end of a link counts the time in which it hears nothing.
+    fn miss(&mut self, no: LinkNo, side: Side) {
+        let Some(link) = self.links.get_mut(&no) else {
+            return;
+        };
+        let kind = link.kind;
+        let end = link.end_mut(side);
+        end.stalls += 1;
+        end.silent_since = self.now;
+        let stall = end.stalls;
+        let (from, to) = match (end.death, kind) {
+            (Some(Death::Refused), Kind::Mesh) => self.weather.refused_ms,
+            (Some(Death::Refused | Death::Silent) | None, _) => self.weather.quiet_ms,
+        };
+        let (idle_from, idle_to) = self.weather.idle_ms;
+        let quiet = self.rng.range(from, to);
+        let idle = self.rng.range(idle_from, idle_to);
+        self.schedule(self.now + quiet, What::Quiet(no, side, stall));
+        self.schedule(self.now + idle, What::GiveUp(no, side, stall));
+    }
+
+    fn is_still(&self, no: LinkNo, side: Side, stall: u32) -> bool {
+        let link = self.links.get(&no);
+        link.is_some_and(|link| link.end(side).stalls == stall && !link.broken)
+    }
+
+    /// Tells a role that a link is quiet, or heard again.
+    fn hush(&mut self, no: LinkNo, side: Side, is_quiet: bool) {
+        let Some(link) = self.links.get_mut(&no) else {
+            return;
+        };
+        let end = link.end_mut(side);
+        let ix = end.node;
+        if end.state == State::Up && std::mem::replace(&mut end.is_quiet, is_quiet) != is_quiet {
+            let (link, for_ms) = (no.id(side), self.now - end.silent_since);
+            let since = Mono(self.clocks(ix).mono.0 - for_ms);
+            let input = if is_quiet {
+                Input::Quiet { link, since }
+            } else {
+                Input::Heard { link }
+            };
+            self.give(ix, input);
+        }
+    }
+
     /// An end that has heard nothing for too long gives its link up, without a word; the other then hears
     /// nothing of it.
     fn give_up(&mut self, no: LinkNo, side: Side) {
         self.lose(no, side, self.now, None);
-        let wait = self.silence(no);
-        self.lose(no, side.other(), self.now + wait, None);
+        self.die(no, side.other(), Death::Silent);
     }
 
     fn tell_path(&mut self, no: LinkNo, side: Side) {

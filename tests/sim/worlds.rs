@@ -65,7 +65,8 @@ enum Relief {
 }
 
 /// Whose disks lose what they had. What a person forgets the mesh remembers, and the other way round; that
-/// both forget at once is not promised to be survived.
+/// both forget at once is not promised to be survived. A mesh that is parted may remember too little: it stays
+/// whole where people forget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Forgetful {
     People,
@@ -205,7 +206,7 @@ impl Play {
             town,
             chance,
             trouble,
-            forgetful: if seed % 2 == 0 {
+            forgetful: if seed.is_multiple_of(2) {
                 Forgetful::People
             } else {
                 Forgetful::Mesh
@@ -383,20 +384,31 @@ impl Play {
                 self.later(100, 40_000, Relief::Room(ix));
             }
             12 | 13 => self.set_clock(ix),
+            14 | 15 if !self.may_part(ix) && !self.may_part(other) => self.crash(ix),
             14 => self.rift(Blow::Rift, vec![ix], vec![other]),
             15 => self.rift(Blow::OneWayRift, vec![ix], vec![other]),
             16 | 17 => {
                 self.count(Blow::Partition);
-                let sides = (0..nodes).map(|ix| (ix, self.chance.range(0, 1) as u8));
-                let sides = sides.collect();
+                let mut sides = BTreeMap::new();
+                for ix in 0..nodes {
+                    let is_there = self.chance.chance(1, 2) && self.may_part(ix);
+                    sides.insert(ix, u8::from(is_there));
+                }
                 self.town.world.partition(sides);
                 self.later(100, 40_000, Relief::Heal);
             }
             _ => {
-                let (here, there) = (0..nodes).partition(|_| self.chance.chance(1, 2));
+                let halves: Vec<_> = (0..nodes).map(|_| self.chance.chance(1, 2)).collect();
+                let is_here = |ix: &NodeIx| halves[*ix] || !self.may_part(*ix);
+                let (here, there) = (0..nodes).partition(is_here);
                 self.rift(Blow::OneWayPartition, here, there);
             }
         }
+    }
+
+    /// Whether a node may be on another side of a partition than the mesh.
+    fn may_part(&self, ix: NodeIx) -> bool {
+        self.forgetful == Forgetful::Mesh || self.town.people.contains(&ix)
     }
 
     /// These do not reach those for a while, and, but for one-way rifts, those do not reach these.

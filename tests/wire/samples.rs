@@ -185,15 +185,16 @@ pub(crate) fn messages() -> Vec<Message> {
             group: group.clone(),
             lease: Some(lease()),
             hosting: true,
+            missed: false,
             roster: roster.clone(),
-            charter: Some(charter()),
+            charter: Some(Box::new(charter())),
         },
         Message::Leave {
             group: group.clone(),
         },
         Message::HostIs {
             lease: lease(),
-            charter: Some(charter()),
+            charter: Some(Box::new(charter())),
         },
         Message::Moved {
             group: group.clone(),
@@ -207,7 +208,7 @@ pub(crate) fn messages() -> Vec<Message> {
             record: None,
         },
         Message::Transfer {
-            record: group_record(),
+            record: Box::new(group_record()),
         },
         Message::Hello {
             lease: lease(),
@@ -257,7 +258,7 @@ pub(crate) fn messages() -> Vec<Message> {
         },
         Message::Founded {
             group,
-            charter: charter(),
+            charter: Box::new(charter()),
         },
     ];
     for (at, message) in messages.iter().enumerate() {

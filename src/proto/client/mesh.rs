@@ -12,8 +12,8 @@ use crate::proto::id::NodeId;
 use crate::proto::limits::{RETRY_FIRST, RETRY_LAST, WIRE_VERSION};
 use crate::proto::role::{DialId, Kind, LinkId, Target};
 use crate::proto::table::Change;
-use crate::proto::time::Now;
-use crate::proto::wire::{Listed, Message, Reason};
+use crate::proto::time::{Mono, Now};
+use crate::proto::wire::{Listed, Message, Reason, Record};
 
 /// Mesh nodes dialled at once when none is linked, of those we were told of and of those we remember: enough to
 /// race, few enough to be polite.
@@ -22,6 +22,9 @@ const RACED_MAX: usize = 8;
 impl Client {
     pub(super) fn linked(&mut self, link: LinkId, dial: Option<DialId>, kind: Kind, peer: NodeId) {
         self.links.add(link, kind, peer);
+        if kind == Kind::Mesh {
+            self.latest.insert(peer, link);
+        }
         if let Some((address, _)) = dial.and_then(|dial| self.search.dials.remove(&dial)) {
             self.search.pauses.remove(&address);
         }
@@ -64,8 +67,9 @@ impl Client {
         if gone.kind != Kind::Mesh {
             return;
         }
-        // Unless it was replaced by another link of ours, to the same node at another of its addresses.
-        if why == Some(Reason::Replaced) && self.links.to_node(&gone.peer).is_none() {
+        // Unless it was replaced by another link of ours: to the same node at another of its addresses, or since
+        // this one was quiet.
+        if why == Some(Reason::Replaced) && self.latest.get(&gone.peer) == Some(&link) {
             self.act.tell(Event::Error {
                 group: None,
                 what: "cannot stay".to_owned(),
@@ -74,16 +78,75 @@ impl Client {
             });
             self.end = Some(End::Leaving(now.mono));
         }
-        if self.links.to_node(&gone.peer).is_none() {
-            self.missed(now, gone.peer);
+        self.without(now, gone.peer);
+    }
+
+    /// Nothing comes over a link any more: we go on without it.
+    pub(super) fn quiet(&mut self, now: Now, link: LinkId, since: Mono) {
+        let Some(hushed) = self.links.hush(link, true) else {
+            return;
+        };
+        for name in self.names() {
+            self.in_group(now, &name, |group, cx| {
+                group.fell_quiet(cx, link, hushed.peer, since);
+            });
+        }
+        if hushed.kind == Kind::Mesh {
+            self.without(now, hushed.peer);
+        }
+    }
+
+    /// A quiet link has come to itself; its end is as good as any again.
+    pub(super) fn heard(&mut self, now: Now, link: LinkId) {
+        let Some(heard) = self.links.hush(link, false) else {
+            return;
+        };
+        for name in self.names() {
+            self.in_group(now, &name, |group, cx| {
+                group.heard_again(cx, link, heard.peer)
+            });
+        }
+        if heard.kind != Kind::Mesh {
+            return;
+        }
+        if self.table.set_alive(heard.peer, true) {
+            self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
+            for group in self.groups.values_mut() {
+                group.registration.moved = None;
+            }
+        }
+        let record = self.table.get(&heard.peer).map(|l| l.record.clone());
+        if let Some(record) = record.filter(|_| heard.is_open) {
+            self.found_node(&record);
+        }
+    }
+
+    /// What follows when a link to a mesh node is gone or quiet, unless there is another one.
+    fn without(&mut self, now: Now, node: NodeId) {
+        if self.links.to_node(&node).is_none() {
+            self.missed(now, node);
         }
         if !self.links.has_node() {
             self.has_heard = false;
             self.search.again = now.mono;
             self.search.asked = 0;
-            self.mesh = MeshState::Searching;
+            if std::mem::replace(&mut self.mesh, MeshState::Searching) != MeshState::Searching {
+                self.act.tell(Event::Mesh {
+                    state: MeshState::Searching,
+                });
+            }
+        }
+    }
+
+    /// Tells our person of the first mesh node after a search.
+    pub(super) fn found_node(&mut self, record: &Record) {
+        if self.mesh == MeshState::Searching
+            && let Some(address) = record.addresses.first().copied()
+        {
+            let name = record.name.to_string();
+            self.mesh = MeshState::Linked { name, address };
             self.act.tell(Event::Mesh {
-                state: MeshState::Searching,
+                state: self.mesh.clone(),
             });
         }
     }
@@ -105,9 +168,13 @@ impl Client {
     pub(super) fn list(&mut self, now: Now, listed: Listed) {
         let key = listed.record.key;
         let is_linked = self.links.to_node(&key).is_some();
-        // Somebody's word that a node is down does not weigh against our own link to it.
+        let known = self.table.known_clock(&key);
+        let is_newer = known.is_none_or(|known| listed.record.clock > known);
+        // Somebody's word does not weigh against our own link to a node, be it heard or quiet; but one that has
+        // started anew since then is not the one we miss.
+        let is_believed = is_newer || !self.links.misses_node(&key);
         let listed = Listed {
-            alive: listed.alive || is_linked,
+            alive: is_linked || listed.alive && is_believed,
             ..listed
         };
         // What the table refuses, its teller may keep: nothing here depends on it.

@@ -44,6 +44,8 @@ pub struct Client {
     act: Actions,
     table: Table,
     links: Links,
+    /// Our latest link to each mesh node, be it gone by now.
+    latest: BTreeMap<NodeId, LinkId>,
     groups: BTreeMap<GroupName, Group>,
     search: Search,
     /// Groups whose name is said to be another's.
@@ -113,6 +115,7 @@ impl Client {
             act: Actions::new(seed),
             table,
             links: Links::default(),
+            latest: BTreeMap::new(),
             groups: groups.collect(),
             search: Search::default(),
             doubts: BTreeMap::new(),
@@ -292,8 +295,10 @@ impl Client {
         is_staying
     }
 
+    /// Tells when trouble with the disk begins and ends. What comes after the first is mostly its consequence: the
+    /// piece that follows one which was not written.
     fn disk_is(&mut self, trouble: Option<Trouble>) {
-        if self.trouble != trouble {
+        if self.trouble.is_some() != trouble.is_some() {
             self.trouble.clone_from(&trouble);
             self.act.tell(Event::Disk { trouble });
         }
@@ -499,6 +504,8 @@ impl Role for Client {
                 self.linked(link, dial, kind, peer);
             }
             Input::Undialled { dial, why: _ } => self.undialled(now, dial),
+            Input::Quiet { link, since } => self.quiet(now, link, since),
+            Input::Heard { link } => self.heard(now, link),
             Input::Lost { link, why } => self.lost(now, link, why),
             Input::Received { link, message } => self.received(now, link, message),
             Input::PathIs {

@@ -5,7 +5,7 @@
 
 use super::Client;
 use crate::proto::event::Event;
-use crate::proto::group::Bearing;
+use crate::proto::group::{Bearing, Group};
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::limits::REGISTER_INTERVAL;
 use crate::proto::ring::Point;
@@ -34,7 +34,7 @@ impl Client {
         link: LinkId,
         from: NodeId,
         lease: &Lease,
-        charter: Option<Charter>,
+        charter: Option<Box<Charter>>,
     ) {
         let name = lease.group.clone();
         let mut bearing = Bearing::Ours;
@@ -67,7 +67,7 @@ impl Client {
         now: Now,
         from: NodeId,
         name: &GroupName,
-        record: Option<GroupRecord>,
+        record: Option<Box<GroupRecord>>,
     ) {
         let charter = record.and_then(|record| record.charter);
         let is_said_too = self.doubts.get(name).is_some_and(|doubt| {
@@ -88,11 +88,7 @@ impl Client {
             .map(|(name, doubt)| (name.clone(), doubt.by))
             .collect();
         for (name, by) in due {
-            if !self
-                .groups
-                .get(&name)
-                .is_some_and(|group| !group.has_left())
-            {
+            if self.groups.get(&name).is_none_or(Group::has_left) {
                 self.doubts.remove(&name);
                 continue;
             }

@@ -1,7 +1,8 @@
 //! What mesh nodes and members say to a client, and whose it is to answer.
 
+use std::time::Duration;
+
 use super::{Client, Touched};
-use crate::proto::event::{Event, MeshState};
 use crate::proto::id::NodeId;
 use crate::proto::limits::WIRE_VERSION;
 use crate::proto::role::{Kind, LinkId};
@@ -9,6 +10,9 @@ use crate::proto::time::Now;
 use crate::proto::wire::{Lease, Listed, Message, Reason, Record};
 
 use super::TABLE_GATHERED;
+
+/// How soon a supernode that sends us to one we miss is asked again.
+const MOVED_AGAIN: Duration = Duration::from_millis(250);
 
 impl Client {
     pub(super) fn received(&mut self, now: Now, link: LinkId, message: Message) {
@@ -40,11 +44,10 @@ impl Client {
         }
         match (from.kind, record) {
             (Kind::Mesh, Some(record)) if record.key == from.peer => {
-                let name = record.name.to_string();
                 if !record.is_genuine(&*self.seal) {
                     return self.close(now, link, Reason::BadSignature);
                 }
-                let address = record.addresses.first().copied();
+                let told = record.clone();
                 self.list(
                     now,
                     Listed {
@@ -52,14 +55,7 @@ impl Client {
                         alive: true,
                     },
                 );
-                if self.mesh == MeshState::Searching
-                    && let Some(address) = address
-                {
-                    self.mesh = MeshState::Linked { name, address };
-                    self.act.tell(Event::Mesh {
-                        state: self.mesh.clone(),
-                    });
-                }
+                self.found_node(&told);
                 self.act.send(
                     link,
                     Message::TableWanted {
@@ -95,6 +91,14 @@ impl Client {
             }
             Message::HostIs { lease, charter } => self.host_is(now, link, from, &lease, charter),
             Message::Known { group, record } => self.known(now, from, &group, record),
+            Message::Moved { group, to } if self.links.misses_node(&to) => {
+                // It will see for itself before long that nobody is there.
+                self.in_group(now, &group, |group, _| {
+                    if group.registration.at == Some(link) {
+                        group.registration.again = now.mono + MOVED_AGAIN;
+                    }
+                });
+            }
             Message::Moved { group, to } => {
                 self.table.set_alive(to, true);
                 self.in_group(now, &group, |group, cx| {
@@ -114,13 +118,17 @@ impl Client {
                     );
                 }
             }
+            Message::Query { group } => self.in_group(now, &group, |group, _| {
+                if group.registration.at == Some(link) {
+                    group.registration.again = now.mono;
+                }
+            }),
             // Our address as others see it matters once direct paths are tried.
             Message::Observed { .. } => {}
             Message::Open { .. }
             | Message::TableWanted { .. }
             | Message::Register { .. }
             | Message::Leave { .. }
-            | Message::Query { .. }
             | Message::Transfer { .. }
             | Message::Founded { .. }
             | Message::Hello { .. }

@@ -109,7 +109,7 @@ impl Group {
             return true;
         };
         if theirs != Some(charter.hash()) {
-            let (group, charter) = (self.name.clone(), charter.clone());
+            let (group, charter) = (self.name.clone(), Box::new(charter.clone()));
             cx.act.send(link, Message::Founded { group, charter });
         }
         theirs.is_none_or(|theirs| theirs == charter.hash())
@@ -156,7 +156,7 @@ impl Group {
         self.registration = super::Registration::default();
         self.are_members_dirty = true;
         if let Some(host) = host {
-            self.miss(cx, host);
+            self.miss(cx, cx.now.mono, host);
         }
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Follow {
     kept: (Vector, u32),
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
     pub(super) is_presence_whole: bool,
+    /// Whether its link fell silent or broke, and nothing has come since.
+    pub(super) is_missed: bool,
     failures: u32,
 }
 
@@ -60,6 +62,7 @@ impl Follow {
             stored: Vector::new(),
             kept: (Vector::new(), 0),
             is_presence_whole: false,
+            is_missed: false,
             failures: 0,
         }
     }
@@ -173,8 +176,9 @@ impl Group {
         let again = cx.now.mono + std::time::Duration::from_millis(jitter);
         follow.stage = Stage::Reaching { dial: None, again };
         follow.fetch = None;
+        follow.is_missed = true;
         let host = follow.host;
-        self.miss(cx, host);
+        self.miss(cx, cx.now.mono, host);
         self.registration.again = cx.now.mono;
         true
     }
@@ -230,6 +234,7 @@ impl Group {
         if !is_current || !matches!(follow.stage, Stage::Greeting { link, .. } if link == from) {
             return;
         }
+        follow.is_missed = false;
         self.losses.hear(&theirs, self.log.vector());
         follow.feed = Feed::new(theirs.clone());
         follow.stored = Vector::new();
@@ -376,7 +381,8 @@ impl Group {
         let Stage::Live { link } = follow.stage else {
             return;
         };
-        if !vector::covers(follow.feed.sent(), self.log.vector()) {
+        // On a quiet link a line would wait out of our hands, for a host that may be no more.
+        if follow.is_missed || !vector::covers(follow.feed.sent(), self.log.vector()) {
             return;
         }
         for entries in parcels(self.outbox.unsent()) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::log::Appended;
-use super::{Context, Group, Phase, Source, Writing, authority};
+use super::{Context, Group, Phase, Source, Unsaved, Writing, authority};
 use crate::proto::event::{Event, Line, What};
 use crate::proto::id::{EntryId, Epoch, Nick, NodeId, Number, Place};
 use crate::proto::limits::DISK_RETRY;
@@ -229,8 +229,8 @@ impl Group {
             self.log.flush(*epoch, *seq);
         }
         for (place, entry, history) in writing.doubtful {
-            let found = moved.iter().find(|moved| moved.id == entry.id());
-            if found.is_none_or(|moved| moved.is_new && moved.place == place) {
+            let found = moved.iter().rfind(|moved| moved.id == entry.id());
+            if found.is_none_or(|moved| moved.place == place) {
                 let nick = self.roster.nick(&entry.author);
                 self.tell(cx, place, &entry, nick, history);
             }
@@ -267,6 +267,8 @@ impl Group {
     /// out all the same: better to be heard with a full disk.
     pub(crate) fn unwritten(&mut self, cx: &mut Context<'_>, ticket: Ticket) {
         if self.lease_write == Some(ticket) {
+            self.unsaved.is_lease = true;
+            self.unsaved.again.get_or_insert(cx.now.mono + DISK_RETRY);
             return self.take_office(cx);
         }
         if let Some(writing) = self.writing.remove(&ticket) {
@@ -274,8 +276,12 @@ impl Group {
             self.unsaved.doubtful.extend(writing.doubtful);
             self.unsaved.again.get_or_insert(cx.now.mono + DISK_RETRY);
         }
-        if self.outbox.written(ticket) && !self.has_left() {
-            self.put(cx);
+        if self.outbox.written(ticket) {
+            self.unsaved.is_outbox = true;
+            self.unsaved.again.get_or_insert(cx.now.mono + DISK_RETRY);
+            if !self.has_left() {
+                self.put(cx);
+            }
         }
     }
 
@@ -284,8 +290,25 @@ impl Group {
         if self.unsaved.again.is_none_or(|again| cx.now.mono < again) || !self.writing.is_empty() {
             return;
         }
-        self.unsaved.again = None;
-        let doubtful = std::mem::take(&mut self.unsaved.doubtful);
+        let Unsaved {
+            doubtful,
+            is_lease,
+            is_outbox,
+            again: _,
+            under_way: _,
+        } = std::mem::take(&mut self.unsaved);
+        if is_lease {
+            self.lease_write = Some(cx.act.write(vec![Write::Group {
+                group: self.name.clone(),
+                joined: self.is_joined,
+                lease: self.lease.clone(),
+            }]));
+        }
+        if is_outbox {
+            for entry in self.outbox.all().cloned().collect::<Vec<_>>() {
+                self.write_own(cx, &entry);
+            }
+        }
         let runs = self.log.unflushed().unwrap_or_default();
         let lines = runs
             .iter()

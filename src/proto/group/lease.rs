@@ -51,7 +51,7 @@ impl Group {
         match std::mem::replace(&mut self.phase, Phase::Finding) {
             Phase::Hosting(host) => {
                 host.step_down(cx, lease);
-                self.miss(cx, cx.me);
+                self.miss(cx, cx.now.mono, cx.me);
             }
             Phase::Following(follow) => {
                 let host = follow.host();
@@ -59,11 +59,11 @@ impl Group {
                     // It steps down, if it has not yet, and says so to all who follow it: its last word.
                     let lease = lease.clone();
                     cx.act.send(link, Message::Not { lease });
-                    if self.outbox.is_under_way() {
+                    if self.outbox.is_under_way() && !follow.is_missed {
                         self.last_word = Some((link, cx.now.mono + LAST_WORD_WAIT));
                     }
                 }
-                self.miss(cx, host);
+                self.miss(cx, cx.now.mono, host);
             }
             Phase::Finding => {}
         }

@@ -7,6 +7,7 @@ use super::{Context, Group, Missed, Phase, spoken};
 use crate::proto::event::{Before, Event, Loss, Tenure};
 use crate::proto::id::{EntryId, NodeId};
 use crate::proto::limits::VECTOR_SIZE_MAX;
+use crate::proto::time::Mono;
 use crate::proto::vector;
 use crate::proto::wire::{Entry, Vector};
 
@@ -103,13 +104,13 @@ impl Group {
         Some(Before { id, nick, end })
     }
 
-    /// Notes when and whom we missed, once per handover.
-    pub(super) fn miss(&mut self, cx: &mut Context<'_>, host: NodeId) {
+    /// Notes since when and whom we miss, once per handover.
+    pub(super) fn miss(&mut self, cx: &mut Context<'_>, since: Mono, host: NodeId) {
         if self.missed.is_some() {
             return;
         }
         self.missed = Some(Missed {
-            since: cx.now.mono,
+            since,
             host: Some(host),
             is_alive: host == cx.me,
         });

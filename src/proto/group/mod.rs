@@ -16,6 +16,7 @@ mod loss;
 mod outbox;
 mod paced;
 mod person;
+mod quiet;
 mod rights;
 mod roster;
 mod rule;
@@ -151,6 +152,8 @@ struct Writing {
 #[derive(Clone, Debug, Default)]
 struct Unsaved {
     doubtful: Vec<(Place, Entry, bool)>,
+    is_lease: bool,
+    is_outbox: bool,
     again: Option<Mono>,
     /// The second try, until the disk has answered.
     under_way: Option<Ticket>,
@@ -298,7 +301,7 @@ impl Group {
             .filter(is_here)
             .take(SUCCESSION_MAX)
             .collect();
-        let charter = self.charter_to_show(cx, link);
+        let charter = self.charter_to_show(cx, link).map(Box::new);
         cx.act.send(
             link,
             Message::Register {
@@ -306,6 +309,7 @@ impl Group {
                 group: self.name.clone(),
                 lease: self.lease.clone(),
                 hosting: matches!(self.phase, Phase::Hosting(_)),
+                missed: matches!(&self.phase, Phase::Following(follow) if follow.is_missed),
                 roster,
             },
         );

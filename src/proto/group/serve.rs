@@ -130,13 +130,7 @@ impl Group {
         }
         host.followers.remove(&from);
         host.owed.remove(&from);
-        host.news.went(from, cx.now.mono);
-        if self.roster.contains(&from) {
-            host.absent.insert(from, cx.now.mono);
-        }
-        self.here.remove(&from);
-        self.came_or_went(cx);
-        self.keep(cx);
+        self.is_away(cx, from);
         self.go(cx);
     }
 

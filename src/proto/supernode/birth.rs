@@ -112,19 +112,16 @@ impl Supernode {
             }
             // An offer is taken up when the first epoch is granted.
             None => {}
-            Some(ours) if is_ours(ours) => {
-                if is_vouched && birth.is_young() {
-                    self.take_charter(cx, group, charter.clone(), true);
-                }
+            Some(ours) if is_ours(ours) && is_vouched && birth.is_young() => {
+                self.take_charter(cx, group, charter.clone(), true);
             }
+            Some(ours) if is_ours(ours) => {}
             Some(_) if is_vouched && birth.is_young() => {
                 self.take_charter(cx, group, charter.clone(), false);
                 self.vote(cx, group);
             }
-            Some(_) if is_vouched => {
-                if birth.voted.is_none_or(|at| cx.now >= at + VOTE_STANDS) {
-                    self.vote(cx, group);
-                }
+            Some(_) if is_vouched && birth.voted.is_none_or(|at| cx.now >= at + VOTE_STANDS) => {
+                self.vote(cx, group);
             }
             Some(_) => {}
         }

@@ -134,7 +134,7 @@ impl Supernode {
                 continue;
             }
             if let Some(link) = cx.links.to_node(&holder) {
-                let record = record.clone();
+                let record = Box::new(record.clone());
                 cx.act.send(link, Message::Transfer { record });
                 held.keep.has_it.insert(holder);
                 told += 1;

@@ -57,7 +57,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool) {
         (Some(Hint::Plain(text)), _) => vec![(text.clone(), Role::Accent)],
         (None, _) if app.search.is_some() => searching(app),
         (None, Some(words)) => words,
-        (None, None) => standing(app, area.width < SHORT_WIDTH),
+        (None, None) => standing(app, area.width),
     };
     let others = others(app, alone);
     let others_width: u16 = others.iter().map(|(text, _)| width(text) + 1).sum();
@@ -145,7 +145,7 @@ fn completion(app: &App) -> Option<Words> {
 }
 
 /// Who keeps the group, our place, and the path to them.
-fn standing(app: &App, short: bool) -> Words {
+fn standing(app: &App, columns: u16) -> Words {
     let window = app.window();
     let searching = app.mesh == Some(MeshState::Searching);
     let dim = |text: &str| vec![(text.to_owned(), Role::Dim)];
@@ -158,7 +158,7 @@ fn standing(app: &App, short: bool) -> Words {
         (Subject::Group(_), Phase::Finding) => {
             vec![(format!("looking for {}", window.name()), Role::Dim)]
         }
-        (Subject::Group(_), Phase::Joined) => group(app, short),
+        (Subject::Group(_), Phase::Joined) => group(app, columns),
     }
 }
 
@@ -178,7 +178,8 @@ fn home(app: &App) -> Words {
     vec![(who, Role::Status), (mesh, Role::Dim)]
 }
 
-fn group(app: &App, short: bool) -> Words {
+fn group(app: &App, columns: u16) -> Words {
+    let short = columns < SHORT_WIDTH;
     let window = app.window();
     let signs = app.look.signs;
     let between = || (format!(" {} ", signs.dot), Role::Dim);
@@ -203,11 +204,8 @@ fn group(app: &App, short: bool) -> Words {
             words.push(between());
             words.push((tell_place(place, short), Role::Status));
         }
-        if let Some(path) = path(app, host, short) {
-            words.push(between());
-            words.push(path);
-        }
     }
+    let at_path = words.len();
     let waiting = window.log.waiting();
     if waiting > 0 {
         words.push(between());
@@ -220,6 +218,15 @@ fn group(app: &App, short: bool) -> Words {
     if app.mesh == Some(MeshState::Searching) {
         words.push(between());
         words.push(("looking for the network".to_owned(), Role::Dim));
+    }
+    // How the host is reached is the first to go where there is no room for all.
+    let is_reached = !window.is_adrift && !app.is_us(&host.id);
+    if let Some(path) = path(app, host, short).filter(|_| is_reached) {
+        let used: u16 = words.iter().map(|(text, _)| width(text)).sum();
+        let room = columns.saturating_sub(used + width(&between().0) + 2);
+        if width(&path.0) <= room {
+            words.splice(at_path..at_path, [between(), path]);
+        }
     }
     words
 }

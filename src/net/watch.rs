@@ -1,0 +1,151 @@
+//! Whether a link is heard: when something came over it last, and when that is too long ago.
+//!
+//! What counts is what QUIC has authenticated, be it only the acknowledgement of a ping: nobody can keep a dead link
+//! alive who does not hold its keys.
+
+use quinn::Connection;
+
+use crate::proto::limits::{KNOCK_AFTER, KNOCK_INTERVAL, QUIET_AFTER, REFUSED_WAIT};
+use crate::proto::time::Mono;
+
+/// One link's watch, looked at every [`crate::proto::limits::QUIET_LOOK`].
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// How much had come when something was seen to have come last, and when that was.
+    heard: u64,
+    heard_at: Mono,
+    is_quiet: bool,
+    knocked_at: Option<Mono>,
+    refused_at: Option<Mono>,
+}
+
+/// What a look sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// Nothing has come since then.
+    Quiet { since: Mono },
+    /// Something has come over a link that was quiet.
+    Heard,
+    /// Nothing has come for so long that one may ask the other end's machine whether anybody is there.
+    Silent,
+}
+
+impl Watch {
+    pub(super) fn new(now: Mono) -> Self {
+        Self {
+            heard: 0,
+            heard_at: now,
+            is_quiet: false,
+            knocked_at: None,
+            refused_at: None,
+        }
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
+    /// Looks at how much has come so far.
+    pub(super) fn look(&mut self, now: Mono, heard: u64) -> Option<Seen> {
+        if heard != self.heard {
+            self.heard = heard;
+            return self.hear(now).then_some(Seen::Heard);
+        }
+        if self.is_quiet {
+            return None;
+        }
+        let silence = now - self.heard_at;
+        let is_refused = self.refused_at.is_some_and(|at| now - at >= REFUSED_WAIT);
+        if silence >= QUIET_AFTER || is_refused {
+            self.is_quiet = true;
+            let since = self.heard_at;
+            return Some(Seen::Quiet { since });
+        }
+        let has_knocked = self.knocked_at.is_some_and(|at| now - at < KNOCK_INTERVAL);
+        if silence < KNOCK_AFTER || has_knocked {
+            return None;
+        }
+        self.knocked_at = Some(now);
+        Some(Seen::Silent)
+    }
+
+    /// Something has come; true if the link was quiet.
+    pub(super) fn hear(&mut self, now: Mono) -> bool {
+        self.heard_at = now;
+        self.knocked_at = None;
+        self.refused_at = None;
+        std::mem::take(&mut self.is_quiet)
+    }
+
+    /// The other end's machine says that nobody listens there. Anybody may have said so in its name, so that it only
+    /// shortens the wait for a sign of life.
+    pub(super) fn refused(&mut self, now: Mono) {
+        if self.knocked_at.is_some() {
+            self.refused_at.get_or_insert(now);
+        }
+    }
+}
+
+/// How much has come over a connection: every packet of a living one holds one of these.
+pub(super) fn heard(connection: &Connection) -> u64 {
+    let frames = connection.stats().frame_rx;
+    frames.acks + frames.ping + frames.stream
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOK: u64 = 200;
+
+    /// Looks from `from` to `to` while nothing comes; what is seen, and when.
+    fn silence(watch: &mut Watch, from: u64, to: u64) -> Vec<(u64, Seen)> {
+        let looks = (from..=to).step_by(usize::try_from(LOOK).unwrap());
+        let heard = watch.heard;
+        looks
+            .filter_map(|at| watch.look(Mono(at), heard).map(|seen| (at, seen)))
+            .collect()
+    }
+
+    #[test]
+    fn a_link_is_quiet_after_two_seconds_and_once() {
+        let mut watch = Watch::new(Mono(0));
+        assert_eq!(watch.look(Mono(1_000), 1), None);
+        let since = Mono(1_000);
+        let seen = silence(&mut watch, 1_200, 9_000);
+        let seen: Vec<_> = seen
+            .into_iter()
+            .filter(|(_, s)| *s != Seen::Silent)
+            .collect();
+        assert_eq!(seen, [(3_000, Seen::Quiet { since })]);
+        assert_eq!(watch.look(Mono(9_200), 2), Some(Seen::Heard));
+        assert_eq!(watch.look(Mono(9_400), 2), None);
+    }
+
+    #[test]
+    fn a_refusal_is_believed_when_nothing_comes_for_another_moment() {
+        let mut watch = Watch::new(Mono(0));
+        assert_eq!(silence(&mut watch, 200, 800), [(800, Seen::Silent)]);
+        watch.refused(Mono(810));
+        let since = Mono(0);
+        assert_eq!(
+            silence(&mut watch, 1_000, 3_000),
+            [(1_200, Seen::Quiet { since })]
+        );
+    }
+
+    #[test]
+    fn a_refusal_weighs_nothing_against_a_sign_of_life() {
+        let mut watch = Watch::new(Mono(0));
+        silence(&mut watch, 200, 800);
+        watch.refused(Mono(810));
+        assert_eq!(watch.look(Mono(1_000), 1), None);
+        // Nobody has asked any more.
+        watch.refused(Mono(1_010));
+        let seen = silence(&mut watch, 1_200, 2_800);
+        assert!(
+            seen.iter().all(|(_, seen)| *seen == Seen::Silent),
+            "{seen:?}"
+        );
+    }
+}
