@@ -12,9 +12,12 @@ mod latest;
 mod lease;
 mod log;
 mod loss;
+mod merge;
+mod older;
 mod outbox;
 mod paced;
 mod person;
+mod proof;
 mod quiet;
 mod roster;
 mod serve;
@@ -36,6 +39,7 @@ use super::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
 use super::limits;
 use super::limits::HANDOVER_WAIT;
 use super::links::Links;
+use super::mutant::{self, Mutant};
 use super::role::{LinkId, Ticket};
 use super::saved::SavedGroup;
 use super::seal::Seal;
@@ -97,6 +101,8 @@ pub(crate) struct Group {
     is_reporting: bool,
     /// The host we miss, until we have one.
     missed: Option<Missed>,
+    /// Under which epoch we were served or hosted last, from when and until when, since our start.
+    served: Option<(Epoch, Mono, Mono)>,
     losses: Losses,
     patience: Patience,
     standing: Option<Standing>,
@@ -218,6 +224,7 @@ impl Group {
             told_epoch: None,
             is_reporting: false,
             missed: None,
+            served: None,
             losses: Losses::default(),
             patience: Patience::default(),
             standing: None,
@@ -259,6 +266,7 @@ impl Group {
         self.here.clear();
         self.is_told = false;
         self.missed = None;
+        self.served = None;
         self.standing = None;
         self.registration = Registration::default();
     }
@@ -283,12 +291,15 @@ impl Group {
         }
         self.registration.again = cx.now.mono + limits::REGISTER_INTERVAL;
         let is_here = |id: &NodeId| *id == cx.me || self.here.contains(id);
-        let roster = self
+        let mut roster: Vec<_> = self
             .roster
             .members()
             .filter(is_here)
             .take(SUCCESSION_MAX)
             .collect();
+        if mutant::is(Mutant::SuccessionBackwards) {
+            roster.reverse();
+        }
         cx.act.send(
             link,
             Message::Register {
@@ -346,7 +357,10 @@ impl Group {
                 self.join(cx);
                 self.tend(cx);
             }
-            Phase::Following(follow) if follow.is_live() => self.join(cx),
+            Phase::Following(follow) if follow.is_live() => {
+                self.join(cx);
+                self.pursue(cx);
+            }
             Phase::Following(_) => self.pursue(cx),
             Phase::Finding => {}
         }
