@@ -34,7 +34,7 @@ fn line(town: &mut Town, number: u64) -> Write {
         host: host.0,
     };
     let supernode = CheapSeal(town.world.node(town.supernodes[0]).id);
-    let said = (0..if number % 100 == 0 { 2 } else { 1 }).map(|n| {
+    let said = (0..if number.is_multiple_of(100) { 2 } else { 1 }).map(|n| {
         let (number, text) = (number * 2 + n, format!("long ago {number} {n}"));
         let group = group.clone();
         let typed = Command::Say {
