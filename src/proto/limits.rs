@@ -99,9 +99,12 @@ pub const RETRY_FIRST: Duration = Duration::from_millis(100);
 pub const RETRY_LAST: Duration = Duration::from_secs(10);
 /// How long an unanswered dial is waited for.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a member waits for its old host's last word before it gives its lines to the new one: a few round
-/// trips. Without the wait a line that the old host had just placed would get a second place.
+/// How long a member waits at most for its old host's last word before it gives its lines to the new one: without
+/// the wait a line that the old host had just placed would get a second place. Where the round trip is short, three
+/// of them and [`LAST_WORD_LEAST`] are enough: a host that died without our having missed it yet says nothing.
 pub const LAST_WORD_WAIT: Duration = Duration::from_millis(500);
+/// See [`LAST_WORD_WAIT`]: what a busy process may take to answer.
+pub const LAST_WORD_LEAST: Duration = Duration::from_millis(100);
 /// How long an own line waits for a place before its author is told so: longer than a handover takes.
 pub const LINE_WAIT: Duration = Duration::from_secs(6);
 /// How long after a failed write what memory holds is written again.

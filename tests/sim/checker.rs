@@ -152,14 +152,19 @@ impl Checker {
         for ((person, _), view) in &mut self.views {
             if *person == who {
                 view.host = None;
-                view.failed.clear();
             }
         }
         self.lapsed(who);
     }
 
-    /// A node has lost what its disk did not take in time.
+    /// A node has lost what its disk did not take in time: what failed by what it remembered may be in order by
+    /// what the others do.
     pub fn lapsed(&mut self, who: NodeId) {
+        for ((person, _), view) in &mut self.views {
+            if *person == who {
+                view.failed.clear();
+            }
+        }
         *self.lives.entry(who).or_default() += 1;
     }
 

@@ -46,6 +46,8 @@ struct Group {
 #[derive(Clone, Debug, Default)]
 struct Line {
     entries: Vec<Sequenced>,
+    /// The last number of each author in it.
+    numbers: BTreeMap<NodeId, Number>,
     head: Hash,
     /// Where its host signed.
     signed: BTreeMap<usize, (Hash, Signature)>,
@@ -259,6 +261,13 @@ impl Group {
         line.signed.insert(length, (head, run.signature));
         for (place, sequenced) in run.places() {
             let id = sequenced.entry.id();
+            let before = line.numbers.insert(id.author, id.number);
+            if before.is_some_and(|before| before >= id.number) {
+                return Err(format!(
+                    "{id} is in the line of {} after {before:?}",
+                    run.epoch
+                ));
+            }
             let this = (sequenced.entry.body == Body::Void, place);
             let known = self.places.insert(id, this);
             if let Some(known) = known {

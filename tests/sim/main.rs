@@ -24,6 +24,7 @@ mod liars;
 mod link;
 mod liveness;
 mod merges;
+mod mutants;
 mod own;
 mod rng;
 mod scenarios;

@@ -402,9 +402,6 @@ impl World {
         } else {
             Death::Silent
         };
-        if self.nodes[ix].fullness != Fullness::Roomy {
-            self.checker.lapsed(self.nodes[ix].id);
-        }
         for no in std::mem::take(&mut self.nodes[ix].links) {
             let Some(link) = self.links.get_mut(&no) else {
                 continue;
@@ -544,6 +541,7 @@ impl World {
         let epoch = |group: &GroupName| node.disk.epoch(group);
         self.checker.ended(node.id, log, waits, epoch);
         self.checker.forgot(node.id);
+        self.judged.forgot();
     }
 
     /// Loses all that is on the disk of a node that does not run, and all copies.
@@ -859,6 +857,10 @@ impl World {
         let waits = |group: &GroupName, id| node.disk.keeps(group, id) == Kept::Waiting;
         let epoch = |group: &GroupName| node.disk.epoch(group);
         self.checker.ended(node.id, log, waits, epoch);
+        if node.fullness != Fullness::Roomy {
+            self.checker.lapsed(node.id);
+            self.judged.forgot();
+        }
     }
 
     // -- the disk ----------------------------------------------------------------------------------------

@@ -166,6 +166,11 @@ pub fn with_fault(seed: u64, fault: Fault) -> Result<Outcome, String> {
     one(seed, false, Some(fault))
 }
 
+/// One world by the rules.
+pub fn goes_well(seed: u64) -> Result<Outcome, String> {
+    one(seed, false, None)
+}
+
 /// One world from its seed.
 fn one(seed: u64, trace: bool, fault: Option<Fault>) -> Result<Outcome, String> {
     let run = AssertUnwindSafe(|| Play::new(seed, trace, fault).run());

@@ -465,9 +465,10 @@ impl Role for Client {
                 kind,
                 peer,
                 address: _,
-                rtt_ms: _,
+                rtt_ms,
             } => {
                 self.linked(link, dial, kind, peer);
+                self.links.measured(link, rtt_ms);
             }
             Input::Undialled { dial, why: _ } => self.undialled(now, dial),
             Input::Quiet { link, since } => self.quiet(now, link, since),

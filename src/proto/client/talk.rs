@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::{Client, Touched};
-use crate::proto::id::NodeId;
+use crate::proto::group::Group;
+use crate::proto::id::{GroupName, NodeId};
 use crate::proto::limits::WIRE_VERSION;
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::time::Now;
 use crate::proto::wire::{Lease, Listed, Message, Reason, Record};
@@ -89,6 +91,11 @@ impl Client {
                     self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
                 }
             }
+            // It has not heard that we left, while it could not be reached.
+            Message::HostIs { lease } if self.is_out_of(&lease.group) => {
+                let group = lease.group;
+                self.act.send(link, Message::Leave { group });
+            }
             Message::HostIs { lease } => self.lease(now, &lease, Kind::Mesh),
             Message::Moved { group, to } if self.links.misses_node(&to) => {
                 // It will see for itself before long that nobody is there.
@@ -116,6 +123,9 @@ impl Client {
                         },
                     );
                 }
+            }
+            Message::Query { group } if self.is_out_of(&group) => {
+                self.act.send(link, Message::Leave { group });
             }
             Message::Query { group } => self.in_group(now, &group, |group, _| {
                 if group.registration.at == Some(link) {
@@ -257,6 +267,9 @@ impl Client {
             Message::Not { lease } => {
                 self.lease(now, &lease, Kind::Peer);
                 self.in_group(now, &lease.group, |group, cx| {
+                    if mutant::is(Mutant::StaleRefusal) {
+                        group.unfollow(cx, link, from);
+                    }
                     group.gives_way(from);
                     group.fell_silent(cx, link);
                 });
@@ -276,6 +289,10 @@ impl Client {
             | Message::Known { .. }
             | Message::Transfer { .. } => self.close(now, link, Reason::Unexpected),
         }
+    }
+
+    fn is_out_of(&self, group: &GroupName) -> bool {
+        self.groups.get(group).is_none_or(Group::has_left)
     }
 
     pub(super) fn lease(&mut self, now: Now, lease: &Lease, teller: Kind) {

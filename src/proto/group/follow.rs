@@ -16,6 +16,7 @@ use crate::proto::id::{Epoch, Nick, NodeId, Number};
 use crate::proto::limits::{
     CATCH_UP_SIZE, MEMBERS_MAX, NICK_SIZE_MAX, RETRY_FIRST, RETRY_LAST, TABLE_INTERVAL,
 };
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{DialId, LinkId, Target, Ticket};
 use crate::proto::saved::Write;
 use crate::proto::time::Mono;
@@ -246,6 +247,11 @@ impl Group {
             let pause = RETRY_FIRST * 2_u32.pow(follow.failures.min(5));
             let pause = pause.min(RETRY_LAST);
             let jitter = cx.act.jitter(u64::try_from(pause.as_millis()).unwrap_or(1));
+            let pause = if mutant::is(Mutant::RetriedAtOnce) {
+                std::time::Duration::ZERO
+            } else {
+                pause
+            };
             *again = cx.now.mono + pause + std::time::Duration::from_millis(jitter);
             *dial = None;
             follow.failures += 1;
@@ -311,7 +317,13 @@ impl Group {
         follow.failures = 0;
         follow.fetch = None;
         follow.doubt = None;
-        self.outbox.rewind();
+        if !mutant::is(Mutant::NotSentAgain) {
+            self.outbox.rewind();
+        }
+        if mutant::is(Mutant::PutBeforeWelcome) {
+            let (group, entries) = (self.name.clone(), self.outbox.unsent());
+            cx.act.send(link, Message::Put { group, entries });
+        }
     }
 
     /// The host lets us in.
@@ -403,10 +415,21 @@ impl Group {
         for writing in self.writing.values_mut() {
             writing.is_to_report = true;
         }
-        let mut vector = self.log.flushed(self.base());
+        let on_disk = |epoch| {
+            if mutant::is(Mutant::ReportedUnflushed) {
+                self.log.upto(epoch)
+            } else {
+                self.log.flushed_upto(epoch)
+            }
+        };
+        let mut vector = if mutant::is(Mutant::ReportedUnflushed) {
+            self.log.vector(self.base())
+        } else {
+            self.log.flushed(self.base())
+        };
         vector.extend(runs.iter().map(|run| {
             let Run { epoch, .. } = *run;
-            (epoch, self.log.flushed_upto(epoch))
+            (epoch, on_disk(epoch))
         }));
         let group = self.name.clone();
         cx.act.send(link, Message::Stored { group, vector });
@@ -477,6 +500,7 @@ impl Group {
         let Some(link) = follow.greeted() else { return };
         loop {
             match follow.feed.step(&self.log) {
+                Step::Send { .. } if mutant::is(Mutant::NotPushed) => {}
                 Step::Send { leases, runs } => {
                     cx.act.send(
                         link,

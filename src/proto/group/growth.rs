@@ -6,6 +6,7 @@ use super::{Context, Group, Phase, Source, Unsaved, Writing};
 use crate::proto::event::{Event, Line, What};
 use crate::proto::id::{EntryId, Nick, NodeId, Number, Place, Seq};
 use crate::proto::limits::DISK_RETRY;
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Moved, Ticket};
 use crate::proto::saved::Write;
 use crate::proto::seal::Hash;
@@ -91,7 +92,7 @@ impl Group {
             }
             let is_history = self.is_history(cx, place);
             let known = highest.entry(entry.author).or_default();
-            if entry.number > *known {
+            if entry.number > *known || mutant::is(Mutant::ShownTwice) {
                 *known = entry.number;
                 self.tell(cx, place, entry, before, is_history);
             } else {

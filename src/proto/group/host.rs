@@ -13,6 +13,7 @@ use super::paced::Paced;
 use super::{Context, Group, Phase, Source};
 use crate::proto::id::{Epoch, GroupName, NodeId, Number, Seq};
 use crate::proto::limits::ROSTER_GRACE;
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{LinkId, Ticket};
 use crate::proto::time::Mono;
 use crate::proto::vector;
@@ -283,6 +284,11 @@ impl Host {
 
     /// How much of an epoch's line is on our disk and on every heir's.
     fn kept(&self, log: &Log, heirs: &[NodeId], epoch: Epoch) -> Seq {
+        let heirs = if mutant::is(Mutant::ConfirmedUnstored) {
+            &[]
+        } else {
+            heirs
+        };
         let stored = heirs
             .iter()
             .filter_map(|id| self.followers.get(id))
@@ -349,6 +355,9 @@ impl Group {
             since: cx.now.mono,
             merge: Merge::default(),
         });
+        if mutant::is(Mutant::OutboxForgotten) {
+            drop(self.outbox.strays(Number(u64::MAX)));
+        }
         self.settle(cx);
         self.place_own(cx);
         self.keep(cx);

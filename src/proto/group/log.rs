@@ -10,6 +10,7 @@ use super::older;
 use crate::proto::codec::{self, RUN_SIZE};
 use crate::proto::id::{Epoch, NodeId, Number, Place, Seq};
 use crate::proto::limits::{BLOCK_LINES_MAX, CATCH_UP_SIZE, TIPS_MAX, VECTOR_SIZE_MAX};
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::saved::{SavedGroup, SavedLine};
 use crate::proto::seal::{Hash, Seal, Signature};
 use crate::proto::time::{Hlc, Wall};
@@ -243,6 +244,9 @@ impl Log {
         let line = self.lines.get(&epoch);
         let mut hlc = self.hlc;
         let entries = entries.into_iter().map(|entry| {
+            if mutant::is(Mutant::ClockNotRaised) {
+                hlc = Hlc::default();
+            }
             hlc = Hlc::after(hlc, wall);
             Sequenced { hlc, entry }
         });

@@ -39,6 +39,7 @@ use super::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
 use super::limits;
 use super::limits::HANDOVER_WAIT;
 use super::links::Links;
+use super::mutant::{self, Mutant};
 use super::role::{LinkId, Ticket};
 use super::saved::SavedGroup;
 use super::seal::Seal;
@@ -290,12 +291,15 @@ impl Group {
         }
         self.registration.again = cx.now.mono + limits::REGISTER_INTERVAL;
         let is_here = |id: &NodeId| *id == cx.me || self.here.contains(id);
-        let roster = self
+        let mut roster: Vec<_> = self
             .roster
             .members()
             .filter(is_here)
             .take(SUCCESSION_MAX)
             .collect();
+        if mutant::is(Mutant::SuccessionBackwards) {
+            roster.reverse();
+        }
         cx.act.send(
             link,
             Message::Register {

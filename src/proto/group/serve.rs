@@ -8,6 +8,7 @@ use super::{Context, Group, Phase, authority};
 use crate::proto::codec;
 use crate::proto::id::{Epoch, NodeId, Seq};
 use crate::proto::limits::{CATCH_UP_SIZE, HEIRS, PACED_MAX};
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::vector;
 use crate::proto::wire::{Body, Entry, Lease, Lines, Message, Reason, Run, Served, Vector};
@@ -54,11 +55,16 @@ impl Group {
         };
         let mut owes = self.log.vector(base);
         vector::merge(&mut owes, &has);
+        let stored = if mutant::is(Mutant::HelloTakenForStored) {
+            has.clone()
+        } else {
+            Vector::new()
+        };
         let follower = Follower {
             link,
             feed: Feed::new(has, base),
             fetch: None,
-            stored: Vector::new(),
+            stored,
             owes,
             told: Vector::new(),
             is_pushing: false,
@@ -139,7 +145,10 @@ impl Group {
 
     /// Sees who the heirs are; those who become so are asked to report all they have stored.
     pub(super) fn appoint(&mut self, cx: &mut Context<'_>) {
-        let heirs = self.heirs(Some(cx.me));
+        let mut heirs = self.heirs(Some(cx.me));
+        if mutant::is(Mutant::NoHeirs) {
+            heirs.clear();
+        }
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
@@ -196,7 +205,7 @@ impl Group {
                 Turn::First => entry.number > last,
                 Turn::Again(_) | Turn::Next => entry.number.follows(last),
             };
-            if is_next {
+            if is_next || mutant::is(Mutant::NumberTwice) {
                 follower.turn = Turn::Next;
                 follower.paced.entries.push_back(entry);
             }
