@@ -474,12 +474,9 @@ fn two_histories(seed: u64, more: u64) -> (Town, [NodeIx; 3], Puppet) {
     let (mut town, [anna, bob, cat], liar) = under(seed, ["anna", "bob", "cat"]);
     let now = epoch(&town, anna);
     let said = line(&town, anna, now);
-    let number = said
-        .entries
-        .iter()
-        .filter(|s| s.entry.author == liar.id)
-        .count() as u64
-        + 1;
+    let own = said.entries.iter().map(|sequenced| &sequenced.entry);
+    let own = own.filter(|entry| entry.author == liar.id);
+    let number = own.map(|entry| entry.number.0).max().expect("it came in") + 1;
     for (who, text, count) in [(anna, "yes", 1), (bob, "no", 1 + more), (cat, "yes", 1)] {
         let hlc = said.entries.last().unwrap().hlc.0;
         let entries = (0..count).map(|n| {
