@@ -172,6 +172,7 @@ impl Moment {
             | Message::Declined { .. }
             | Message::Blocks { .. }
             | Message::Older { .. }
+            | Message::Founded { .. }
             | Message::Merged { .. } => None,
         }
     }
