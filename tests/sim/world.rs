@@ -211,7 +211,7 @@ pub struct Node {
     /// Copies of the disk as it was, to be put back.
     backup: Option<Disk>,
     /// Since when the process is stopped, and what waits for it to go on.
-    frozen: Option<(u64, Vec<What>)>,
+    frozen: Option<(u64, Vec<Happening>)>,
     disk_busy_until: u64,
     jobs: BTreeMap<u64, Job>,
     /// When the timer that is set goes off.
@@ -479,9 +479,11 @@ impl World {
             return;
         };
         self.say(ix, "goes on");
-        for what in waiting {
-            if !matches!(what, What::Timer(..)) {
-                self.schedule(self.now, what);
+        // In the order in which it came, and before whatever comes now.
+        for happening in waiting {
+            if !matches!(happening.what, What::Timer(..)) {
+                let at = self.now;
+                self.queue.push(Reverse(Happening { at, ..happening }));
             }
         }
         self.nodes[ix].mono_stood += self.now - since;
@@ -586,11 +588,15 @@ impl World {
 
     pub fn run_until(&mut self, end: u64) {
         while self.queue.peek().is_some_and(|next| next.0.at <= end) {
-            let Some(Reverse(Happening { at, what, .. })) = self.queue.pop() else {
+            let Some(Reverse(happening)) = self.queue.pop() else {
                 return;
             };
-            self.now = at;
-            self.happen(what);
+            self.now = happening.at;
+            let concerned = self.concerned(&happening.what);
+            match concerned.and_then(|ix| self.nodes[ix].frozen.as_mut()) {
+                Some((_, waiting)) => waiting.push(happening),
+                None => self.happen(happening.what),
+            }
             if self.sprung.is_some() {
                 return;
             }
@@ -599,10 +605,6 @@ impl World {
     }
 
     fn happen(&mut self, what: What) {
-        let concerned = self.concerned(&what);
-        if let Some((_, waiting)) = concerned.and_then(|ix| self.nodes[ix].frozen.as_mut()) {
-            return waiting.push(what);
-        }
         match what {
             What::Give(ix, run, input) => {
                 if self.nodes[ix].run == run {
