@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 ///
 /// A later one may build on `entries.place`, which is a stable row id: that is where a full-text index hooks in
 /// (`fts5(text, content='entries', content_rowid='place')`).
-pub(super) const MIGRATIONS: &[&str] = &[V1];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// - `format` repeats `PRAGMA user_version` in another page, so that a flipped bit in the file's header is not
 ///   taken for a file of another version.
@@ -100,6 +100,21 @@ CREATE TABLE records (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What proves that a line is what its host wrote.
+///
+/// - `entries.head` and `entries.sealed` are set where a run ended: the head of the line's hash chain there, and the
+///   host's signature over it.
+/// - `lines.lease_by` and `lines.lease_signature` are the rest of the lease whose epoch the line is. A line without
+///   it, or that does not end with a signature, is from before this version: it is shown, and given to nobody.
+/// - `evidence` holds two signed histories of a line, in the wire's form.
+const V2: &str = "
+ALTER TABLE entries ADD COLUMN head BLOB;
+ALTER TABLE entries ADD COLUMN sealed BLOB;
+ALTER TABLE lines ADD COLUMN lease_by BLOB;
+ALTER TABLE lines ADD COLUMN lease_signature BLOB;
+CREATE TABLE evidence (line INTEGER PRIMARY KEY, ours BLOB NOT NULL, theirs BLOB NOT NULL) STRICT;
+";
+
 /// What a file's version says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
@@ -175,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_migration_that_was_published_is_never_changed() {
-        let published = ["d44c45bbf144"];
+        let published = ["d44c45bbf144", "9b4c1116f8bb"];
         for (migration, start) in MIGRATIONS.iter().zip(published) {
             let found = format!("{:?}", Hash::of(&[migration.as_bytes()]));
             assert!(found.starts_with(start), "add a migration instead: {found}");

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::history::place;
 use super::row::{self, ENTRY_COLUMNS, ENTRY_JOINS, kind, signed, unreadable, unsigned};
 use crate::proto::id::{Epoch, GroupName, Nick, NodeId, NodeName, Number, Place, Seq};
-use crate::proto::saved::{Saved, SavedGroup};
+use crate::proto::saved::{Saved, SavedGroup, SavedLine};
 use crate::proto::seal::{Hash, Signature};
 use crate::proto::time::Hlc;
 use crate::proto::wire::{Entry, Lease, Listed, Record, Roles};
@@ -163,7 +163,7 @@ fn load_groups(db: &Connection) -> rusqlite::Result<BTreeMap<GroupName, SavedGro
         let saved = SavedGroup {
             joined: row.get(6)?,
             lease,
-            lines: load_lines(db, in_group)?,
+            lines: load_lines(db, &name, in_group)?,
             hlc: Hlc(unsigned(row.get(7)?)),
             authors: load_authors(db, in_group)?,
             shaping: load_shaping(db, in_group)?,
@@ -175,16 +175,38 @@ fn load_groups(db: &Connection) -> rusqlite::Result<BTreeMap<GroupName, SavedGro
     Ok(groups)
 }
 
-fn load_lines(db: &Connection, in_group: i64) -> rusqlite::Result<BTreeMap<Epoch, (Seq, Hash)>> {
+/// The lines that can be shown to be their hosts'.
+fn load_lines(
+    db: &Connection,
+    group: &GroupName,
+    in_group: i64,
+) -> rusqlite::Result<BTreeMap<Epoch, SavedLine>> {
     db.prepare_cached(
-        "SELECT l.number, h.key, l.seq, l.head FROM lines l JOIN keys h ON h.id = l.host WHERE l.in_group = ?1",
+        "SELECT l.number, h.key, l.seq, l.head, e.sealed, e.ord, l.lease_by, l.lease_signature, v.line IS NOT NULL
+         FROM lines l JOIN keys h ON h.id = l.host JOIN entries e ON e.place = l.id << 32 | l.seq
+         LEFT JOIN evidence v ON v.line = l.id
+         WHERE l.in_group = ?1 AND l.lease_by IS NOT NULL AND e.sealed IS NOT NULL",
     )?
     .query_map([in_group], |row| {
         let epoch = Epoch {
             number: unsigned(row.get(0)?),
             host: NodeId(row.get(1)?),
         };
-        Ok((epoch, (Seq(unsigned(row.get(2)?)), Hash(row.get(3)?))))
+        let lease = Lease {
+            group: group.clone(),
+            epoch,
+            by: NodeId(row.get(6)?),
+            signature: Signature(row.get(7)?),
+        };
+        let line = SavedLine {
+            seq: Seq(unsigned(row.get(2)?)),
+            head: Hash(row.get(3)?),
+            signature: Signature(row.get(4)?),
+            hlc: row::hlc(&row.get(5)?),
+            lease,
+            is_forked: row.get(8)?,
+        };
+        Ok((epoch, line))
     })?
     .collect()
 }

@@ -28,6 +28,8 @@ pub struct Checker {
     born: BTreeMap<(GroupName, EntryId), u32>,
     epochs: BTreeSet<(GroupName, Epoch)>,
     violations: Vec<String>,
+    /// Merges and notices, and who was told of them.
+    asides: Vec<(NodeId, Event)>,
     pub counts: Counts,
 }
 
@@ -78,6 +80,12 @@ impl Checker {
 
     pub fn view(&self, who: NodeId, group: &GroupName) -> Option<&View> {
         self.views.get(&(who, group.clone()))
+    }
+
+    /// The merges and notices that somebody was told of, in order.
+    pub fn asides(&self, who: NodeId) -> impl Iterator<Item = &Event> {
+        let told = self.asides.iter().filter(move |(to, _)| *to == who);
+        told.map(|(_, event)| event)
     }
 
     /// Somebody asks for something.
@@ -214,6 +222,7 @@ impl Checker {
                 let view = self.of(who, group);
                 view.sent.retain(|id, _| !view.log.contains_key(id));
             }
+            Event::Merge { .. } | Event::Notice { .. } => self.asides.push((who, event.clone())),
             Event::Ready { .. }
             | Event::Opened { .. }
             | Event::Contact { .. }
@@ -223,9 +232,7 @@ impl Checker {
             | Event::Role { .. }
             | Event::Path { .. }
             | Event::Mesh { .. }
-            | Event::Merge { .. }
             | Event::History { .. }
-            | Event::Notice { .. }
             | Event::Error { .. }
             | Event::Bye => {}
         }

@@ -19,8 +19,11 @@ mod hostile;
 #[path = "../judge/mod.rs"]
 mod judge;
 mod judged;
+mod liar;
+mod liars;
 mod link;
 mod liveness;
+mod merges;
 mod mutants;
 mod own;
 mod rng;
@@ -29,3 +32,4 @@ mod seal;
 mod town;
 mod world;
 mod worlds;
+mod years;

@@ -164,9 +164,11 @@ fn a_line_of_three_is_kept_thrice(seed: u64) {
     town.world.ears.insert(cat);
     town.say(cat, HEARTH);
     town.settle();
-    let copies = town.world.heard.iter().find_map(|(_, event)| match event {
-        Event::Confirmed { copies, .. } => Some(*copies),
-        _ => None,
+    let copies = town.world.heard.iter().find_map(|(_, event)| {
+        let Event::Confirmed { copies, .. } = event else {
+            return None;
+        };
+        Some(*copies)
     });
     assert_eq!(copies, Some(3));
 }

@@ -150,38 +150,92 @@ impl Client {
             | Message::Refused { .. }
             | Message::Presence { .. }
             | Message::Not { .. }
-            | Message::Unfollow { .. } => self.close(now, link, Reason::Unexpected),
+            | Message::Unfollow { .. }
+            | Message::Declined { .. }
+            | Message::Blocks { .. }
+            | Message::Older { .. }
+            | Message::Merged { .. } => self.close(now, link, Reason::Unexpected),
         }
     }
 
     pub(super) fn hear_peer(&mut self, now: Now, link: LinkId, from: NodeId, message: Message) {
         match message {
-            Message::Hello { lease, vector } => {
+            Message::Hello {
+                lease,
+                lines,
+                served,
+            } => {
                 let name = lease.group.clone();
                 self.in_group(now, &name, |group, cx| {
-                    group.greet(cx, link, from, &lease, vector)
+                    group.greet(cx, link, from, &lease, (&lines, served.as_deref()))
                 });
             }
             Message::Welcome {
                 group,
                 epoch,
-                vector,
+                lines,
             } => {
                 self.in_group(now, &group, |group, cx| {
-                    group.welcome(cx, link, epoch, vector)
+                    group.welcome(cx, link, epoch, &lines)
                 });
             }
             Message::Deliver {
                 group,
-                runs,
                 report,
+                leases,
+                runs,
             } => {
                 self.in_group(now, &group, |group, cx| {
-                    group.delivered(cx, link, from, runs, report)
+                    group.delivered(cx, link, from, &leases, runs, report)
                 });
             }
-            Message::Push { group, runs } => {
-                self.in_group(now, &group, |group, cx| group.pushed(cx, link, from, runs));
+            Message::Push {
+                group,
+                leases,
+                runs,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.pushed(cx, link, from, &leases, runs)
+                });
+            }
+            Message::Blocks {
+                group,
+                from: first,
+                upto,
+                blocks,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.compare_older(cx, link, from, (first, upto), &blocks)
+                });
+            }
+            Message::Older {
+                group,
+                upto,
+                blocks,
+                tips,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.older(cx, link, from, upto, &blocks, &tips)
+                });
+            }
+            Message::Merged {
+                group,
+                from_us,
+                from_them,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.merged(cx, link, from_us, from_them)
+                });
+            }
+            Message::Declined {
+                group,
+                epoch,
+                why,
+                head,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.declined(cx, link, epoch, why, head.as_deref())
+                });
             }
             Message::Put { group, entries } => {
                 self.in_group(now, &group, |group, cx| {

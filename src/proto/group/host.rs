@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::feed::{Feed, Step};
 use super::log::Log;
+use super::merge::Merge;
 use super::paced::Paced;
 use super::{Context, Group, Phase, Source};
 use crate::proto::id::{Epoch, GroupName, NodeId, Number, Seq};
@@ -38,6 +39,8 @@ pub(super) struct Host {
     /// Followers whose entries wait for their turn.
     pub(super) pacing: BTreeSet<NodeId>,
     pub(super) news: News,
+    pub(super) since: Mono,
+    pub(super) merge: Merge,
 }
 
 /// One member that follows us.
@@ -92,6 +95,15 @@ impl News {
     }
 }
 
+impl Follower {
+    /// It is sent these, and entries of its own may be among them.
+    fn owe(&mut self, runs: &[Run]) {
+        for run in runs {
+            vector::raise(&mut self.owes, run.epoch, run.last());
+        }
+    }
+}
+
 impl Host {
     pub(super) fn is_alone(&self) -> bool {
         self.followers.is_empty()
@@ -109,7 +121,8 @@ impl Host {
             .map(|since| *since + ROSTER_GRACE);
         let paced = self.pacing.iter().filter_map(|id| self.followers.get(id));
         let paced = paced.filter_map(|follower| follower.paced.due()).min();
-        [gone, paced, self.news.at].into_iter().flatten().min()
+        let dues = [gone, paced, self.news.at, self.merge.due()];
+        dues.into_iter().flatten().min()
     }
 
     /// Tells everybody of the higher lease; from here on they follow another.
@@ -129,6 +142,7 @@ impl Host {
         group: &GroupName,
         log: &Log,
         run: &Run,
+        leases: &[Lease],
         source: Source,
     ) {
         for (place, sequenced) in run.places() {
@@ -157,13 +171,14 @@ impl Host {
         }
         for (links, report) in [(heirs, true), (at_once, false)] {
             if !links.is_empty() {
-                let (group, runs) = (group.clone(), vec![run.clone()]);
+                let (group, runs, leases) = (group.clone(), vec![run.clone()], leases.to_vec());
                 cx.act.send_all(
                     links,
                     Message::Deliver {
                         group,
-                        runs,
                         report,
+                        leases,
+                        runs,
                     },
                 );
             }
@@ -180,18 +195,20 @@ impl Host {
         };
         loop {
             match follower.feed.step(log) {
-                Step::Send(runs) => {
+                Step::Send { leases, runs } => {
+                    follower.owe(&runs);
+                    self.owed.insert(id);
                     cx.act.send(
                         follower.link,
                         Message::Deliver {
                             group: group.clone(),
-                            runs,
                             report: true,
+                            leases,
+                            runs,
                         },
                     );
                 }
-                Step::Fetch(after) => {
-                    let upto = log.vector().clone();
+                Step::Fetch { after, upto } => {
                     follower.fetch = Some(cx.act.fetch(group.clone(), after, upto));
                 }
                 Step::Wait | Step::Level => break,
@@ -216,14 +233,17 @@ impl Host {
             return;
         };
         follower.fetch = None;
-        let runs = follower.feed.fetched(runs);
+        let (leases, runs) = follower.feed.fetched(log, runs);
         if !runs.is_empty() {
+            follower.owe(&runs);
+            self.owed.insert(id);
             cx.act.send(
                 follower.link,
                 Message::Deliver {
                     group: group.clone(),
-                    runs,
                     report: true,
+                    leases,
+                    runs,
                 },
             );
         }
@@ -273,11 +293,9 @@ impl Host {
             .iter()
             .filter_map(|id| self.followers.get(id))
             .map(|heir| &heir.stored);
-        let disks = stored.chain([log.flushed()]);
-        disks
-            .map(|disk| vector::upto(disk, epoch))
-            .min()
-            .unwrap_or_default()
+        let stored = stored.map(|disk| vector::upto(disk, epoch));
+        let disks = stored.chain([log.flushed_upto(epoch)]);
+        disks.min().unwrap_or_default()
     }
 
     /// What each follower with unconfirmed entries can be told is kept; noted as told.
@@ -334,6 +352,8 @@ impl Group {
             heirs: Vec::new(),
             pacing: BTreeSet::new(),
             news: News::default(),
+            since: cx.now.mono,
+            merge: Merge::default(),
         });
         if mutant::is(Mutant::OutboxForgotten) {
             drop(self.outbox.strays(Number(u64::MAX)));
@@ -374,6 +394,7 @@ impl Group {
 
     /// What a host does when time has passed.
     pub(super) fn tend(&mut self, cx: &mut Context<'_>) {
+        self.tell_merge(cx);
         let now = cx.now.mono;
         let Phase::Hosting(host) = &mut self.phase else {
             return;

@@ -1,9 +1,11 @@
 //! Obeying leases: whoever the highest one names hosts, everybody else follows.
 
+use std::time::Duration;
+
 use super::follow::Follow;
 use super::{Context, Group, Intent, Phase};
 use crate::proto::event::Event;
-use crate::proto::limits::LAST_WORD_WAIT;
+use crate::proto::limits::{LAST_WORD_LEAST, LAST_WORD_WAIT};
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::saved::Write;
@@ -50,6 +52,7 @@ impl Group {
     }
 
     pub(super) fn obey(&mut self, cx: &mut Context<'_>, lease: &Lease) {
+        self.was_served(cx.now.mono);
         match std::mem::replace(&mut self.phase, Phase::Finding) {
             Phase::Hosting(host) => {
                 host.step_down(cx, lease);
@@ -68,7 +71,10 @@ impl Group {
                     let lease = lease.clone();
                     cx.act.send(link, Message::Not { lease });
                     if self.outbox.is_under_way() && !follow.is_missed {
-                        self.last_word = Some((link, cx.now.mono + LAST_WORD_WAIT));
+                        let rtt_ms = cx.links.get(link).map_or(0, |link| link.rtt_ms);
+                        let wait = LAST_WORD_LEAST + Duration::from_millis(3 * rtt_ms.min(1_000));
+                        let wait = wait.min(LAST_WORD_WAIT);
+                        self.last_word = Some((link, cx.now.mono + wait));
                     }
                 }
                 self.miss(cx, cx.now.mono, host);
@@ -87,7 +93,7 @@ impl Group {
         } else if lease.epoch.host == cx.me {
             self.host(cx, lease.clone());
         } else {
-            self.phase = Phase::Following(Follow::new(lease.epoch.host));
+            self.phase = Phase::Following(Follow::new(lease.epoch));
             self.pursue(cx);
         }
         self.are_members_dirty = true;

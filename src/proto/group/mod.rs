@@ -12,9 +12,12 @@ mod latest;
 mod lease;
 mod log;
 mod loss;
+mod merge;
+mod older;
 mod outbox;
 mod paced;
 mod person;
+mod proof;
 mod quiet;
 mod roster;
 mod serve;
@@ -98,6 +101,8 @@ pub(crate) struct Group {
     is_reporting: bool,
     /// The host we miss, until we have one.
     missed: Option<Missed>,
+    /// Under which epoch we were served or hosted last, from when and until when, since our start.
+    served: Option<(Epoch, Mono, Mono)>,
     losses: Losses,
     patience: Patience,
     standing: Option<Standing>,
@@ -219,6 +224,7 @@ impl Group {
             told_epoch: None,
             is_reporting: false,
             missed: None,
+            served: None,
             losses: Losses::default(),
             patience: Patience::default(),
             standing: None,
@@ -260,6 +266,7 @@ impl Group {
         self.here.clear();
         self.is_told = false;
         self.missed = None;
+        self.served = None;
         self.standing = None;
         self.registration = Registration::default();
     }
@@ -350,7 +357,10 @@ impl Group {
                 self.join(cx);
                 self.tend(cx);
             }
-            Phase::Following(follow) if follow.is_live() => self.join(cx),
+            Phase::Following(follow) if follow.is_live() => {
+                self.join(cx);
+                self.pursue(cx);
+            }
             Phase::Following(_) => self.pursue(cx),
             Phase::Finding => {}
         }
