@@ -30,10 +30,6 @@ const PIECES: usize = 16;
 
 /// What happens on links and below them.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all events are messages, and a box for each would cost more than the room saved"
-)]
 pub(super) enum Event {
     /// A message came. The permit is room in the link's share of the driver's queue, free once it is handled.
     Received {

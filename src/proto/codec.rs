@@ -2,13 +2,19 @@
 //!
 //! The length is checked before anything is allocated, and a frame is all the memory a message can claim.
 
+use std::collections::BTreeMap;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::id::Epoch;
 use super::limits::{
-    COUNT_MAX, FRAME_SIZE_MAX, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX, WALL_MAX,
+    BLOCKS_AT_ONCE, COUNT_MAX, DIGESTS_MAX, FRAME_SIZE_MAX, GROUP_NAME_SIZE_MAX, TEXT_SIZE_MAX,
+    TIPS_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX, WALL_MAX,
 };
 use super::ruling::Ruling;
-use super::wire::{Body, Charter, Entry, GroupRecord, Lease, Message, Reason, Record, Run, Vector};
+use super::wire::{
+    Body, Charter, Entry, GroupRecord, Lease, Message, Reason, Record, Run, Tip, Vector,
+};
 
 /// Bytes of the length in front of a frame.
 pub const LENGTH_SIZE: usize = 4;
@@ -84,6 +90,9 @@ pub fn decode(body: &[u8]) -> Result<Message, DecodeError> {
     Ok(message)
 }
 
+/// About how many bytes a run takes besides its entries, and the lease of its line; never less than they do.
+pub const RUN_SIZE: usize = (32 + 64 + 32 + 4 * 10) + (2 + GROUP_NAME_SIZE_MAX + 32 + 10 + 32 + 64);
+
 /// About how many bytes an entry with its clock reading takes in a frame; never less than it does.
 #[must_use]
 pub fn entry_size(entry: &Entry) -> usize {
@@ -126,14 +135,37 @@ fn check(message: &Message) -> Result<(), DecodeError> {
         Message::Transfer { record } => check_group_record(record),
         Message::Founded { charter, .. } => check_charter(charter),
         Message::Not { lease } => check_lease(lease),
-        Message::Hello { lease, vector, .. } => {
-            check_lease(lease).and_then(|()| check_vector(vector))
+        Message::Hello { lease, lines, .. } => {
+            check_lease(lease).and_then(|()| check_tips(&lines.tips))
         }
-        Message::Welcome { vector, .. }
-        | Message::Stored { vector, .. }
-        | Message::Kept { vector, .. } => check_vector(vector),
-        Message::Deliver { runs, .. } | Message::Push { runs, .. } => {
+        Message::Welcome { lines, .. } => check_tips(&lines.tips),
+        Message::Stored { vector, .. } | Message::Kept { vector, .. } => check_vector(vector),
+        Message::Deliver { leases, runs, .. } | Message::Push { leases, runs, .. } => {
+            leases.iter().try_for_each(check_lease)?;
             runs.iter().try_for_each(check_run)
+        }
+        Message::Blocks {
+            from, upto, blocks, ..
+        } => {
+            check_count(*from.max(upto), "block")?;
+            check_length(blocks.len(), DIGESTS_MAX, "digests")?;
+            blocks
+                .iter()
+                .try_for_each(|(block, _)| check_count(*block, "block"))
+        }
+        Message::Older {
+            upto, blocks, tips, ..
+        } => {
+            check_count(*upto, "block")?;
+            check_length(blocks.len(), BLOCKS_AT_ONCE, "blocks")?;
+            blocks
+                .iter()
+                .try_for_each(|block| check_count(*block, "block"))?;
+            check_tips(tips)
+        }
+        Message::Declined { epoch, head, .. } => {
+            check_count(epoch.number, "epoch")?;
+            head.iter().try_for_each(|head| check_run(head))
         }
         Message::Put { entries, .. } => entries.iter().try_for_each(check_entry),
         Message::Refused { number, .. } => check_count(number.0, "number"),
@@ -143,7 +175,8 @@ fn check(message: &Message) -> Result<(), DecodeError> {
         | Message::Moved { .. }
         | Message::Query { .. }
         | Message::Presence { .. }
-        | Message::Unfollow { .. } => Ok(()),
+        | Message::Unfollow { .. }
+        | Message::Merged { .. } => Ok(()),
     }
 }
 
@@ -180,6 +213,20 @@ fn check_vector(vector: &Vector) -> Result<(), DecodeError> {
         return Err(DecodeError::OverLimit("version vector"));
     }
     let counts = vector.iter().map(|(epoch, seq)| epoch.number.max(seq.0));
+    check_count(counts.max().unwrap_or_default(), "seq")
+}
+
+fn check_length(length: usize, max: usize, what: &'static str) -> Result<(), DecodeError> {
+    if length > max {
+        return Err(DecodeError::OverLimit(what));
+    }
+    Ok(())
+}
+
+fn check_tips(tips: &BTreeMap<Epoch, Tip>) -> Result<(), DecodeError> {
+    check_length(tips.len(), TIPS_MAX, "lines")?;
+    let counts = tips.iter();
+    let counts = counts.map(|(epoch, tip)| epoch.number.max(tip.seq.0));
     check_count(counts.max().unwrap_or_default(), "seq")
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The wire version spoken here; a peer that opens with another one is told so and the link is closed.
-pub const WIRE_VERSION: u16 = 1;
+pub const WIRE_VERSION: u16 = 2;
 
 /// Longest nick, in bytes: Ergo allows 32, and 20 columns still fit a member column.
 pub const NICK_SIZE_MAX: usize = 32;
@@ -17,6 +17,9 @@ pub const TEXT_SIZE_MAX: usize = 16 * 1024;
 pub const FRAME_SIZE_MAX: usize = 64 * 1024;
 /// Target size of one frame of catching up, in bytes: well below a frame, so that one more entry always fits.
 pub const CATCH_UP_SIZE: usize = 32 * 1024;
+/// Most that one run may take in a frame: what a host places at once and signs once, for which it takes lines until
+/// they make a frame of catching up.
+pub const RUN_SIZE_MAX: usize = CATCH_UP_SIZE + TEXT_SIZE_MAX + 1024;
 /// Longest name of a mesh node, in bytes.
 pub const NODE_NAME_SIZE_MAX: usize = 64;
 /// Addresses in one record: a few interfaces, two families.
@@ -33,6 +36,15 @@ pub const GROUPS_PER_LINK_MAX: usize = 2 * GROUPS_MAX;
 pub const MEMBERS_MAX: usize = 2_000;
 /// Epochs in one version vector: a vector of this size still fits a frame.
 pub const VECTOR_SIZE_MAX: usize = 1_000;
+/// Lines of a log whose epochs' numbers lie close together; numbers are shared by few epochs, each of which a
+/// supernode granted.
+pub const BLOCK_LINES_MAX: usize = 256;
+/// Ends of lines in one message, each of about 80 bytes: those of two blocks.
+pub const TIPS_MAX: usize = 2 * BLOCK_LINES_MAX;
+/// Digests of blocks of lines in one message, each of about 40 bytes.
+pub const DIGESTS_MAX: usize = 1_000;
+/// Blocks whose lines are compared at once.
+pub const BLOCKS_AT_ONCE: usize = 16;
 /// Highest number that anything is counted to on the wire (seq, epoch, entry, clock): far beyond what can
 /// happen, and far below where adding one would overflow.
 pub const COUNT_MAX: u64 = 1 << 48;
@@ -100,9 +112,12 @@ pub const RETRY_FIRST: Duration = Duration::from_millis(100);
 pub const RETRY_LAST: Duration = Duration::from_secs(10);
 /// How long an unanswered dial is waited for.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a member waits for its old host's last word before it gives its lines to the new one: a few round
-/// trips. Without the wait a line that the old host had just placed would get a second place.
+/// How long a member waits at most for its old host's last word before it gives its lines to the new one: without
+/// the wait a line that the old host had just placed would get a second place. Where the round trip is short, three
+/// of them and [`LAST_WORD_LEAST`] are enough: a host that died without our having missed it yet says nothing.
 pub const LAST_WORD_WAIT: Duration = Duration::from_millis(500);
+/// See [`LAST_WORD_WAIT`]: what a busy process may take to answer.
+pub const LAST_WORD_LEAST: Duration = Duration::from_millis(100);
 /// How long an own line waits for a place before its author is told so: longer than a handover takes.
 pub const LINE_WAIT: Duration = Duration::from_secs(6);
 /// How long after a failed write what memory holds is written again.

@@ -22,6 +22,8 @@ pub(crate) struct Link {
     pub(crate) is_open: bool,
     /// Whether nothing was heard on it lately.
     pub(crate) is_quiet: bool,
+    /// The round trip when it came up, where that is of use.
+    pub(crate) rtt_ms: u64,
 }
 
 impl Links {
@@ -33,9 +35,16 @@ impl Links {
                 peer,
                 is_open: false,
                 is_quiet: false,
+                rtt_ms: 0,
             },
         );
         self.side(kind).entry(peer).or_default().insert(id);
+    }
+
+    pub(crate) fn measured(&mut self, id: LinkId, rtt_ms: u64) {
+        if let Some(link) = self.all.get_mut(&id) {
+            link.rtt_ms = rtt_ms;
+        }
     }
 
     pub(crate) fn remove(&mut self, id: LinkId) -> Option<Link> {

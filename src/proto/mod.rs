@@ -14,6 +14,7 @@ mod group;
 pub mod id;
 pub mod limits;
 mod links;
+pub mod mutant;
 pub mod node;
 pub mod ring;
 pub mod role;

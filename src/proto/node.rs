@@ -379,7 +379,11 @@ impl MeshNode {
             | Message::Refused { .. }
             | Message::Presence { .. }
             | Message::Not { .. }
-            | Message::Unfollow { .. } => self.close(now, link, Reason::Unexpected),
+            | Message::Unfollow { .. }
+            | Message::Declined { .. }
+            | Message::Blocks { .. }
+            | Message::Older { .. }
+            | Message::Merged { .. } => self.close(now, link, Reason::Unexpected),
         }
     }
 

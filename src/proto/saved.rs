@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 
 use super::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
-use super::seal::Hash;
+use super::seal::{Hash, Signature};
 use super::time::{Hlc, Wall};
 use super::wire::{Charter, Entry, GroupRecord, Lease, Listed, Run};
 
 /// One thing to be put on disk. Writes are applied in order, those of one ticket all or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// A piece of a line of a group's log, which begins right after what is stored of that line, and the head
-    /// of the line's hash chain after it.
+    /// A piece of a line of a group's log, which begins right after what is stored of that line, the head of the
+    /// line's hash chain after it, and the lease under which its host writes.
     Run {
         group: GroupName,
         run: Run,
         head: Hash,
+        lease: Lease,
     },
+    /// Two histories of one line, both signed by its host. Only the first of a line need be kept.
+    Evidence { group: GroupName, fork: Fork },
     /// An own entry that is to be confirmed, and may have no place yet.
     Outbox { group: GroupName, entry: Entry },
     /// An own entry that has nothing to wait for any more: it is confirmed, or its place is taken by an empty one.
@@ -54,6 +57,29 @@ pub struct Saved {
     pub records: Vec<(GroupRecord, Wall)>,
 }
 
+/// Proof that a host told two histories of one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// The signed head of ours: a run without entries.
+    pub ours: Run,
+    /// What its host signed as well, and what contradicts ours.
+    pub theirs: Run,
+}
+
+/// What is stored of one line, short of its entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedLine {
+    /// The last seq stored, and the head of the line's hash chain there, as its host signed it.
+    pub seq: Seq,
+    pub head: Hash,
+    pub signature: Signature,
+    /// The clock reading there.
+    pub hlc: Hlc,
+    pub lease: Lease,
+    /// Whether there is evidence that its host told two histories.
+    pub is_forked: bool,
+}
+
 /// What is stored of one group, short of the text of its log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SavedGroup {
@@ -61,8 +87,8 @@ pub struct SavedGroup {
     /// It may name the group as it was called before.
     pub lease: Option<Lease>,
     pub charter: Option<Charter>,
-    /// Of each epoch's line: the last seq stored, and the head of its hash chain there.
-    pub lines: BTreeMap<Epoch, (Seq, Hash)>,
+    /// The lines of its log.
+    pub lines: BTreeMap<Epoch, SavedLine>,
     /// The highest clock reading in the log.
     pub hlc: Hlc,
     /// Each author's highest number in the log.

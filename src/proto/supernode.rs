@@ -8,16 +8,18 @@ mod birth;
 mod keep;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use self::birth::Birth;
 use self::keep::Keep;
 use super::actions::Actions;
 use super::id::{Epoch, GroupName, NodeId};
 use super::limits::{
-    ANSWER_WAIT, COUNT_MAX, GROUPS_PER_LINK_MAX, HEIRS, HOST_LOST, REHOST_WAIT, REHOST_WAIT_MISSED,
-    WITNESS_WAIT,
+    ANSWER_WAIT, COUNT_MAX, GROUPS_PER_LINK_MAX, HEIRS, HOST_LOST, REGISTER_INTERVAL, REHOST_WAIT,
+    REHOST_WAIT_MISSED, WITNESS_WAIT,
 };
 use super::links::Links;
+use super::mutant::{self, Mutant};
 use super::ring::Point;
 use super::role::LinkId;
 use super::seal::{Hash, Seal};
@@ -27,6 +29,8 @@ use super::wire::{Charter, GroupRecord, Lease, Message, Reason};
 
 /// Groups held at once, living and remembered: some 30 MB.
 const HELD_MAX: usize = 100_000;
+/// How long after its last registration a member is asked whether it is still there: it repeats it sooner.
+const SILENT: Duration = Duration::from_secs(3 * REGISTER_INTERVAL.as_secs());
 /// Members of a group's succession that are kept: as many as a registration names.
 const SUCCESSION_MAX: usize = 16;
 
@@ -277,7 +281,7 @@ impl Supernode {
             return cx.act.close(link, Reason::BadSignature);
         }
         // A group that lost its name shows the lease from before, so that its epochs go on.
-        let is_its = |lease: &Lease| lease.group == group || lease.group == group.bare();
+        let is_its = |lease: &Lease| group.is_or_was(&lease.group);
         let lease = lease.filter(|lease| is_its(lease) && self.is_credible(cx, &group, lease));
         if let Some(to) = cx.responsible(&group).filter(|to| *to != cx.me) {
             let known = self.held.get(&group).map(|held| &held.birth);
@@ -503,13 +507,28 @@ impl Supernode {
         }
     }
 
+    /// Asks those who have not registered for long whether they are still in their groups: they may have left
+    /// while they did not reach us.
+    fn ask_silent(&self, cx: &mut Context<'_>) {
+        for (group, held) in &self.held {
+            let silent = held
+                .heard()
+                .filter(|(_, member)| cx.now - member.at > SILENT);
+            let links = silent.map(|(_, member)| member.link).collect();
+            let group = group.clone();
+            cx.act.send_all(links, Message::Query { group });
+        }
+    }
+
     /// Hands over every group that another supernode is responsible for.
     pub(crate) fn check(&mut self, cx: &mut Context<'_>) {
         let held = self
             .held
             .iter()
             .filter(|(_, held)| !held.registered.is_empty());
-        for group in held.map(|(group, _)| group.clone()).collect::<Vec<_>>() {
+        let held: Vec<_> = held.map(|(group, _)| group.clone()).collect();
+        self.ask_silent(cx);
+        for group in held {
             let Some(to) = cx.responsible(&group).filter(|to| *to != cx.me) else {
                 continue;
             };
@@ -632,7 +651,9 @@ impl Supernode {
         // restarted, perhaps with an old disk, and never resumes.
         let is_restarted = host.is_some_and(|host| {
             let knows = host.epoch == Some(lease.epoch);
-            knows && !host.is_hosting || !knows && host.granted != Some(lease.epoch)
+            let is_granted = host.granted == Some(lease.epoch);
+            knows && !host.is_hosting
+                || !knows && !is_granted && !mutant::is(Mutant::OldDiskResumes)
         });
         if is_hosting {
             held.wait = Wait::Nothing;
@@ -641,6 +662,9 @@ impl Supernode {
         }
         if is_restarted || held.is_vacant {
             return self.grant(cx, group, None);
+        }
+        if mutant::is(Mutant::NeverMetIsLost) && host.is_none() && held.wait == Wait::Nothing {
+            return self.grant(cx, group, Some(lease.epoch.host));
         }
         match held.wait {
             Wait::Back { since, from } if cx.now >= from => {

@@ -213,6 +213,13 @@ impl Table {
             .is_some_and(|listed| listed.record.roles.supernode && !listed.record.tombstone)
     }
 
+    /// Whether this is a supernode, or was one before it went out of service: what it granted then stands.
+    #[must_use]
+    pub fn was_supernode(&self, key: &NodeId) -> bool {
+        let listed = self.nodes.get(key);
+        listed.is_some_and(|listed| listed.record.roles.supernode)
+    }
+
     /// The ring of the supernodes that are alive, each at the IP of its first address.
     #[must_use]
     pub fn ring(&self) -> &Ring {

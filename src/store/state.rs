@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::history::place;
 use super::row::{self, ENTRY_COLUMNS, ENTRY_JOINS, kind, signed, unreadable, unsigned};
 use crate::proto::id::{Epoch, GroupName, Nick, NodeId, NodeName, Number, Place, Seq};
-use crate::proto::saved::{Saved, SavedGroup};
+use crate::proto::saved::{Saved, SavedGroup, SavedLine};
 use crate::proto::seal::{Hash, Signature};
 use crate::proto::time::{Hlc, Wall};
 use crate::proto::wire::{Charter, Entry, GroupRecord, Lease, Listed, Record, Roles};
@@ -98,6 +98,11 @@ pub(super) fn rename_group(
             "DELETE FROM groups WHERE name = ?1 AND id NOT IN (SELECT in_group FROM lines)",
         )?
         .execute([to.as_str()])?;
+        db.prepare_cached(
+            "UPDATE lines SET lease_group = ?1 WHERE lease_group IS NULL
+             AND in_group = (SELECT id FROM groups WHERE name = ?1)",
+        )?
+        .execute([group.as_str()])?;
         db.prepare_cached("UPDATE groups SET name = ?2 WHERE name = ?1")?
             .execute([group.as_str(), to.as_str()])?;
     }
@@ -219,7 +224,7 @@ fn load_groups(db: &Connection) -> rusqlite::Result<BTreeMap<GroupName, SavedGro
             joined: row.get(6)?,
             lease,
             charter: charter(row, 9)?,
-            lines: load_lines(db, in_group)?,
+            lines: load_lines(db, &name, in_group)?,
             hlc: Hlc(unsigned(row.get(7)?)),
             authors: load_authors(db, in_group)?,
             shaping: load_shaping(db, in_group)?,
@@ -231,16 +236,43 @@ fn load_groups(db: &Connection) -> rusqlite::Result<BTreeMap<GroupName, SavedGro
     Ok(groups)
 }
 
-fn load_lines(db: &Connection, in_group: i64) -> rusqlite::Result<BTreeMap<Epoch, (Seq, Hash)>> {
+/// The lines that can be shown to be their hosts'.
+fn load_lines(
+    db: &Connection,
+    group: &GroupName,
+    in_group: i64,
+) -> rusqlite::Result<BTreeMap<Epoch, SavedLine>> {
     db.prepare_cached(
-        "SELECT l.number, h.key, l.seq, l.head FROM lines l JOIN keys h ON h.id = l.host WHERE l.in_group = ?1",
+        "SELECT l.number, h.key, l.seq, l.head, e.sealed, e.ord, l.lease_by, l.lease_signature, v.line IS NOT NULL,
+         l.lease_group
+         FROM lines l JOIN keys h ON h.id = l.host JOIN entries e ON e.place = l.id << 32 | l.seq
+         LEFT JOIN evidence v ON v.line = l.id
+         WHERE l.in_group = ?1 AND l.lease_by IS NOT NULL AND e.sealed IS NOT NULL",
     )?
     .query_map([in_group], |row| {
         let epoch = Epoch {
             number: unsigned(row.get(0)?),
             host: NodeId(row.get(1)?),
         };
-        Ok((epoch, (Seq(unsigned(row.get(2)?)), Hash(row.get(3)?))))
+        let named = row.get::<_, Option<String>>(9)?;
+        let lease = Lease {
+            group: match named {
+                Some(_) => group_name(row, 9)?,
+                None => group.clone(),
+            },
+            epoch,
+            by: NodeId(row.get(6)?),
+            signature: Signature(row.get(7)?),
+        };
+        let line = SavedLine {
+            seq: Seq(unsigned(row.get(2)?)),
+            head: Hash(row.get(3)?),
+            signature: Signature(row.get(4)?),
+            hlc: row::hlc(&row.get(5)?),
+            lease,
+            is_forked: row.get(8)?,
+        };
+        Ok((epoch, line))
     })?
     .collect()
 }

@@ -45,10 +45,7 @@ pub(super) fn run(
 }
 
 /// What comes of a job.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are inputs, and each is moved on at once"
-)]
+#[expect(clippy::large_enum_variant, reason = "nearly every answer is an input")]
 pub(super) enum Answer {
     Input(Input),
     Page(Vec<Line>, bool),
@@ -176,9 +173,15 @@ impl Worker {
         let mut moved = Vec::new();
         for write in writes {
             match write {
-                Write::Run { group, run, head } => {
-                    moved.extend(history::write_run(db, group, run, *head)?);
+                Write::Run {
+                    group,
+                    run,
+                    head,
+                    lease,
+                } => {
+                    moved.extend(history::write_run(db, group, run, *head, lease)?);
                 }
+                Write::Evidence { group, fork } => history::put_evidence(db, group, fork)?,
                 Write::Outbox { group, entry } => state::put_outbox(db, group, entry)?,
                 Write::OutboxDone { group, number } => state::take_outbox(db, group, *number)?,
                 Write::Group {

@@ -1,11 +1,14 @@
 //! The host leaves, in order or not; the talk goes on.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::harness::{Client, Machine, is_once};
 use crate::together::three;
 
-fn hosts(nick: &str) -> impl Fn(&Value) -> bool + use<'_> {
+pub(crate) fn hosts(nick: &str) -> impl Fn(&Value) -> bool + use<'_> {
     move |e| e["event"] == "host" && e["host"] == nick
 }
 
@@ -15,7 +18,7 @@ fn lost_nothing(host: &Value) {
 }
 
 /// Types lines at both and waits until each has seen all of them, exactly once, confirmed to their authors.
-fn talk_on(clients: &mut [&mut Client], word: &str) {
+pub(crate) fn talk_on(clients: &mut [&mut Client], word: &str) {
     let mut lines = Vec::new();
     for number in 0..3 {
         for client in clients.iter_mut() {
@@ -40,12 +43,19 @@ fn talk_on(clients: &mut [&mut Client], word: &str) {
     }
 }
 
+pub(crate) fn took(what: &str, since: Instant) {
+    let ms = since.elapsed().as_millis();
+    println!("{what}: the survivors have all they said after {ms} ms");
+}
+
 fn and_the_next_hosts_when_the_host(leaves: impl Fn(&mut Client)) {
     let machine = Machine::new();
     let [mut anna, mut bo, mut cat] = three(&machine);
     talk_on(&mut [&mut anna, &mut bo, &mut cat], "before");
     leaves(&mut anna);
+    let left = Instant::now();
     talk_on(&mut [&mut bo, &mut cat], "meanwhile");
+    took("host left", left);
     assert!(anna.ends().success());
     for client in [&mut bo, &mut cat] {
         let host = client.sees("bo hosting", hosts("bo"));
@@ -89,7 +99,9 @@ fn the_next_member_hosts_when_the_host_is_killed_with_the_network_it_kept() {
     let [mut anna, mut bo, mut cat] = three(&machine);
     talk_on(&mut [&mut anna, &mut bo, &mut cat], "before");
     anna.is_killed();
+    let killed = Instant::now();
     talk_on(&mut [&mut bo, &mut cat], "meanwhile");
+    took("host and supernode killed", killed);
     for client in [&mut bo, &mut cat] {
         let host = client.sees("bo hosting", hosts("bo"));
         assert_eq!(
@@ -108,4 +120,21 @@ fn a_member_who_leaves_is_not_missed_by_the_host() {
     bo.is_killed();
     talk_on(&mut [&mut anna, &mut cat], "without bo");
     anna.sees("bo gone", |e| e["event"] == "quit" && e["from"] == "bo");
+}
+
+#[test]
+fn a_host_that_stalls_for_a_second_goes_on_hosting() {
+    let machine = Machine::new();
+    let [mut anna, mut bo, mut cat] = three(&machine);
+    talk_on(&mut [&mut anna, &mut bo, &mut cat], "before");
+    for _ in 0..2 {
+        anna.freezes();
+        thread::sleep(Duration::from_secs(1));
+        anna.thaws();
+        talk_on(&mut [&mut anna, &mut bo, &mut cat], "after");
+    }
+    for client in [&anna, &bo, &cat] {
+        let hosts = client.events.iter().filter(|e| e["event"] == "host");
+        assert_eq!(hosts.count(), 0, "{} saw a handover", client.nick);
+    }
 }

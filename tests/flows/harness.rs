@@ -168,6 +168,15 @@ impl Client {
         self.process.0.wait().unwrap();
     }
 
+    /// Stands still, as under SIGSTOP or a closed lid.
+    pub(crate) fn freezes(&self) {
+        self.signals(Signal::STOP);
+    }
+
+    pub(crate) fn thaws(&self) {
+        self.signals(Signal::CONT);
+    }
+
     fn signals(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.process.0), signal).unwrap();
     }

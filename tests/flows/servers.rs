@@ -1,8 +1,11 @@
 //! Directories and supernodes as processes of their own.
 
+use std::time::Instant;
+
 use md5::{Digest, Md5};
 use serde_json::Value;
 
+use crate::handover::{hosts, talk_on, took};
 use crate::harness::{Client, Machine, Server, free_port, output};
 
 /// A directory at 127.0.0.11 and supernodes at the next addresses.
@@ -112,6 +115,7 @@ fn clients_meet_over_real_servers_and_a_killed_host_is_succeeded() {
     cat.sees_text("hello over there");
 
     anna.is_killed();
+    let killed = Instant::now();
     bo.types("where is anna?");
     cat.types("gone");
     for client in [&mut bo, &mut cat] {
@@ -120,6 +124,7 @@ fn clients_meet_over_real_servers_and_a_killed_host_is_succeeded() {
         client.sees("bo hosting", |e| e["event"] == "host" && e["host"] == "bo");
         client.has_once("gone");
     }
+    took("host killed", killed);
     assert_eq!(bo.talk("#hearth"), cat.talk("#hearth"));
 }
 
@@ -160,4 +165,30 @@ fn the_table_is_told_by_a_running_node_or_from_disk() {
     assert!(status.success(), "{note}");
     assert!(told.contains("supernode-0"), "{told}");
     assert!(note.starts_with("fireside: no node answers"), "{note}");
+}
+
+#[test]
+fn a_frozen_host_is_succeeded_and_follows_when_it_wakes() {
+    let mesh = Mesh::of(2);
+    let [mut anna, mut bo, mut cat] = ["anna", "bo", "cat"].map(|nick| {
+        let mut client = mesh.client(nick);
+        client.joins("#hearth");
+        client
+    });
+    talk_on(&mut [&mut anna, &mut bo, &mut cat], "before");
+    anna.freezes();
+    let frozen = Instant::now();
+    talk_on(&mut [&mut bo, &mut cat], "meanwhile");
+    took("host frozen", frozen);
+    anna.types("asleep");
+    anna.thaws();
+    for client in [&mut anna, &mut bo, &mut cat] {
+        client.sees("bo hosting", hosts("bo"));
+        client.sees_text("asleep");
+    }
+    talk_on(&mut [&mut anna, &mut bo, &mut cat], "together");
+    for client in [&bo, &cat] {
+        assert_eq!(client.talk("#hearth"), anna.talk("#hearth"));
+        client.has_once("asleep");
+    }
 }

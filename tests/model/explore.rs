@@ -179,13 +179,14 @@ impl Search<'_> {
         }
     }
 
-    /// Bytes held, about: a hash table is a byte and an entry for each place in it.
+    /// Bytes held, about. A hash table is a byte and an entry for each place in it, and what grows is there half
+    /// as much again for a moment.
     fn bytes(&self) -> usize {
         let known = self.known.capacity() * (size_of::<Print>() + 1) * 8 / 7;
         let ways = self.ways.capacity() * size_of::<Way>();
         // An allocation of its own each, with its header.
         let frontier = self.frontier.capacity() * 24 + self.frontier.len() * 16;
-        known + ways + frontier + self.frontier_bytes + self.model.bytes()
+        (known + ways) * 3 / 2 + frontier + self.frontier_bytes + self.model.bytes()
     }
 
     /// How it came to a state and went on, in words.

@@ -83,7 +83,7 @@ pub fn vector(disk: &Disk, group: &GroupName) -> Vector {
     let saved = disk.saved();
     let lines = saved.groups.get(group).map(|group| group.lines.iter());
     let lines = lines.into_iter().flatten();
-    lines.map(|(epoch, (seq, _))| (*epoch, *seq)).collect()
+    lines.map(|(epoch, line)| (*epoch, line.seq)).collect()
 }
 
 /// Everything that has a place on a disk.

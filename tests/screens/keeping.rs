@@ -122,7 +122,7 @@ fn the_same_fits_forty_by_ten() {
         |─── Friday, 20 November 2026 ───────────|
         |19:04 anna: the kettle is on            |
         |      mats: anybody?                   …|
-        | ◆ anna … looking for bob · 1 waiting   |
+        | ◆ anna … looking for bob · 1 waits     |
         | ›                                      |
         ",
     );
@@ -206,7 +206,7 @@ fn where_there_is_no_room_a_line_that_waits_matters_more_than_the_path() {
     };
     assert_eq!(status(&mut story, 40), "◆ anna · you are next · 31 ms");
     story.sent("bob", "me");
-    assert_eq!(status(&mut story, 40), "◆ anna · you are next · 1 waiting");
+    assert_eq!(status(&mut story, 40), "◆ anna · you are next · 1 waits");
     assert_eq!(
         status(&mut story, 80),
         "◆ anna · you are next · via fra 31 ms · 1 on the way"

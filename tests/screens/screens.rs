@@ -133,7 +133,7 @@ fn forty_by_ten_is_enough_to_talk() {
         |19:04 anna: the kettle is on and        |
         |        everybody is here               |
         |      mats: on my way                  …|
-        | ◆ anna · you 2nd · 61 ms · 1 waiting   |
+        | ◆ anna · you 2nd · 61 ms · 1 waits     |
         | › one more thing before I go out of the|
         |    door                                |
         ",

@@ -30,6 +30,8 @@ pub struct Checker {
     /// What whose group is called since it lost its name.
     renames: BTreeMap<(NodeId, GroupName), GroupName>,
     violations: Vec<String>,
+    /// Merges and notices, and who was told of them.
+    asides: Vec<(NodeId, Event)>,
     pub counts: Counts,
 }
 
@@ -80,6 +82,12 @@ impl Checker {
 
     pub fn view(&self, who: NodeId, group: &GroupName) -> Option<&View> {
         self.views.get(&(who, group.clone()))
+    }
+
+    /// The merges and notices that somebody was told of, in order.
+    pub fn asides(&self, who: NodeId) -> impl Iterator<Item = &Event> {
+        let told = self.asides.iter().filter(move |(to, _)| *to == who);
+        told.map(|(_, event)| event)
     }
 
     /// Somebody asks for something.
@@ -147,14 +155,19 @@ impl Checker {
         for ((person, _), view) in &mut self.views {
             if *person == who {
                 view.host = None;
-                view.failed.clear();
             }
         }
         self.lapsed(who);
     }
 
-    /// A node has lost what its disk did not take in time.
+    /// A node has lost what its disk did not take in time: what failed by what it remembered may be in order by
+    /// what the others do.
     pub fn lapsed(&mut self, who: NodeId) {
+        for ((person, _), view) in &mut self.views {
+            if *person == who {
+                view.failed.clear();
+            }
+        }
         *self.lives.entry(who).or_default() += 1;
     }
 
@@ -213,6 +226,7 @@ impl Checker {
                 let view = self.of(who, group);
                 view.sent.retain(|id, _| !view.log.contains_key(id));
             }
+            Event::Merge { .. } | Event::Notice { .. } => self.asides.push((who, event.clone())),
             Event::Ready { .. }
             | Event::Opened { .. }
             | Event::Contact { .. }
@@ -222,9 +236,7 @@ impl Checker {
             | Event::Role { .. }
             | Event::Path { .. }
             | Event::Mesh { .. }
-            | Event::Merge { .. }
             | Event::History { .. }
-            | Event::Notice { .. }
             | Event::Error { .. }
             | Event::Bye => {}
         }

@@ -7,8 +7,8 @@ use fireside::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId, Number, Place
 use fireside::proto::limits::CATCH_UP_SIZE;
 use fireside::proto::role::Moved;
 use fireside::proto::ruling::Ruling;
-use fireside::proto::saved::{Saved, SavedGroup, Write};
-use fireside::proto::seal::Hash;
+use fireside::proto::saved::{Fork, Saved, SavedGroup, SavedLine, Write};
+use fireside::proto::seal::{Hash, Signature};
 use fireside::proto::time::{Hlc, Wall};
 use fireside::proto::wire::{
     Body, Charter, Entry, GroupRecord, Lease, Listed, Run, Sequenced, Vector,
@@ -44,12 +44,18 @@ struct Group {
     /// Every entry at the place that counts: its earliest, where it is not empty.
     places: BTreeMap<EntryId, (bool, Place)>,
     outbox: BTreeMap<Number, Entry>,
+    evidence: BTreeMap<Epoch, Fork>,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Line {
     entries: Vec<Sequenced>,
+    /// The last number of each author in it.
+    numbers: BTreeMap<NodeId, Number>,
     head: Hash,
+    /// Where its host signed.
+    signed: BTreeMap<usize, (Hash, Signature)>,
+    lease: Option<Lease>,
 }
 
 impl Disk {
@@ -61,11 +67,18 @@ impl Disk {
         let mut moved = Vec::new();
         for write in writes {
             match write {
-                Write::Run { group, run, head } => {
-                    self.groups
-                        .entry(group)
-                        .or_default()
-                        .append(run, head, &mut moved)?;
+                Write::Run {
+                    group,
+                    run,
+                    head,
+                    lease,
+                } => {
+                    let group = self.groups.entry(group).or_default();
+                    group.append(run, head, &lease, &mut moved)?;
+                }
+                Write::Evidence { group, fork } => {
+                    let group = self.groups.entry(group).or_default();
+                    group.evidence.entry(fork.ours.epoch).or_insert(fork);
                 }
                 Write::Outbox { group, entry } => {
                     let outbox = &mut self.groups.entry(group).or_default().outbox;
@@ -126,18 +139,43 @@ impl Disk {
             };
             let from = after.get(epoch).map_or(0, |seq| seq.0) as usize;
             let to = (*last as usize).min(line.entries.len());
-            let mut entries = Vec::new();
-            for entry in line.entries.get(from..to).unwrap_or_default() {
+            // Back to where the host signed, and on to where it signed last of what fits.
+            let (from, prev) = line
+                .signed
+                .range(..=from)
+                .next_back()
+                .map_or((0, Hash::default()), |(at, (head, _))| (*at, *head));
+            let mut end = None;
+            for (at, entry) in line.entries.iter().enumerate().take(to).skip(from) {
                 size += ENTRY_SIZE + text_size(&entry.entry.body);
-                if size > CATCH_UP_SIZE && (!entries.is_empty() || !runs.is_empty()) {
-                    push_run(&mut runs, *epoch, from, entries);
+                if size > CATCH_UP_SIZE && (end.is_some() || !runs.is_empty()) {
+                    line.push_run(&mut runs, *epoch, from, prev, end);
                     return (runs, true);
                 }
-                entries.push(entry.clone());
+                if line.signed.contains_key(&(at + 1)) {
+                    end = Some(at + 1);
+                }
             }
-            push_run(&mut runs, *epoch, from, entries);
+            line.push_run(&mut runs, *epoch, from, prev, end);
         }
         (runs, false)
+    }
+
+    /// The epochs of which there is a line.
+    pub fn epochs(&self, group: &GroupName) -> impl Iterator<Item = Epoch> {
+        let group = self.groups.get(group).into_iter();
+        group.flat_map(|group| group.lines.keys().copied())
+    }
+
+    /// The highest lease known.
+    pub fn lease(&self, group: &GroupName) -> Option<&Lease> {
+        self.groups.get(group)?.lease.as_ref()
+    }
+
+    /// The forks of which there is evidence.
+    pub fn evidence(&self, group: &GroupName) -> impl Iterator<Item = &Fork> {
+        let group = self.groups.get(group).into_iter();
+        group.flat_map(|group| group.evidence.values())
     }
 
     /// What the node is given at its next start.
@@ -218,7 +256,13 @@ impl Disk {
 }
 
 impl Group {
-    fn append(&mut self, run: Run, head: Hash, moved: &mut Vec<Moved>) -> Result<(), String> {
+    fn append(
+        &mut self,
+        run: Run,
+        head: Hash,
+        lease: &Lease,
+        moved: &mut Vec<Moved>,
+    ) -> Result<(), String> {
         let line = self.lines.entry(run.epoch).or_default();
         let stored = line.entries.len() as u64;
         if run.first.0 != stored + 1 {
@@ -237,9 +281,22 @@ impl Group {
                 run.epoch
             ));
         }
+        if run.prev != line.head || lease.epoch != run.epoch {
+            return Err(format!("a run of {} does not follow", run.epoch));
+        }
         line.head = head;
+        line.lease.get_or_insert_with(|| lease.clone());
+        let length = line.entries.len() + run.entries.len();
+        line.signed.insert(length, (head, run.signature));
         for (place, sequenced) in run.places() {
             let id = sequenced.entry.id();
+            let before = line.numbers.insert(id.author, id.number);
+            if before.is_some_and(|before| before >= id.number) {
+                return Err(format!(
+                    "{id} is in the line of {} after {before:?}",
+                    run.epoch
+                ));
+            }
             let this = (sequenced.entry.body == Body::Void, place);
             let known = self.places.insert(id, this);
             if let Some(known) = known {
@@ -262,7 +319,10 @@ impl Group {
         let mut hlc = Hlc::default();
         let mut lines = BTreeMap::new();
         for (epoch, line) in &self.lines {
-            lines.insert(*epoch, (Seq(line.entries.len() as u64), line.head));
+            lines.extend(
+                line.saved(self.evidence.contains_key(epoch))
+                    .map(|l| (*epoch, l)),
+            );
             for Sequenced { hlc: at, entry } in &line.entries {
                 hlc = hlc.max(*at);
                 let number = authors.entry(entry.author).or_default();
@@ -319,14 +379,36 @@ impl Group {
     }
 }
 
-fn push_run(runs: &mut Vec<Run>, epoch: Epoch, after: usize, entries: Vec<Sequenced>) {
-    if !entries.is_empty() {
-        let first = Seq(after as u64 + 1);
-        runs.push(Run {
-            epoch,
-            first,
-            entries,
-        });
+impl Line {
+    fn push_run(
+        &self,
+        runs: &mut Vec<Run>,
+        epoch: Epoch,
+        from: usize,
+        prev: Hash,
+        to: Option<usize>,
+    ) {
+        if let Some(to) = to {
+            runs.push(Run {
+                epoch,
+                first: Seq(from as u64 + 1),
+                prev,
+                entries: self.entries[from..to].to_vec(),
+                signature: self.signed[&to].1,
+            });
+        }
+    }
+
+    fn saved(&self, is_forked: bool) -> Option<SavedLine> {
+        let (length, (head, signature)) = self.signed.last_key_value()?;
+        Some(SavedLine {
+            seq: Seq(*length as u64),
+            head: *head,
+            signature: *signature,
+            hlc: self.entries[*length - 1].hlc,
+            lease: self.lease.clone()?,
+            is_forked,
+        })
     }
 }
 

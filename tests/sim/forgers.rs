@@ -16,8 +16,8 @@ use fireside::proto::saved::{Saved, Write};
 use fireside::proto::seal::{Hash, Seal, Signature};
 use fireside::proto::time::{Hlc, Mono, Now, Wall};
 use fireside::proto::wire::{
-    Body, Charter, Entry, GroupRecord, Lease, Listed, Message, Record, Roles, Run, Sequenced,
-    Vector,
+    Body, Charter, Entry, GroupRecord, Lease, Lines, Listed, Message, Record, Roles, Run,
+    Sequenced, Tip,
 };
 
 use crate::seal::CheapSeal;
@@ -224,6 +224,7 @@ impl Stage {
             | Write::OutboxDone { .. }
             | Write::Group { .. }
             | Write::Rename { .. }
+            | Write::Evidence { .. }
             | Write::Nick(_)
             | Write::Table(_)
             | Write::Clock(_)
@@ -261,7 +262,7 @@ fn charter(founder: NodeId, born: u64) -> Charter {
 }
 
 /// The host delivers what these did, in this order.
-fn deliver(stage: &mut Stage, deeds: &[(NodeId, u64, Body)]) {
+fn deliver(stage: &mut Stage, deeds: &[(NodeId, u64, Body)]) -> Hash {
     let epoch = Epoch {
         number: 1,
         host: HOST,
@@ -272,30 +273,57 @@ fn deliver(stage: &mut Stage, deeds: &[(NodeId, u64, Body)]) {
         let hlc = Hlc((1_000 + at) << 16);
         Sequenced { hlc, entry }
     });
-    let run = Run {
-        epoch,
-        first: Seq(1),
-        entries: entries.collect(),
+    let entries = entries.collect();
+    let run = run(Seq(1), Hash::default(), entries);
+    let tip = Tip {
+        seq: run.last(),
+        head: run.head(),
     };
     let group = name(HEARTH);
-    let vector = Vector::from([(epoch, run.last())]);
+    let lines = Lines {
+        tips: [(epoch, tip)].into(),
+        older: Hash::default(),
+    };
     stage.say(
         stage.peer,
         Message::Welcome {
-            group: group.clone(),
+            group,
             epoch,
-            vector,
+            lines,
         },
     );
-    let (runs, report) = (vec![run], false);
+    pass_on(stage, run)
+}
+
+/// A piece of the host's line, signed by it.
+fn run(first: Seq, prev: Hash, entries: Vec<Sequenced>) -> Run {
+    let run = Run {
+        epoch: Epoch {
+            number: 1,
+            host: HOST,
+        },
+        first,
+        prev,
+        entries,
+        signature: Signature([0; 64]),
+    };
+    let head = run.head();
+    run.signed(&CheapSeal(HOST), &name(HEARTH), head)
+}
+
+/// The host delivers a piece of its line; returns the head after it.
+fn pass_on(stage: &mut Stage, run: Run) -> Hash {
+    let head = run.head();
     stage.say(
         stage.peer,
         Message::Deliver {
-            group,
-            report,
-            runs,
+            group: name(HEARTH),
+            report: false,
+            leases: Vec::new(),
+            runs: vec![run],
         },
     );
+    head
 }
 
 fn join(nick: &str) -> Body {
@@ -344,7 +372,7 @@ fn a_host_that_makes_itself_an_operator_is_none_and_nobodys_rulings_change_nothi
         mode: fireside::proto::ruling::Mode::TopicLock,
         on: true,
     });
-    deliver(
+    let head = deliver(
         &mut stage,
         &[
             (FOUNDER, 1, join("anna")),
@@ -366,10 +394,6 @@ fn a_host_that_makes_itself_an_operator_is_none_and_nobodys_rulings_change_nothi
         .filter(|event| matches!(event, Event::Entry(line) if matches!(line.what, What::Vain(_))));
     assert_eq!(vain.count(), 5);
     // We are let in, so that we are told who is here.
-    let epoch = Epoch {
-        number: 1,
-        host: HOST,
-    };
     let entry = stage.sent.iter().find_map(|(_, message)| {
         if let Message::Put { entries, .. } = message {
             entries.first().cloned()
@@ -379,20 +403,8 @@ fn a_host_that_makes_itself_an_operator_is_none_and_nobodys_rulings_change_nothi
     });
     let hlc = Hlc(2_000 << 16);
     let entry = entry.expect("our own join");
-    let run = Run {
-        epoch,
-        first: Seq(12),
-        entries: vec![Sequenced { hlc, entry }],
-    };
-    let (group, report) = (name(HEARTH), false);
-    stage.say(
-        stage.peer,
-        Message::Deliver {
-            group,
-            report,
-            runs: vec![run],
-        },
-    );
+    let run = run(Seq(12), head, vec![Sequenced { hlc, entry }]);
+    pass_on(&mut stage, run);
     stage.wait(200);
     let ranks: Vec<_> = stage
         .members()
@@ -477,7 +489,8 @@ fn a_host_answers_a_member_of_another_group_with_its_charter_and_no_welcome() {
     let lease = Lease::granted(&CheapSeal(stage.near.0), name(HEARTH), epoch);
     let hello = |charter: Option<Hash>| Message::Hello {
         lease: lease.clone(),
-        vector: Vector::new(),
+        lines: Lines::default(),
+        served: None,
         charter,
     };
     let answers = |stage: &mut Stage, charter| {

@@ -16,8 +16,8 @@ use fireside::proto::saved::Saved;
 use fireside::proto::seal::{Hash, Seal, Signature};
 use fireside::proto::time::{Hlc, Mono, Now, Wall};
 use fireside::proto::wire::{
-    Body, Charter, Entry, GroupRecord, Lease, Listed, Message, Reason, Record, Refusal, Roles, Run,
-    Sequenced, Vector,
+    Body, Charter, Decline, Entry, GroupRecord, Lease, Lines, Listed, Message, Reason, Record,
+    Refusal, Roles, Run, Sequenced, Served, Tip, Vector,
 };
 
 use crate::rng::Rng;
@@ -177,24 +177,61 @@ impl Liar {
     }
 
     fn runs(&mut self) -> Vec<Run> {
-        let run = |liar: &mut Self| Run {
-            epoch: liar.epoch(),
-            first: Seq(liar.count().max(1)),
-            entries: (0..liar.rng.range(0, 4))
-                .map(|_| {
-                    let wall = if liar.rng.chance(1, 9) {
-                        WALL_MAX
-                    } else {
-                        liar.mono
-                    };
-                    Sequenced {
-                        hlc: Hlc(wall << 16),
-                        entry: liar.entry(),
-                    }
-                })
-                .collect(),
+        (0..self.rng.range(0, 3)).map(|_| self.run()).collect()
+    }
+
+    /// Signed by its host most of the time, and often the beginning of its line, so that it may be believed.
+    fn run(&mut self) -> Run {
+        let (epoch, group) = (self.epoch(), self.group());
+        let entries = (0..self.rng.range(0, 4)).map(|n| {
+            let wall = if self.rng.chance(1, 9) {
+                WALL_MAX
+            } else {
+                self.mono
+            };
+            Sequenced {
+                hlc: Hlc((wall << 16) + n),
+                entry: self.entry(),
+            }
+        });
+        let entries = entries.collect();
+        let run = Run {
+            epoch,
+            first: Seq(if self.rng.chance(1, 2) {
+                1
+            } else {
+                self.count().max(1)
+            }),
+            prev: Hash([if self.rng.chance(3, 4) { 0 } else { 1 }; 32]),
+            entries,
+            signature: Signature([0; 64]),
         };
-        (0..self.rng.range(0, 3)).map(|_| run(self)).collect()
+        if epoch.host == ME || self.rng.chance(1, 10) {
+            return run;
+        }
+        let head = run.head();
+        run.signed(&CheapSeal(epoch.host), &group, head)
+    }
+
+    fn leases(&mut self) -> Vec<Lease> {
+        (0..self.rng.range(0, 3)).map(|_| self.lease()).collect()
+    }
+
+    fn lines(&mut self) -> Lines {
+        let tips = self.vector().into_iter();
+        let tips = tips.map(|(epoch, seq)| {
+            (
+                epoch,
+                Tip {
+                    seq,
+                    head: Hash([2; 32]),
+                },
+            )
+        });
+        Lines {
+            tips: tips.collect(),
+            older: Hash([if self.rng.chance(1, 2) { 0 } else { 3 }; 32]),
+        }
     }
 
     fn record(&mut self) -> Record {
@@ -225,7 +262,7 @@ impl Liar {
 
     fn message(&mut self) -> Message {
         let group = self.group();
-        match self.rng.range(0, 22) {
+        match self.rng.range(0, 26) {
             0 => Message::Open {
                 version: if self.rng.chance(1, 20) {
                     99
@@ -277,21 +314,30 @@ impl Liar {
             },
             11 => Message::Hello {
                 lease: self.lease(),
-                vector: self.vector(),
+                lines: self.lines(),
+                served: self.rng.chance(1, 2).then(|| {
+                    Box::new(Served {
+                        epoch: self.epoch(),
+                        began_ms: self.count(),
+                        ended_ms: self.count(),
+                    })
+                }),
                 charter: self.charter().map(|charter| charter.hash()),
             },
             12 => Message::Welcome {
                 group,
                 epoch: self.epoch(),
-                vector: self.vector(),
+                lines: self.lines(),
             },
             13 => Message::Deliver {
                 group,
                 report: self.rng.chance(1, 2),
+                leases: self.leases(),
                 runs: self.runs(),
             },
             14 => Message::Push {
                 group,
+                leases: self.leases(),
                 runs: self.runs(),
             },
             15 => {
@@ -325,7 +371,34 @@ impl Liar {
             20 => Message::Not {
                 lease: self.lease(),
             },
-            21 => Message::Unfollow { group },
+            21 => Message::Declined {
+                group,
+                epoch: self.epoch(),
+                why: if self.rng.chance(1, 2) {
+                    Decline::Fork
+                } else {
+                    Decline::NoLease
+                },
+                head: self.rng.chance(1, 2).then(|| Box::new(self.run())),
+            },
+            22 => Message::Blocks {
+                group,
+                from: self.count(),
+                upto: self.count(),
+                blocks: vec![(self.count(), Hash([4; 32]))],
+            },
+            23 => Message::Older {
+                group,
+                upto: self.count(),
+                blocks: vec![self.count(), self.count()],
+                tips: self.lines().tips,
+            },
+            24 => Message::Merged {
+                group,
+                from_us: self.count(),
+                from_them: self.count(),
+            },
+            25 => Message::Unfollow { group },
             _ => match self.charter() {
                 Some(charter) => Message::Founded {
                     group,

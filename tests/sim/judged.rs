@@ -7,12 +7,13 @@ use fireside::proto::event::{self, Event, What};
 use fireside::proto::id::{self, GroupName, NodeId, Place};
 use fireside::proto::wire::{Body, Entry};
 
-use crate::judge::{Ending, Epoch, Fate, History, Kept, Life, Note, Person, Told, judge};
+use crate::judge::{Ending, Epoch, Fate, History, Kept, Life, Note, Person, Rule, Told, judge};
 
 /// What happened to everybody so far, group by group.
 #[derive(Debug, Default)]
 pub struct Judged {
     lives: BTreeMap<GroupName, BTreeMap<NodeId, Vec<Life>>>,
+    has_forgotten: bool,
 }
 
 impl Judged {
@@ -30,6 +31,12 @@ impl Judged {
                 life.ending = Some(ending);
             }
         }
+    }
+
+    /// A disk has lost, or never taken, what somebody was told. The judge knows of none that does; what it holds
+    /// against those who forget is left to the checker, which knows who forgot and when.
+    pub fn forgot(&mut self) {
+        self.has_forgotten = true;
     }
 
     pub fn asked(&mut self, now: u64, who: NodeId, command: &Command) {
@@ -93,7 +100,17 @@ impl Judged {
             bound_ms,
             is_mesh_whole: false,
         };
+        let forgets = |rule: Rule| match rule {
+            Rule::Lost
+            | Rule::Different
+            | Rule::OutOfOrder
+            | Rule::Doubled
+            | Rule::EpochBack
+            | Rule::Unanswered => true,
+            Rule::Invented | Rule::TwoHosts | Rule::Unheard | Rule::Unsettled => false,
+        };
         let wrong = judge(&history).into_iter();
+        let wrong = wrong.filter(|wrong| !(self.has_forgotten && forgets(wrong.rule)));
         wrong.map(|wrong| format!("{group}: {wrong}")).collect()
     }
 }

@@ -21,8 +21,12 @@ mod hostile;
 #[path = "../judge/mod.rs"]
 mod judge;
 mod judged;
+mod liar;
+mod liars;
 mod link;
 mod liveness;
+mod merges;
+mod mutants;
 mod own;
 mod rng;
 mod scenarios;
@@ -30,3 +34,4 @@ mod seal;
 mod town;
 mod world;
 mod worlds;
+mod years;

@@ -15,7 +15,7 @@ use crate::checker::View;
 use crate::judge::Fate;
 use crate::judged;
 use crate::link::NodeIx;
-use crate::world::World;
+use crate::world::{Maker, World};
 
 /// After the last deed, all is in order within this time: a link is given up after 8 s, a supernode that lost
 /// host and memory waits 3 s, an absent member is dropped after 10 s, dials pause up to 10 s, twice over.
@@ -28,6 +28,7 @@ pub struct Town {
     pub directories: Vec<NodeIx>,
     pub supernodes: Vec<NodeIx>,
     pub people: Vec<NodeIx>,
+    strangers: usize,
     /// Who means to be in which group.
     wants: BTreeMap<NodeIx, BTreeSet<GroupName>>,
     /// Who has asked to end, in the present run of the client: it takes nothing more.
@@ -43,6 +44,7 @@ impl Town {
             directories: Vec::new(),
             supernodes: Vec::new(),
             people: Vec::new(),
+            strangers: 0,
             wants: BTreeMap::new(),
             quitting: BTreeSet::new(),
             typed: 0,
@@ -92,19 +94,24 @@ impl Town {
 
     /// Somebody with a client, which is not running yet.
     pub fn person(&mut self, nick: &str) -> NodeIx {
-        let number = self.people.len();
-        let address = SocketAddr::from(([10, 1, (number / 250) as u8, (number % 250) as u8], 4000));
-        let bootstrap = (1..=self.directories.len() as u8).map(|n| self::address(9, n));
         let nick_of = Nick::parse(nick).unwrap();
         let maker = Box::new(move |seal, saved: fireside::proto::saved::Saved, seed| {
             let nick = saved.nick.clone().unwrap_or_else(|| nick_of.clone());
             Box::new(Client::new(seal, nick, saved, seed)) as Box<_>
         });
-        let ix = self
-            .world
-            .add(nick, address, false, bootstrap.collect(), maker);
+        let ix = self.stranger(nick, maker);
         self.people.push(ix);
         ix
+    }
+
+    /// Somebody who is in the town and not of it: nobody judges what becomes of them.
+    pub fn stranger(&mut self, name: &str, maker: Maker) -> NodeIx {
+        let number = self.strangers;
+        self.strangers += 1;
+        let address = SocketAddr::from(([10, 1, (number / 250) as u8, (number % 250) as u8], 4000));
+        let bootstrap = (1..=self.directories.len() as u8).map(|n| self::address(9, n));
+        self.world
+            .add(name, address, false, bootstrap.collect(), maker)
     }
 
     /// People who are in `group` already, who came in the order given.

@@ -93,6 +93,8 @@ pub struct World {
     pub seed: u64,
     pub weather: Weather,
     pub fault: Option<Fault>,
+    /// Whether somebody lies in this world.
+    pub has_liar: bool,
     pub checker: Checker,
     pub judged: Judged,
     /// Whether everything that happens is printed.
@@ -167,7 +169,11 @@ impl Moment {
             | Message::Refused { .. }
             | Message::Presence { .. }
             | Message::Founded { .. }
-            | Message::Unfollow { .. } => None,
+            | Message::Unfollow { .. }
+            | Message::Declined { .. }
+            | Message::Blocks { .. }
+            | Message::Older { .. }
+            | Message::Merged { .. } => None,
         }
     }
 }
@@ -268,6 +274,7 @@ impl World {
             seed,
             weather: Weather::default(),
             fault: None,
+            has_liar: false,
             checker: Checker::new(),
             judged: Judged::default(),
             trace: false,
@@ -336,6 +343,12 @@ impl World {
         &self.nodes[ix]
     }
 
+    /// What a node that does not run yet is to find at its start.
+    pub fn disk(&mut self, ix: NodeIx) -> &mut Disk {
+        assert!(!self.is_running(ix), "its disk is its own");
+        &mut self.nodes[ix].disk
+    }
+
     pub fn nodes(&self) -> impl Iterator<Item = (NodeIx, &Node)> {
         self.nodes.iter().enumerate()
     }
@@ -390,9 +403,6 @@ impl World {
         } else {
             Death::Silent
         };
-        if self.nodes[ix].fullness != Fullness::Roomy {
-            self.checker.lapsed(self.nodes[ix].id);
-        }
         for no in std::mem::take(&mut self.nodes[ix].links) {
             let Some(link) = self.links.get_mut(&no) else {
                 continue;
@@ -532,6 +542,7 @@ impl World {
         let epoch = |group: &GroupName| node.disk.epoch(group);
         self.checker.ended(node.id, log, waits, epoch);
         self.checker.forgot(node.id);
+        self.judged.forgot();
     }
 
     /// Loses all that is on the disk of a node that does not run, and all copies.
@@ -745,7 +756,10 @@ impl World {
             Output::Dial { dial, to } => self.dial(ix, dial, &to),
             Output::Route { peer, via } => self.route(ix, peer, via),
             Output::Send { to, message } => self.send(ix, &to, &message),
-            Output::Close { link, reason } => self.close(link, reason),
+            Output::Close { link, reason } => {
+                self.accuse(ix, reason);
+                self.close(link, reason);
+            }
             Output::Write { ticket, writes } => self.disk_job(ix, Job::Write(ticket, writes)),
             Output::Fetch {
                 ticket,
@@ -760,6 +774,30 @@ impl World {
             }
             Output::Tell(event) => self.tell(ix, &event),
             Output::Finish => {}
+        }
+    }
+
+    /// Where nobody lies, nobody is called a liar.
+    fn accuse(&mut self, ix: NodeIx, reason: Reason) {
+        let is_accusation = match reason {
+            Reason::BadFrame
+            | Reason::TooLong
+            | Reason::BadSignature
+            | Reason::Unexpected
+            | Reason::Limit
+            | Reason::Fork
+            | Reason::FalseReport
+            | Reason::Disorder => true,
+            Reason::Done
+            | Reason::UnknownVersion
+            | Reason::TooSlow
+            | Reason::Replaced
+            | Reason::Shutdown
+            | Reason::WrongIdentity => false,
+        };
+        if is_accusation && !self.has_liar {
+            let what = format!("{} closes a link: {reason}", self.nodes[ix].name);
+            self.checker.blame(what);
         }
     }
 
@@ -820,6 +858,10 @@ impl World {
         let waits = |group: &GroupName, id| node.disk.keeps(group, id) == Kept::Waiting;
         let epoch = |group: &GroupName| node.disk.epoch(group);
         self.checker.ended(node.id, log, waits, epoch);
+        if node.fullness != Fullness::Roomy {
+            self.checker.lapsed(node.id);
+            self.judged.forgot();
+        }
     }
 
     // -- the disk ----------------------------------------------------------------------------------------
@@ -866,6 +908,12 @@ impl World {
         if node.fullness == Fullness::Full {
             return Err("the disk is full".to_owned());
         }
+        let is_evidence = |write: &Write| matches!(write, Write::Evidence { .. });
+        if !self.has_liar && writes.iter().any(is_evidence) {
+            let what = format!("{} found that somebody forked", node.name);
+            self.checker.blame(what);
+        }
+        let node = &mut self.nodes[ix];
         let written = node.disk.write(writes);
         match &written {
             Err(wrong) if node.fullness == Fullness::Roomy => {

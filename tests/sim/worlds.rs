@@ -166,6 +166,11 @@ pub fn with_fault(seed: u64, fault: Fault) -> Result<Outcome, String> {
     one(seed, false, Some(fault))
 }
 
+/// One world by the rules.
+pub fn goes_well(seed: u64) -> Result<Outcome, String> {
+    one(seed, false, None)
+}
+
 /// One world from its seed.
 fn one(seed: u64, trace: bool, fault: Option<Fault>) -> Result<Outcome, String> {
     let run = AssertUnwindSafe(|| Play::new(seed, trace, fault).run());
@@ -293,7 +298,7 @@ impl Play {
             self.town.start(who);
             return self.town.join(who, GROUPS[0]);
         }
-        if self.trouble == Trouble::Storm && self.chance.chance(1, 12) {
+        if self.trouble == Trouble::Storm && self.chance.chance(1, 4) {
             let nodes = self.town.world.nodes().count() as u64;
             let ix = self.chance.range(0, nodes - 1) as usize;
             self.town.world.back_up(ix);

@@ -84,6 +84,7 @@ fn a_length_inside_a_message_claims_no_memory() {
         Message::Deliver {
             group: group(),
             report: true,
+            leases: Vec::new(),
             runs: Vec::new(),
         },
         Message::Presence {
@@ -147,10 +148,12 @@ fn what_is_delivered_keeps_the_same_limits() {
             Message::Deliver {
                 group: group(),
                 report: false,
+                leases: Vec::new(),
                 runs: runs.clone(),
             },
             Message::Push {
                 group: group(),
+                leases: Vec::new(),
                 runs,
             },
         );
@@ -167,9 +170,8 @@ fn a_version_vector_has_a_limit() {
     let long = |count: usize| {
         let epochs =
             (0..count as u64).map(|number| (fireside::proto::id::Epoch { number, ..epoch }, seq));
-        body(&Message::Welcome {
+        body(&Message::Stored {
             group: group(),
-            epoch,
             vector: epochs.collect(),
         })
     };

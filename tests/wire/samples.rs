@@ -7,8 +7,8 @@ use fireside::proto::ruling::{Mode, Ruling};
 use fireside::proto::seal::{Hash, Signature};
 use fireside::proto::time::{Hlc, Wall};
 use fireside::proto::wire::{
-    Body, Charter, Entry, GroupRecord, Lease, Listed, Message, Record, Refusal, Roles, Run,
-    Sequenced, Vector, Witness,
+    Body, Charter, Decline, Entry, GroupRecord, Lease, Lines, Listed, Message, Record, Refusal,
+    Roles, Run, Sequenced, Served, Tip, Vector, Witness,
 };
 
 pub(crate) fn group() -> GroupName {
@@ -28,6 +28,17 @@ fn epoch() -> Epoch {
 
 pub(crate) fn vector() -> Vector {
     BTreeMap::from([(epoch(), Seq(300))])
+}
+
+pub(crate) fn lines() -> Lines {
+    let tip = Tip {
+        seq: Seq(300),
+        head: Hash([0x33; 32]),
+    };
+    Lines {
+        tips: BTreeMap::from([(epoch(), tip)]),
+        older: Hash([0x44; 32]),
+    }
 }
 
 fn lease() -> Lease {
@@ -93,7 +104,9 @@ pub(crate) fn run(entries: Vec<Sequenced>) -> Run {
     Run {
         epoch: epoch(),
         first: Seq(1),
+        prev: Hash([0x22; 32]),
         entries,
+        signature: Signature([0x88; 64]),
     }
 }
 
@@ -212,21 +225,28 @@ pub(crate) fn messages() -> Vec<Message> {
         },
         Message::Hello {
             lease: lease(),
-            vector: vector(),
+            lines: lines(),
+            served: Some(Box::new(Served {
+                epoch: epoch(),
+                began_ms: 9_000,
+                ended_ms: 5_000,
+            })),
             charter: Some(Hash([0x22; 32])),
         },
         Message::Welcome {
             group: group.clone(),
             epoch: epoch(),
-            vector: vector(),
+            lines: lines(),
         },
         Message::Deliver {
             group: group.clone(),
             report: true,
+            leases: vec![lease()],
             runs: runs.clone(),
         },
         Message::Push {
             group: group.clone(),
+            leases: Vec::new(),
             runs,
         },
         Message::Put {
@@ -255,6 +275,29 @@ pub(crate) fn messages() -> Vec<Message> {
         Message::Not { lease: lease() },
         Message::Unfollow {
             group: group.clone(),
+        },
+        Message::Declined {
+            group: group.clone(),
+            epoch: epoch(),
+            why: Decline::NoLease,
+            head: Some(Box::new(run(Vec::new()))),
+        },
+        Message::Blocks {
+            group: group.clone(),
+            from: 0,
+            upto: 7,
+            blocks: vec![(5, Hash([0x44; 32]))],
+        },
+        Message::Older {
+            group: group.clone(),
+            upto: 7,
+            blocks: vec![5],
+            tips: lines().tips,
+        },
+        Message::Merged {
+            group: group.clone(),
+            from_us: 4,
+            from_them: 5,
         },
         Message::Founded {
             group,
@@ -293,6 +336,10 @@ fn place(message: &Message) -> usize {
         Message::Presence { .. } => 19,
         Message::Not { .. } => 20,
         Message::Unfollow { .. } => 21,
-        Message::Founded { .. } => 22,
+        Message::Declined { .. } => 22,
+        Message::Blocks { .. } => 23,
+        Message::Older { .. } => 24,
+        Message::Merged { .. } => 25,
+        Message::Founded { .. } => 26,
     }
 }

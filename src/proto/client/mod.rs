@@ -19,7 +19,9 @@ use crate::proto::command::{Command, Who};
 use crate::proto::event::{Event, MeshState, Trouble};
 use crate::proto::group::{Context, Group};
 use crate::proto::id::{GroupName, Nick, NodeId};
-use crate::proto::limits::{DISK_RETRY, GROUPS_MAX, HANDOVER_WAIT, TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
+use crate::proto::limits::{
+    DISK_RETRY, GROUPS_MAX, HANDOVER_WAIT, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, WALL_MAX,
+};
 use crate::proto::links::Links;
 use crate::proto::ring::Point;
 use crate::proto::role::{DialId, Input, LinkId, Output, Role};
@@ -27,7 +29,7 @@ use crate::proto::ruling::Ruling;
 use crate::proto::saved::{Saved, Write};
 use crate::proto::seal::Seal;
 use crate::proto::table::Table;
-use crate::proto::time::{Mono, Now};
+use crate::proto::time::{Mono, Now, Wall};
 use crate::proto::wire::Body;
 
 /// How long the table gathers changes before it is written to disk.
@@ -483,7 +485,9 @@ impl Client {
 }
 
 impl Role for Client {
-    fn handle(&mut self, now: Now, input: Input) {
+    fn handle(&mut self, mut now: Now, input: Input) {
+        // What is dated later than dates are written would be refused by everybody.
+        now.wall = now.wall.min(Wall(WALL_MAX));
         let version = self.table.version();
         let is_talk = matches!(input, Input::Received { .. } | Input::Written { .. });
         if !is_talk {
@@ -499,9 +503,10 @@ impl Role for Client {
                 kind,
                 peer,
                 address: _,
-                rtt_ms: _,
+                rtt_ms,
             } => {
                 self.linked(link, dial, kind, peer);
+                self.links.measured(link, rtt_ms);
             }
             Input::Undialled { dial, why: _ } => self.undialled(now, dial),
             Input::Quiet { link, since } => self.quiet(now, link, since),

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::{Client, Touched};
-use crate::proto::id::NodeId;
+use crate::proto::group::Group;
+use crate::proto::id::{GroupName, NodeId};
 use crate::proto::limits::WIRE_VERSION;
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::time::Now;
 use crate::proto::wire::{Lease, Listed, Message, Reason, Record};
@@ -89,6 +91,11 @@ impl Client {
                     self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
                 }
             }
+            // It has not heard that we left, while it could not be reached.
+            Message::HostIs { lease, .. } if self.is_out_of(&lease.group) => {
+                let group = lease.group;
+                self.act.send(link, Message::Leave { group });
+            }
             Message::HostIs { lease, charter } => self.host_is(now, link, from, &lease, charter),
             Message::Known { group, record } => self.known(now, from, &group, record),
             Message::Moved { group, to } if self.links.misses_node(&to) => {
@@ -118,6 +125,9 @@ impl Client {
                     );
                 }
             }
+            Message::Query { group } if self.is_out_of(&group) => {
+                self.act.send(link, Message::Leave { group });
+            }
             Message::Query { group } => self.in_group(now, &group, |group, _| {
                 if group.registration.at == Some(link) {
                     group.registration.again = now.mono;
@@ -141,7 +151,11 @@ impl Client {
             | Message::Refused { .. }
             | Message::Presence { .. }
             | Message::Not { .. }
-            | Message::Unfollow { .. } => self.close(now, link, Reason::Unexpected),
+            | Message::Unfollow { .. }
+            | Message::Declined { .. }
+            | Message::Blocks { .. }
+            | Message::Older { .. }
+            | Message::Merged { .. } => self.close(now, link, Reason::Unexpected),
         }
     }
 
@@ -149,12 +163,13 @@ impl Client {
         match message {
             Message::Hello {
                 lease,
-                vector,
+                lines,
+                served,
                 charter,
             } => {
                 let name = lease.group.clone();
                 self.in_group(now, &name, |group, cx| {
-                    group.greet(cx, link, from, &lease, vector, charter)
+                    group.greet(cx, link, from, &lease, (&lines, served.as_deref()), charter)
                 });
             }
             Message::Founded { group, charter } => {
@@ -163,23 +178,69 @@ impl Client {
             Message::Welcome {
                 group,
                 epoch,
-                vector,
+                lines,
             } => {
                 self.in_group(now, &group, |group, cx| {
-                    group.welcome(cx, link, epoch, vector)
+                    group.welcome(cx, link, epoch, &lines)
                 });
             }
             Message::Deliver {
                 group,
-                runs,
                 report,
+                leases,
+                runs,
             } => {
                 self.in_group(now, &group, |group, cx| {
-                    group.delivered(cx, link, from, runs, report)
+                    group.delivered(cx, link, from, &leases, runs, report)
                 });
             }
-            Message::Push { group, runs } => {
-                self.in_group(now, &group, |group, cx| group.pushed(cx, link, from, runs));
+            Message::Push {
+                group,
+                leases,
+                runs,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.pushed(cx, link, from, &leases, runs)
+                });
+            }
+            Message::Blocks {
+                group,
+                from: first,
+                upto,
+                blocks,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.compare_older(cx, link, from, (first, upto), &blocks)
+                });
+            }
+            Message::Older {
+                group,
+                upto,
+                blocks,
+                tips,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.older(cx, link, from, upto, &blocks, &tips)
+                });
+            }
+            Message::Merged {
+                group,
+                from_us,
+                from_them,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.merged(cx, link, from_us, from_them)
+                });
+            }
+            Message::Declined {
+                group,
+                epoch,
+                why,
+                head,
+            } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.declined(cx, link, epoch, why, head.as_deref())
+                });
             }
             Message::Put { group, entries } => {
                 self.in_group(now, &group, |group, cx| {
@@ -211,6 +272,9 @@ impl Client {
             Message::Not { lease } => {
                 self.lease(now, &lease, Kind::Peer);
                 self.in_group(now, &lease.group, |group, cx| {
+                    if mutant::is(Mutant::StaleRefusal) {
+                        group.unfollow(cx, link, from);
+                    }
                     group.gives_way(from);
                     group.fell_silent(cx, link);
                 });
@@ -230,6 +294,10 @@ impl Client {
             | Message::Known { .. }
             | Message::Transfer { .. } => self.close(now, link, Reason::Unexpected),
         }
+    }
+
+    fn is_out_of(&self, group: &GroupName) -> bool {
+        self.groups.get(group).is_none_or(Group::has_left)
     }
 
     pub(super) fn lease(&mut self, now: Now, lease: &Lease, teller: Kind) {

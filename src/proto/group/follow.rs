@@ -3,25 +3,35 @@
 //! The order is what keeps everything: our unplaced lines go out only when the host has all we have of the
 //! log, so that it knows which of them already have a place.
 
+use std::time::Duration;
+
 use super::feed::{Feed, Step};
+use super::log::Log;
+use super::older;
+use super::proof::Taken;
 use super::{Context, Group, Intent, Phase};
 use crate::proto::codec;
 use crate::proto::event::Event;
 use crate::proto::id::{Epoch, Nick, NodeId, Number};
-use crate::proto::limits::{CATCH_UP_SIZE, MEMBERS_MAX, NICK_SIZE_MAX, RETRY_FIRST, RETRY_LAST};
+use crate::proto::limits::{
+    CATCH_UP_SIZE, MEMBERS_MAX, NICK_SIZE_MAX, RETRY_FIRST, RETRY_LAST, TABLE_INTERVAL,
+};
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{DialId, LinkId, Target, Ticket};
 use crate::proto::saved::Write;
 use crate::proto::time::Mono;
-use crate::proto::vector;
-use crate::proto::wire::{Body, Entry, Message, Refusal, Run, Vector};
+use crate::proto::wire::{Body, Decline, Entry, Lease, Lines, Message, Refusal, Run, Vector};
 
 /// How long a hello waits for its welcome before it is said again: the host may not know yet that it hosts.
-const HELLO_AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+const HELLO_AGAIN: Duration = Duration::from_secs(1);
+
+/// Lines that a host may say it has and we lack; more have not been written in a group's life.
+const GOAL_SIZE_MAX: usize = 100_000;
 
 /// The session with the member that hosts.
 #[derive(Clone, Debug)]
 pub(super) struct Follow {
-    host: NodeId,
+    epoch: Epoch,
     stage: Stage,
     /// What the host lacks of our log.
     pub(super) feed: Feed,
@@ -30,6 +40,16 @@ pub(super) struct Follow {
     stored: Vector,
     /// What the host has said is kept, and by how many: our lines may come after it, from the host's disk.
     kept: (Vector, u32),
+    /// When to say hello again, since something was declined for now.
+    doubt: Option<Mono>,
+    /// Whether we caught the host in a lie.
+    is_liar: bool,
+    /// Whether the host may still tell of a merge: once a welcome.
+    may_merge: bool,
+    /// When it welcomed us first.
+    welcomed: Option<Mono>,
+    /// The first block of lines that were named in the welcome.
+    base: u64,
     /// Whether the next word of who is here tells of all, since it is the first after a welcome.
     pub(super) is_presence_whole: bool,
     /// Whether its link fell silent or broke, and nothing has come since.
@@ -44,15 +64,20 @@ enum Stage {
     /// We have said hello.
     Greeting { link: LinkId, again: Mono },
     /// We are welcome, and lack some of what the host had then.
-    Catching { link: LinkId, goal: Vector },
+    Catching {
+        link: LinkId,
+        goal: Vector,
+        /// The first of the older blocks that have not been compared, if any were found to differ.
+        older: Option<u64>,
+    },
     /// We have all of it, and get what is said as it is placed.
     Live { link: LinkId },
 }
 
 impl Follow {
-    pub(super) fn new(host: NodeId) -> Self {
+    pub(super) fn new(epoch: Epoch) -> Self {
         Self {
-            host,
+            epoch,
             stage: Stage::Reaching {
                 dial: None,
                 again: Mono(0),
@@ -61,6 +86,11 @@ impl Follow {
             fetch: None,
             stored: Vector::new(),
             kept: (Vector::new(), 0),
+            doubt: None,
+            is_liar: false,
+            may_merge: false,
+            welcomed: None,
+            base: 0,
             is_presence_whole: false,
             is_missed: false,
             failures: 0,
@@ -68,7 +98,11 @@ impl Follow {
     }
 
     pub(super) fn host(&self) -> NodeId {
-        self.host
+        self.epoch.host
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     pub(super) fn link(&self) -> Option<LinkId> {
@@ -93,15 +127,68 @@ impl Follow {
     }
 
     /// The host reports what is on its disk of what we pushed.
-    pub(super) fn stored(&mut self, stored: &Vector) {
-        vector::merge(&mut self.stored, stored);
+    pub(super) fn stored(&mut self, log: &Log, stored: &Vector) {
+        log.note_report(&mut self.stored, stored);
         self.feed.stored(&self.stored);
+    }
+
+    /// Goes on without the rest of a line.
+    pub(super) fn waive(&mut self, now: Mono, epoch: Epoch, why: Decline) {
+        if let Stage::Catching { goal, .. } = &mut self.stage {
+            goal.remove(&epoch);
+        }
+        if why == Decline::NoLease {
+            // By then whoever lacks the supernode's record has had a chance to hear of it.
+            self.doubt.get_or_insert(now + TABLE_INTERVAL);
+        }
+    }
+
+    /// Since when the host has served us, if it does as far as we know.
+    pub(super) fn served_since(&self) -> Option<Mono> {
+        let is_served = self.greeted().is_some() && !self.is_missed;
+        self.welcomed.filter(|_| is_served)
+    }
+
+    /// Whether the host is to tell what it has in older blocks that differ.
+    pub(super) fn is_comparing(&self, from: LinkId) -> bool {
+        matches!(self.stage, Stage::Catching { link, older: Some(_), .. } if link == from)
+    }
+
+    /// The host tells what it has in some older blocks, and that all below `upto` are compared; false if that gets
+    /// us nowhere.
+    pub(super) fn learn_older(
+        &mut self,
+        log: &Log,
+        upto: u64,
+        blocks: &[u64],
+        has: &Vector,
+    ) -> bool {
+        let Stage::Catching { goal, older, .. } = &mut self.stage else {
+            return false;
+        };
+        if older.is_none_or(|asked| upto <= asked) || goal.len() + has.len() > GOAL_SIZE_MAX {
+            return false;
+        }
+        *older = Some(upto).filter(|upto| *upto < self.base);
+        goal.extend(has.iter().filter(|(epoch, seq)| log.upto(**epoch) < **seq));
+        self.feed.open(log, blocks, has);
+        true
+    }
+
+    pub(super) fn may_merge(&mut self) -> bool {
+        std::mem::take(&mut self.may_merge)
+    }
+
+    /// Leaves the host alone for a while.
+    pub(super) fn distrust(&mut self) {
+        self.is_liar = true;
     }
 
     pub(super) fn due(&self) -> Option<Mono> {
         match self.stage {
             Stage::Reaching { dial: None, again } | Stage::Greeting { again, .. } => Some(again),
-            Stage::Reaching { .. } | Stage::Catching { .. } | Stage::Live { .. } => None,
+            Stage::Reaching { .. } => None,
+            Stage::Catching { .. } | Stage::Live { .. } => self.doubt,
         }
     }
 }
@@ -114,10 +201,10 @@ impl Group {
         };
         match &mut follow.stage {
             Stage::Reaching { dial, again } => {
-                if let Some(link) = cx.links.to_peer(&follow.host) {
+                if let Some(link) = cx.links.to_peer(&follow.epoch.host) {
                     // It may go over a supernode that one of us needs no longer.
                     if let Some(via) = self.registration.at {
-                        cx.act.route(follow.host, via);
+                        cx.act.route(follow.epoch.host, via);
                     }
                     self.hello(cx, link);
                 } else if let Some(via) = self
@@ -126,12 +213,18 @@ impl Group {
                     .filter(|_| dial.is_none() && cx.now.mono >= *again)
                 {
                     *dial = Some(cx.act.dial(Target::Peer {
-                        id: follow.host,
+                        id: follow.epoch.host,
                         via,
                     }));
                 }
             }
             Stage::Greeting { link, again } if cx.now.mono >= *again => {
+                let link = *link;
+                self.hello(cx, link);
+            }
+            Stage::Catching { link, .. } | Stage::Live { link }
+                if follow.doubt.is_some_and(|doubt| cx.now.mono >= doubt) =>
+            {
                 let link = *link;
                 self.hello(cx, link);
             }
@@ -141,7 +234,7 @@ impl Group {
 
     /// There is a link to `peer`.
     pub(crate) fn linked(&mut self, cx: &mut Context<'_>, peer: NodeId) {
-        if matches!(&self.phase, Phase::Following(follow) if follow.host == peer && follow.link().is_none())
+        if matches!(&self.phase, Phase::Following(follow) if follow.host() == peer && follow.link().is_none())
         {
             self.pursue(cx);
         }
@@ -158,6 +251,11 @@ impl Group {
             let pause = RETRY_FIRST * 2_u32.pow(follow.failures.min(5));
             let pause = pause.min(RETRY_LAST);
             let jitter = cx.act.jitter(u64::try_from(pause.as_millis()).unwrap_or(1));
+            let pause = if mutant::is(Mutant::RetriedAtOnce) {
+                std::time::Duration::ZERO
+            } else {
+                pause
+            };
             *again = cx.now.mono + pause + std::time::Duration::from_millis(jitter);
             *dial = None;
             follow.failures += 1;
@@ -172,12 +270,20 @@ impl Group {
         if follow.link() != Some(link) {
             return false;
         }
+        if let Some(since) = follow.served_since() {
+            self.served = Some((follow.epoch, since, cx.now.mono));
+        }
         let jitter = cx.act.jitter(50);
-        let again = cx.now.mono + std::time::Duration::from_millis(jitter);
+        let pause = if follow.is_liar {
+            RETRY_LAST
+        } else {
+            Duration::ZERO
+        };
+        let again = cx.now.mono + pause + Duration::from_millis(jitter);
         follow.stage = Stage::Reaching { dial: None, again };
         follow.fetch = None;
         follow.is_missed = true;
-        let host = follow.host;
+        let host = follow.host();
         self.miss(cx, cx.now.mono, host);
         self.registration.again = cx.now.mono;
         true
@@ -188,22 +294,25 @@ impl Group {
         if let Phase::Following(follow) = &self.phase
             && follow.link().is_some()
         {
-            cx.act.route(follow.host, via);
+            cx.act.route(follow.host(), via);
         }
         self.pursue(cx);
     }
 
     fn hello(&mut self, cx: &mut Context<'_>, link: LinkId) {
         let charter = self.charter_hash();
+        let served = self.served_before(cx).map(Box::new);
         let (Phase::Following(follow), Some(lease)) = (&mut self.phase, &self.lease) else {
             return;
         };
-        let vector = self.log.vector().clone();
+        let lease = lease.clone();
+        let lines = self.log.summary(older::base(lease.epoch));
         cx.act.send(
             link,
             Message::Hello {
-                lease: lease.clone(),
-                vector,
+                lease,
+                lines,
+                served,
                 charter,
             },
         );
@@ -213,7 +322,14 @@ impl Group {
         };
         follow.failures = 0;
         follow.fetch = None;
-        self.outbox.rewind();
+        follow.doubt = None;
+        if !mutant::is(Mutant::NotSentAgain) {
+            self.outbox.rewind();
+        }
+        if mutant::is(Mutant::PutBeforeWelcome) {
+            let (group, entries) = (self.name.clone(), self.outbox.unsent());
+            cx.act.send(link, Message::Put { group, entries });
+        }
     }
 
     /// The host lets us in.
@@ -222,7 +338,7 @@ impl Group {
         cx: &mut Context<'_>,
         from: LinkId,
         epoch: Epoch,
-        theirs: Vector,
+        theirs: &Lines,
     ) {
         let is_current = self
             .lease
@@ -235,15 +351,26 @@ impl Group {
             return;
         }
         follow.is_missed = false;
-        self.losses.hear(&theirs, self.log.vector());
-        follow.feed = Feed::new(theirs.clone());
+        let has = theirs.vector();
+        self.losses.hear(&has, |epoch| self.log.upto(epoch));
+        let base = older::base(epoch);
+        let differs = self.log.summary(base).older != theirs.older;
+        follow.feed = Feed::new(has, base);
+        follow.base = base;
         follow.stored = Vector::new();
         follow.kept = (Vector::new(), 0);
         follow.is_presence_whole = true;
+        follow.may_merge = true;
+        follow.welcomed.get_or_insert(cx.now.mono);
         follow.stage = Stage::Catching {
             link: from,
-            goal: theirs,
+            goal: theirs.vector(),
+            older: differs.then_some(0),
         };
+        self.contrast(cx, from, &theirs.tips);
+        if differs {
+            self.ask_older(cx, from, 0);
+        }
         self.push(cx);
         self.advance(cx);
     }
@@ -254,16 +381,27 @@ impl Group {
         cx: &mut Context<'_>,
         link: LinkId,
         from: NodeId,
+        leases: &[Lease],
         runs: Vec<Run>,
         report: bool,
     ) {
+        if self.is_overtaken(cx, leases) {
+            return;
+        }
         // What we have already, from another host, comes to no disk again and would never be reported.
-        let is_known = |run: &Run| run.first <= vector::upto(self.log.vector(), run.epoch);
+        let is_known = |run: &Run| run.first <= self.log.upto(run.epoch);
         if report && (runs.is_empty() || runs.iter().any(is_known)) {
-            self.report_all(cx, link);
+            self.report_all(cx, link, &runs);
         }
         self.is_reporting = report;
-        let is_whole = runs.into_iter().all(|run| self.take(cx, link, from, run));
+        let mut is_gap = false;
+        for run in runs {
+            match self.take(cx, link, from, run, leases) {
+                Taken::Whole | Taken::Declined => {}
+                Taken::Gap => is_gap = true,
+                Taken::Closed => return,
+            }
+        }
         self.confirm_kept(cx);
         let Phase::Following(follow) = &self.phase else {
             return;
@@ -272,28 +410,48 @@ impl Group {
             if let Some(lease) = self.lease.clone().filter(|lease| lease.epoch.host != from) {
                 cx.act.send(link, Message::Not { lease });
             }
-        } else if !is_whole && follow.greeted().is_some() {
+        } else if is_gap && follow.greeted().is_some() {
             self.hello(cx, link);
         }
         self.advance(cx);
     }
 
-    /// Reports all that is on our disk, and what is on its way there as soon as it is.
-    fn report_all(&mut self, cx: &mut Context<'_>, link: LinkId) {
+    /// Reports all that is on our disk of the lines that are not old and of those of `runs`, and what is on its way there as soon as it is.
+    fn report_all(&mut self, cx: &mut Context<'_>, link: LinkId, runs: &[Run]) {
         for writing in self.writing.values_mut() {
             writing.is_to_report = true;
         }
-        let (group, vector) = (self.name.clone(), self.log.flushed().clone());
+        let on_disk = |epoch| {
+            if mutant::is(Mutant::ReportedUnflushed) {
+                self.log.upto(epoch)
+            } else {
+                self.log.flushed_upto(epoch)
+            }
+        };
+        let mut vector = if mutant::is(Mutant::ReportedUnflushed) {
+            self.log.vector(self.base())
+        } else {
+            self.log.flushed(self.base())
+        };
+        vector.extend(runs.iter().map(|run| {
+            let Run { epoch, .. } = *run;
+            (epoch, on_disk(epoch))
+        }));
+        let group = self.name.clone();
         cx.act.send(link, Message::Stored { group, vector });
     }
 
     /// Becomes live once we have all that the host had at its welcome.
-    fn advance(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>) {
         let Phase::Following(follow) = &mut self.phase else {
             return;
         };
         match &follow.stage {
-            Stage::Catching { link, goal } if vector::covers(self.log.vector(), goal) => {
+            Stage::Catching {
+                link,
+                goal,
+                older: None,
+            } if self.log.covers(goal) => {
                 follow.stage = Stage::Live { link: *link };
                 self.settle(cx);
                 self.push(cx);
@@ -348,17 +506,18 @@ impl Group {
         let Some(link) = follow.greeted() else { return };
         loop {
             match follow.feed.step(&self.log) {
-                Step::Send(runs) => {
+                Step::Send { .. } if mutant::is(Mutant::NotPushed) => {}
+                Step::Send { leases, runs } => {
                     cx.act.send(
                         link,
                         Message::Push {
                             group: self.name.clone(),
+                            leases,
                             runs,
                         },
                     );
                 }
-                Step::Fetch(after) => {
-                    let upto = self.log.vector().clone();
+                Step::Fetch { after, upto } => {
                     follow.fetch = Some(cx.act.fetch(self.name.clone(), after, upto));
                 }
                 Step::Wait => break,
@@ -382,7 +541,7 @@ impl Group {
             return;
         };
         // On a quiet link a line would wait out of our hands, for a host that may be no more.
-        if follow.is_missed || !vector::covers(follow.feed.sent(), self.log.vector()) {
+        if follow.is_missed || !follow.feed.is_level(&self.log) {
             return;
         }
         for entries in parcels(self.outbox.unsent()) {
@@ -402,12 +561,13 @@ impl Group {
             Phase::Hosting(host) => host.fetched(cx, &self.name, &self.log, ticket, runs),
             Phase::Following(follow) if follow.fetch == Some(ticket) => {
                 follow.fetch = None;
-                let runs = follow.feed.fetched(runs);
+                let (leases, runs) = follow.feed.fetched(&self.log, runs);
                 if let Some(link) = follow.greeted().filter(|_| !runs.is_empty()) {
                     cx.act.send(
                         link,
                         Message::Push {
                             group: self.name.clone(),
+                            leases,
                             runs,
                         },
                     );
@@ -423,7 +583,7 @@ impl Group {
         if let Phase::Following(follow) = &mut self.phase
             && follow.greeted() == Some(link)
         {
-            vector::merge(&mut follow.kept.0, kept);
+            self.log.note_report(&mut follow.kept.0, kept);
             follow.kept.1 = copies;
             self.confirm_kept(cx);
         }

@@ -2,53 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use super::log::Appended;
 use super::{Context, Group, Phase, Source, Unsaved, Writing, authority};
 use crate::proto::event::{Event, Line, What};
-use crate::proto::id::{EntryId, Epoch, Nick, NodeId, Number, Place};
+use crate::proto::id::{EntryId, Nick, NodeId, Number, Place, Seq};
 use crate::proto::limits::DISK_RETRY;
-use crate::proto::role::{LinkId, Moved, Ticket};
+use crate::proto::mutant::{self, Mutant};
+use crate::proto::role::{Moved, Ticket};
 use crate::proto::saved::Write;
 use crate::proto::seal::Hash;
 use crate::proto::vector;
-use crate::proto::wire::{Body, Entry, Message, Reason, Run, Sequenced, Vector};
+use crate::proto::wire::{Body, Entry, Lease, Message, Run, Vector};
 
 impl Group {
-    /// Adds what is next in its line of what `from` sent us; false if there was a gap. A forged entry closes
-    /// the link and ends the run.
-    pub(super) fn take(
-        &mut self,
-        cx: &mut Context<'_>,
-        link: LinkId,
-        from: NodeId,
-        run: Run,
-    ) -> bool {
-        let known = vector::upto(self.log.vector(), run.epoch);
-        let is_forged = |(place, sequenced): (Place, &Sequenced)| {
-            place.seq > known && !sequenced.entry.is_genuine(cx.seal, &self.name)
-        };
-        if run.places().any(is_forged) {
-            cx.act.close(link, Reason::BadSignature);
-            return true;
-        }
-        let highest = self.highest(&run);
-        match self.log.append(run) {
-            Appended::Grew { run, head } => {
-                self.gain(cx, Source::Sent(from), &run, head, highest);
-                true
-            }
-            Appended::Known => true,
-            Appended::Gap => false,
-        }
-    }
-
-    /// Places entries as the host and passes them on.
-    pub(super) fn place(&mut self, cx: &mut Context<'_>, epoch: Epoch, entries: Vec<Entry>) {
+    /// Places entries as the host under `lease`, and passes them on.
+    pub(super) fn place(&mut self, cx: &mut Context<'_>, lease: &Lease, entries: Vec<Entry>) {
         let highest = entries
             .iter()
             .map(|entry| (entry.author, self.log.number(&entry.author)))
             .collect();
-        let (run, head) = self.log.place(epoch, cx.now.wall, entries);
+        let (run, head) = self.log.place(cx.seal, lease, cx.now.wall, entries);
         self.gain(cx, Source::Own, &run, head, highest);
     }
 
@@ -84,10 +56,17 @@ impl Group {
         head: Hash,
         mut highest: BTreeMap<NodeId, Number>,
     ) {
+        let line = self
+            .log
+            .line(run.epoch)
+            .expect("the log has just grown by it");
+        let lease = line.lease.clone();
+        let begun = Vec::from_iter((run.first == Seq(1)).then(|| lease.clone()));
         let mut writes = vec![Write::Run {
             group: self.name.clone(),
             run: run.clone(),
             head,
+            lease,
         }];
         let mut writing = Writing {
             lines: vec![(run.epoch, run.last())],
@@ -113,7 +92,7 @@ impl Group {
             }
             let is_history = self.is_history(cx, place);
             let known = highest.entry(entry.author).or_default();
-            if entry.number > *known {
+            if entry.number > *known || mutant::is(Mutant::ShownTwice) {
                 *known = entry.number;
                 self.tell(cx, place, entry, before, is_history);
             } else {
@@ -126,9 +105,10 @@ impl Group {
         self.make_good(cx);
         let ticket = cx.act.write(writes);
         self.writing.insert(ticket, writing);
+        self.count_merged(source, run);
         match &mut self.phase {
             Phase::Hosting(host) => {
-                host.pass_on(cx, &self.name, &self.log, run, source);
+                host.pass_on(cx, &self.name, &self.log, run, &begun, source);
             }
             Phase::Following(follow) => {
                 if source == Source::Sent(follow.host()) {
@@ -228,7 +208,14 @@ impl Group {
         for (epoch, seq) in &writing.lines {
             self.log.flush(*epoch, *seq);
         }
-        for (place, entry, history) in writing.doubtful {
+        // What waits in memory to be written again may have been told at a place that the disk does not know.
+        let doubtful = if self.unsaved.again.is_some() {
+            self.unsaved.doubtful.extend(writing.doubtful);
+            Vec::new()
+        } else {
+            writing.doubtful
+        };
+        for (place, entry, history) in doubtful {
             let found = moved.iter().rfind(|moved| moved.id == entry.id());
             if found.is_none_or(|moved| moved.place == place) {
                 let nick = self.roster.nick(&entry.author);
@@ -312,11 +299,11 @@ impl Group {
         let runs = self.log.unflushed().unwrap_or_default();
         let lines = runs
             .iter()
-            .map(|(run, _)| (run.epoch, run.last()))
+            .map(|(run, _, _)| (run.epoch, run.last()))
             .collect();
         let own = runs
             .iter()
-            .flat_map(|(run, _)| &run.entries)
+            .flat_map(|(run, _, _)| &run.entries)
             .map(|sequenced| &sequenced.entry);
         let is_done = |entry: &&Entry| !self.unkept.contains_key(&entry.number);
         let done = own
@@ -324,10 +311,11 @@ impl Group {
             .filter(is_done)
             .map(|entry| self.done(entry.number));
         let done: Vec<_> = done.collect();
-        let writes = runs.into_iter().map(|(run, head)| Write::Run {
+        let writes = runs.into_iter().map(|(run, head, lease)| Write::Run {
             group: self.name.clone(),
             run,
             head,
+            lease,
         });
         let writes = writes.chain(done);
         let ticket = cx.act.write(writes.collect());

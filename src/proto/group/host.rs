@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use super::feed::{Feed, Step};
 use super::log::Log;
+use super::merge::Merge;
 use super::paced::Paced;
 use super::{Context, Group, Phase, Source};
 use crate::proto::id::{Epoch, GroupName, NodeId, Number, Seq};
 use crate::proto::limits::ROSTER_GRACE;
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{LinkId, Ticket};
 use crate::proto::time::Mono;
 use crate::proto::vector;
@@ -37,6 +39,8 @@ pub(super) struct Host {
     /// Followers whose entries wait for their turn.
     pub(super) pacing: BTreeSet<NodeId>,
     pub(super) news: News,
+    pub(super) since: Mono,
+    pub(super) merge: Merge,
 }
 
 /// One member that follows us.
@@ -55,8 +59,18 @@ pub(super) struct Follower {
     /// Whether it has pushed to us, and so waits to hear what we stored.
     pub(super) is_pushing: bool,
     pub(super) paced: Paced,
-    /// The number that was refused last, which has to come again before any other.
-    pub(super) refused: Option<Number>,
+    pub(super) turn: Turn,
+}
+
+/// Which of a follower's numbers may come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It begins with the first that it has no place for, and what is missing below is lost to it.
+    First,
+    /// What follows on the one before. A higher one comes again once the gap is filled.
+    Next,
+    /// The one that was refused: those behind it come again too.
+    Again(Number),
 }
 
 /// Who came and went since it was told last.
@@ -81,6 +95,15 @@ impl News {
     }
 }
 
+impl Follower {
+    /// It is sent these, and entries of its own may be among them.
+    fn owe(&mut self, runs: &[Run]) {
+        for run in runs {
+            vector::raise(&mut self.owes, run.epoch, run.last());
+        }
+    }
+}
+
 impl Host {
     pub(super) fn is_alone(&self) -> bool {
         self.followers.is_empty()
@@ -98,7 +121,8 @@ impl Host {
             .map(|since| *since + ROSTER_GRACE);
         let paced = self.pacing.iter().filter_map(|id| self.followers.get(id));
         let paced = paced.filter_map(|follower| follower.paced.due()).min();
-        [gone, paced, self.news.at].into_iter().flatten().min()
+        let dues = [gone, paced, self.news.at, self.merge.due()];
+        dues.into_iter().flatten().min()
     }
 
     /// Tells everybody of the higher lease; from here on they follow another.
@@ -118,6 +142,7 @@ impl Host {
         group: &GroupName,
         log: &Log,
         run: &Run,
+        leases: &[Lease],
         source: Source,
     ) {
         for (place, sequenced) in run.places() {
@@ -146,13 +171,14 @@ impl Host {
         }
         for (links, report) in [(heirs, true), (at_once, false)] {
             if !links.is_empty() {
-                let (group, runs) = (group.clone(), vec![run.clone()]);
+                let (group, runs, leases) = (group.clone(), vec![run.clone()], leases.to_vec());
                 cx.act.send_all(
                     links,
                     Message::Deliver {
                         group,
-                        runs,
                         report,
+                        leases,
+                        runs,
                     },
                 );
             }
@@ -169,18 +195,20 @@ impl Host {
         };
         loop {
             match follower.feed.step(log) {
-                Step::Send(runs) => {
+                Step::Send { leases, runs } => {
+                    follower.owe(&runs);
+                    self.owed.insert(id);
                     cx.act.send(
                         follower.link,
                         Message::Deliver {
                             group: group.clone(),
-                            runs,
                             report: true,
+                            leases,
+                            runs,
                         },
                     );
                 }
-                Step::Fetch(after) => {
-                    let upto = log.vector().clone();
+                Step::Fetch { after, upto } => {
                     follower.fetch = Some(cx.act.fetch(group.clone(), after, upto));
                 }
                 Step::Wait | Step::Level => break,
@@ -205,14 +233,17 @@ impl Host {
             return;
         };
         follower.fetch = None;
-        let runs = follower.feed.fetched(runs);
+        let (leases, runs) = follower.feed.fetched(log, runs);
         if !runs.is_empty() {
+            follower.owe(&runs);
+            self.owed.insert(id);
             cx.act.send(
                 follower.link,
                 Message::Deliver {
                     group: group.clone(),
-                    runs,
                     report: true,
+                    leases,
+                    runs,
                 },
             );
         }
@@ -253,15 +284,18 @@ impl Host {
 
     /// How much of an epoch's line is on our disk and on every heir's.
     fn kept(&self, log: &Log, heirs: &[NodeId], epoch: Epoch) -> Seq {
+        let heirs = if mutant::is(Mutant::ConfirmedUnstored) {
+            &[]
+        } else {
+            heirs
+        };
         let stored = heirs
             .iter()
             .filter_map(|id| self.followers.get(id))
             .map(|heir| &heir.stored);
-        let disks = stored.chain([log.flushed()]);
-        disks
-            .map(|disk| vector::upto(disk, epoch))
-            .min()
-            .unwrap_or_default()
+        let stored = stored.map(|disk| vector::upto(disk, epoch));
+        let disks = stored.chain([log.flushed_upto(epoch)]);
+        disks.min().unwrap_or_default()
     }
 
     /// What each follower with unconfirmed entries can be told is kept; noted as told.
@@ -318,7 +352,12 @@ impl Group {
             heirs: Vec::new(),
             pacing: BTreeSet::new(),
             news: News::default(),
+            since: cx.now.mono,
+            merge: Merge::default(),
         });
+        if mutant::is(Mutant::OutboxForgotten) {
+            drop(self.outbox.strays(Number(u64::MAX)));
+        }
         self.settle(cx);
         self.place_own(cx);
         self.keep(cx);
@@ -355,6 +394,7 @@ impl Group {
 
     /// What a host does when time has passed.
     pub(super) fn tend(&mut self, cx: &mut Context<'_>) {
+        self.tell_merge(cx);
         let now = cx.now.mono;
         let Phase::Hosting(host) = &mut self.phase else {
             return;

@@ -1,9 +1,12 @@
 //! Obeying leases: whoever the highest one names hosts, everybody else follows.
 
+use std::time::Duration;
+
 use super::follow::Follow;
 use super::{Context, Group, Intent, Phase};
 use crate::proto::event::Event;
-use crate::proto::limits::LAST_WORD_WAIT;
+use crate::proto::limits::{LAST_WORD_LEAST, LAST_WORD_WAIT};
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::saved::Write;
 use crate::proto::wire::{Lease, Message};
@@ -14,22 +17,23 @@ impl Group {
     /// member: an earlier run of ours may have hosted under it, and our disk not know. A supernode tells us of
     /// none that it has not granted to this run.
     pub(crate) fn learn(&mut self, cx: &mut Context<'_>, lease: &Lease, teller: Kind) {
-        if teller == Kind::Peer && lease.epoch.host == cx.me {
+        let may_resume = mutant::is(Mutant::EpochResumed);
+        if teller == Kind::Peer && lease.epoch.host == cx.me && !may_resume {
             return;
         }
-        let is_news = self
-            .lease
-            .as_ref()
-            .is_none_or(|known| lease.epoch > known.epoch);
+        let is_news = self.lease.as_ref().is_none_or(|known| {
+            let is_other = lease.epoch != known.epoch;
+            lease.epoch > known.epoch || is_other && mutant::is(Mutant::LowerEpochObeyed)
+        });
         let is_known = self
             .lease
             .as_ref()
             .is_some_and(|known| known.epoch == lease.epoch);
         let is_to_start = is_known
             && matches!(self.phase, Phase::Finding)
-            && self
-                .barred
-                .is_none_or(|barred| lease.epoch > barred || lease.epoch.host != cx.me);
+            && self.barred.is_none_or(|barred| {
+                lease.epoch > barred || lease.epoch.host != cx.me || may_resume
+            });
         if !(is_news || is_to_start)
             || !cx.table.is_supernode(&lease.by)
             || !lease.is_genuine(cx.seal)
@@ -48,10 +52,17 @@ impl Group {
     }
 
     pub(super) fn obey(&mut self, cx: &mut Context<'_>, lease: &Lease) {
+        self.was_served(cx.now.mono);
         match std::mem::replace(&mut self.phase, Phase::Finding) {
             Phase::Hosting(host) => {
                 host.step_down(cx, lease);
                 self.miss(cx, cx.now.mono, cx.me);
+            }
+            Phase::Following(follow)
+                if follow.host() == lease.epoch.host && mutant::is(Mutant::SyncedSurvives) =>
+            {
+                self.phase = Phase::Following(follow);
+                return;
             }
             Phase::Following(follow) => {
                 let host = follow.host();
@@ -60,7 +71,10 @@ impl Group {
                     let lease = lease.clone();
                     cx.act.send(link, Message::Not { lease });
                     if self.outbox.is_under_way() && !follow.is_missed {
-                        self.last_word = Some((link, cx.now.mono + LAST_WORD_WAIT));
+                        let rtt_ms = cx.links.get(link).map_or(0, |link| link.rtt_ms);
+                        let wait = LAST_WORD_LEAST + Duration::from_millis(3 * rtt_ms.min(1_000));
+                        let wait = wait.min(LAST_WORD_WAIT);
+                        self.last_word = Some((link, cx.now.mono + wait));
                     }
                 }
                 self.miss(cx, cx.now.mono, host);
@@ -79,7 +93,7 @@ impl Group {
         } else if lease.epoch.host == cx.me {
             self.host(cx, lease.clone());
         } else {
-            self.phase = Phase::Following(Follow::new(lease.epoch.host));
+            self.phase = Phase::Following(Follow::new(lease.epoch));
             self.pursue(cx);
         }
         self.are_members_dirty = true;

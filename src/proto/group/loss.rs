@@ -5,7 +5,7 @@
 
 use super::{Context, Group, Missed, Phase, spoken};
 use crate::proto::event::{Before, Event, Loss, Tenure};
-use crate::proto::id::{EntryId, NodeId};
+use crate::proto::id::{EntryId, Epoch, NodeId, Seq};
 use crate::proto::limits::VECTOR_SIZE_MAX;
 use crate::proto::time::Mono;
 use crate::proto::vector;
@@ -24,15 +24,14 @@ pub(super) struct Losses {
 
 impl Losses {
     /// The host says how far it has each line; `ours` is how far we have it.
-    pub(super) fn hear(&mut self, theirs: &Vector, ours: &Vector) {
+    pub(super) fn hear(&mut self, theirs: &Vector, ours: impl Fn(Epoch) -> Seq) {
         for (epoch, seq) in theirs {
             let is_known = self.heard.contains_key(epoch);
             if is_known || self.heard.len() < VECTOR_SIZE_MAX {
                 vector::raise(&mut self.heard, *epoch, *seq);
             }
         }
-        self.heard
-            .retain(|epoch, seq| vector::upto(ours, *epoch) < *seq);
+        self.heard.retain(|epoch, seq| ours(*epoch) < *seq);
     }
 
     pub(super) fn fail(&mut self, id: EntryId) {
@@ -45,20 +44,19 @@ impl Losses {
     }
 
     /// Draws the line under a handover: own lines that failed, and how many lines are heard of and not here.
-    fn reckon(&mut self, ours: &Vector) -> (Vec<EntryId>, u64) {
+    fn reckon(&mut self, ours: impl Fn(Epoch) -> Seq) -> (Vec<EntryId>, u64) {
         let mut missing = std::mem::take(&mut self.heard);
-        missing.retain(|epoch, seq| vector::upto(ours, *epoch) < *seq);
-        let lacking = missing
-            .iter()
-            .map(|(epoch, seq)| seq.0 - vector::upto(ours, *epoch).0);
+        missing.retain(|epoch, seq| ours(*epoch) < *seq);
+        let lacking = missing.iter().map(|(epoch, seq)| seq.0 - ours(*epoch).0);
         let unseen = lacking.fold(0, u64::saturating_add);
         self.missing = missing;
         (std::mem::take(&mut self.failed), unseen)
     }
 
     /// Whether what was told to be missing has just become whole.
-    pub(super) fn is_made_good(&mut self, ours: &Vector) -> bool {
-        if self.missing.is_empty() || !vector::covers(ours, &self.missing) {
+    pub(super) fn is_made_good(&mut self, ours: impl Fn(Epoch) -> Seq) -> bool {
+        let mut lines = self.missing.iter();
+        if self.missing.is_empty() || !lines.all(|(epoch, seq)| ours(*epoch) >= *seq) {
             return false;
         }
         self.missing.clear();
@@ -69,7 +67,7 @@ impl Losses {
 impl Group {
     /// What the handover that ends now cost.
     pub(super) fn reckon(&mut self) -> Loss {
-        let (own, unseen) = self.losses.reckon(self.log.vector());
+        let (own, unseen) = self.losses.reckon(|epoch| self.log.upto(epoch));
         let waiting = self.spoken_in_outbox().collect();
         Loss {
             own,
@@ -134,7 +132,7 @@ impl Group {
 
     /// Says that what a handover left missing is here after all.
     pub(super) fn make_good(&mut self, cx: &mut Context<'_>) {
-        if self.losses.is_made_good(self.log.vector()) {
+        if self.losses.is_made_good(|epoch| self.log.upto(epoch)) {
             cx.act.tell(Event::Notice {
                 group: Some(self.name.clone()),
                 text: "the lines that were missing are here".to_owned(),
@@ -146,7 +144,6 @@ impl Group {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::id::{Epoch, Seq};
 
     fn upto(lines: &[(u64, u64)]) -> Vector {
         let host = NodeId([1; 32]);
@@ -160,13 +157,18 @@ mod tests {
         lines.iter().map(line).collect()
     }
 
+    fn ours(lines: &[(u64, u64)]) -> impl Fn(Epoch) -> Seq {
+        let lines = upto(lines);
+        move |epoch| vector::upto(&lines, epoch)
+    }
+
     #[test]
     fn only_what_was_heard_of_and_is_not_here_counts_as_missing() {
         let mut losses = Losses::default();
-        losses.hear(&upto(&[(1, 10), (2, 7)]), &upto(&[(1, 10), (2, 3)]));
-        assert_eq!(losses.reckon(&upto(&[(1, 10), (2, 5)])), (Vec::new(), 2));
+        losses.hear(&upto(&[(1, 10), (2, 7)]), ours(&[(1, 10), (2, 3)]));
+        assert_eq!(losses.reckon(ours(&[(1, 10), (2, 5)])), (Vec::new(), 2));
         assert_eq!(
-            losses.reckon(&upto(&[(1, 10)])),
+            losses.reckon(ours(&[(1, 10)])),
             (Vec::new(), 0),
             "told once"
         );
@@ -175,17 +177,17 @@ mod tests {
     #[test]
     fn what_comes_after_all_is_said_once() {
         let mut losses = Losses::default();
-        losses.hear(&upto(&[(2, 7)]), &upto(&[]));
-        losses.reckon(&upto(&[(2, 3)]));
-        assert!(!losses.is_made_good(&upto(&[(2, 6)])));
-        assert!(losses.is_made_good(&upto(&[(2, 7)])));
-        assert!(!losses.is_made_good(&upto(&[(2, 7)])));
+        losses.hear(&upto(&[(2, 7)]), ours(&[]));
+        losses.reckon(ours(&[(2, 3)]));
+        assert!(!losses.is_made_good(ours(&[(2, 6)])));
+        assert!(losses.is_made_good(ours(&[(2, 7)])));
+        assert!(!losses.is_made_good(ours(&[(2, 7)])));
     }
 
     #[test]
     fn a_host_that_claims_the_moon_is_counted_without_overflow() {
         let mut losses = Losses::default();
-        losses.hear(&upto(&[(1, u64::MAX), (2, u64::MAX)]), &upto(&[]));
-        assert_eq!(losses.reckon(&upto(&[])), (Vec::new(), u64::MAX));
+        losses.hear(&upto(&[(1, u64::MAX), (2, u64::MAX)]), ours(&[]));
+        assert_eq!(losses.reckon(ours(&[])), (Vec::new(), u64::MAX));
     }
 }

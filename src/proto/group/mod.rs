@@ -13,9 +13,12 @@ mod latest;
 mod lease;
 mod log;
 mod loss;
+mod merge;
+mod older;
 mod outbox;
 mod paced;
 mod person;
+mod proof;
 mod quiet;
 mod rights;
 mod roster;
@@ -41,6 +44,7 @@ use super::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
 use super::limits;
 use super::limits::HANDOVER_WAIT;
 use super::links::Links;
+use super::mutant::{self, Mutant};
 use super::role::{LinkId, Ticket};
 use super::saved::SavedGroup;
 use super::seal::Seal;
@@ -71,8 +75,8 @@ pub(crate) struct Group {
     roster: Roster,
     outbox: Outbox,
     birth: Birth,
-    /// Whether we have written an entry since the process started.
-    has_authored: bool,
+    /// The number we gave last since the process started.
+    given: Option<Number>,
     /// The highest lease we know.
     lease: Option<Lease>,
     /// The epoch we may have hosted before the process started; it is never resumed.
@@ -105,6 +109,8 @@ pub(crate) struct Group {
     is_reporting: bool,
     /// The host we miss, until we have one.
     missed: Option<Missed>,
+    /// Under which epoch we were served or hosted last, from when and until when, since our start.
+    served: Option<(Epoch, Mono, Mono)>,
     losses: Losses,
     patience: Patience,
     standing: Option<Standing>,
@@ -208,7 +214,7 @@ impl Group {
             roster,
             outbox: Outbox::restored(saved.outbox.clone()),
             birth: Birth::restored(saved.charter.clone()),
-            has_authored: false,
+            given: None,
             lease: saved.lease.clone(),
             barred: saved.lease.as_ref().map(|lease| lease.epoch),
             lease_write: None,
@@ -229,6 +235,7 @@ impl Group {
             told_epoch: None,
             is_reporting: false,
             missed: None,
+            served: None,
             losses: Losses::default(),
             patience: Patience::default(),
             standing: None,
@@ -271,6 +278,7 @@ impl Group {
         self.is_member = false;
         self.is_told = false;
         self.missed = None;
+        self.served = None;
         self.standing = None;
         self.registration = Registration::default();
     }
@@ -295,13 +303,16 @@ impl Group {
         }
         self.registration.again = cx.now.mono + limits::REGISTER_INTERVAL;
         let is_here = |id: &NodeId| *id == cx.me || self.here.contains(id);
-        let roster = self
+        let mut roster: Vec<_> = self
             .roster
             .members()
             .filter(is_here)
             .take(SUCCESSION_MAX)
             .collect();
         let charter = self.charter_to_show(cx, link).map(Box::new);
+        if mutant::is(Mutant::SuccessionBackwards) {
+            roster.reverse();
+        }
         cx.act.send(
             link,
             Message::Register {
@@ -360,7 +371,10 @@ impl Group {
                 self.join(cx);
                 self.tend(cx);
             }
-            Phase::Following(follow) if follow.is_live() => self.join(cx),
+            Phase::Following(follow) if follow.is_live() => {
+                self.join(cx);
+                self.pursue(cx);
+            }
             Phase::Following(_) => self.pursue(cx),
             Phase::Finding => {}
         }

@@ -122,11 +122,11 @@ impl Outbox {
         self.entries.insert(entry.number, entry)
     }
 
-    /// Empties the outbox if its first number does not follow the log's: our disk was older than what the group
+    /// Empties the outbox if its first number is not above the log's: our disk was older than what the group
     /// remembers of us, so that the numbers are taken.
     pub(crate) fn strays(&mut self, placed: Number) -> Vec<Entry> {
-        let follows = |number: &Number| number.follows(placed);
-        if self.entries.keys().next().is_none_or(follows) {
+        let is_above = |number: &Number| *number > placed;
+        if self.entries.keys().next().is_none_or(is_above) {
             return Vec::new();
         }
         std::mem::take(&mut self.entries).into_values().collect()

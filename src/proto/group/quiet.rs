@@ -21,6 +21,9 @@ impl Group {
             self.registration.at = None;
         }
         self.fell_silent(cx, link);
+        if matches!(&self.phase, Phase::Following(follow) if follow.link() == Some(link)) {
+            self.was_served(since);
+        }
         let is_followed = self.is_followed_over(link, peer);
         match &mut self.phase {
             Phase::Following(follow) if follow.link() == Some(link) => {

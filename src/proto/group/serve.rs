@@ -1,16 +1,20 @@
 //! Serving followers: letting them in and out, giving their entries places, taking what they push.
 
 use super::feed::Feed;
-use super::host::{Follower, NAMES_PER_MESSAGE_MAX, NEWS_GATHERED};
+use super::host::{Follower, NAMES_PER_MESSAGE_MAX, NEWS_GATHERED, Turn};
 use super::paced::Paced;
+use super::proof::Taken;
 use super::{Context, Group, Phase, authority};
 use crate::proto::codec;
-use crate::proto::id::NodeId;
+use crate::proto::id::{Epoch, NodeId, Seq};
 use crate::proto::limits::{CATCH_UP_SIZE, HEIRS, PACED_MAX};
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::seal::Hash;
 use crate::proto::vector;
-use crate::proto::wire::{Body, Entry, Lease, Message, Reason, Refusal, Run, Vector};
+use crate::proto::wire::{
+    Body, Entry, Lease, Lines, Message, Reason, Refusal, Run, Served, Vector,
+};
 
 impl Group {
     /// A member says hello. One that has heard of our lease before we have says it again.
@@ -20,7 +24,7 @@ impl Group {
         link: LinkId,
         from: NodeId,
         lease: &Lease,
-        theirs: Vector,
+        theirs: (&Lines, Option<&Served>),
         charter: Option<Hash>,
     ) {
         if !self.is_of_ours(cx, link, charter) {
@@ -48,26 +52,34 @@ impl Group {
         cx: &mut Context<'_>,
         link: LinkId,
         from: NodeId,
-        theirs: Vector,
+        (theirs, served): (&Lines, Option<&Served>),
     ) {
         if self.roster.rights().is_banned(&from, None) {
             return self.say_shut(cx, link, Refusal::Banned);
         }
+        self.receive(cx, from, theirs, served);
+        let has = theirs.vector();
+        let base = self.base();
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
-        let mut owes = self.log.vector().clone();
-        vector::merge(&mut owes, &theirs);
+        let mut owes = self.log.vector(base);
+        vector::merge(&mut owes, &has);
+        let stored = if mutant::is(Mutant::HelloTakenForStored) {
+            has.clone()
+        } else {
+            Vector::new()
+        };
         let follower = Follower {
             link,
-            feed: Feed::new(theirs),
+            feed: Feed::new(has, base),
             fetch: None,
-            stored: Vector::new(),
+            stored,
             owes,
             told: Vector::new(),
             is_pushing: false,
             paced: Paced::new(cx.now.mono),
-            refused: None,
+            turn: Turn::First,
         };
         host.followers.insert(from, follower);
         host.owed.insert(from);
@@ -76,13 +88,12 @@ impl Group {
         host.heirs.retain(|id| *id != from);
         host.news.came(from, cx.now.mono);
         let group = self.name.clone();
-        let vector = self.log.vector().clone();
         cx.act.send(
             link,
             Message::Welcome {
                 group: group.clone(),
                 epoch: host.lease.epoch,
-                vector,
+                lines: self.log.summary(base),
             },
         );
         let here: Vec<_> = [cx.me]
@@ -100,10 +111,18 @@ impl Group {
                 },
             );
         }
-        host.feed(cx, &group, &self.log, from);
+        self.contrast(cx, link, &theirs.tips);
+        self.feed(cx, from);
         self.here.insert(from);
         self.came_or_went(cx);
         self.keep(cx);
+    }
+
+    /// Sends a follower what it lacks.
+    pub(super) fn feed(&mut self, cx: &mut Context<'_>, id: NodeId) {
+        if let Phase::Hosting(host) = &mut self.phase {
+            host.feed(cx, &self.name, &self.log, id);
+        }
     }
 
     /// A link is gone, whichever it was.
@@ -136,7 +155,10 @@ impl Group {
 
     /// Sees who the heirs are; those who become so are asked to report all they have stored.
     pub(super) fn appoint(&mut self, cx: &mut Context<'_>) {
-        let heirs = self.heirs(Some(cx.me));
+        let mut heirs = self.heirs(Some(cx.me));
+        if mutant::is(Mutant::NoHeirs) {
+            heirs.clear();
+        }
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
@@ -149,8 +171,9 @@ impl Group {
             links,
             Message::Deliver {
                 group,
-                runs: Vec::new(),
                 report: true,
+                leases: Vec::new(),
+                runs: Vec::new(),
             },
         );
         host.heirs = heirs;
@@ -186,15 +209,14 @@ impl Group {
             }
             let placed = self.log.number(&from);
             let last = follower.paced.entries.back().map(|entry| entry.number);
-            // A lower number has its place already; a higher one comes again once the gap is filled.
-            if follower
-                .refused
-                .is_some_and(|refused| refused > placed && refused != entry.number)
-            {
-                continue;
-            }
-            if entry.number.follows(last.unwrap_or(placed)) {
-                follower.refused = None;
+            let last = last.unwrap_or(placed);
+            let is_next = match follower.turn {
+                Turn::Again(number) if number > placed => entry.number == number,
+                Turn::First => entry.number > last,
+                Turn::Again(_) | Turn::Next => entry.number.follows(last),
+            };
+            if is_next || mutant::is(Mutant::NumberTwice) {
+                follower.turn = Turn::Next;
                 follower.paced.entries.push_back(entry);
             }
             if follower.paced.entries.len() > PACED_MAX {
@@ -210,7 +232,7 @@ impl Group {
             let Phase::Hosting(host) = &mut self.phase else {
                 return;
             };
-            let epoch = host.lease.epoch;
+            let lease = host.lease.clone();
             let Some(follower) = host.followers.get_mut(&from) else {
                 return;
             };
@@ -221,9 +243,9 @@ impl Group {
             let mut is_shaping = false;
             while !is_shaping && size < CATCH_UP_SIZE && follower.paced.may_go() {
                 let entry = follower.paced.entries.pop_front().expect("one may go");
-                if let Err(why) = authority::judge(&self.roster, &entry, &epoch.host) {
+                if let Err(why) = authority::judge(&self.roster, &entry, &lease.epoch.host) {
                     follower.paced.entries.clear();
-                    follower.refused = Some(entry.number);
+                    follower.turn = Turn::Again(entry.number);
                     let (group, number) = (self.name.clone(), entry.number);
                     cx.act
                         .send(follower.link, Message::Refused { group, number, why });
@@ -239,7 +261,7 @@ impl Group {
             if batch.is_empty() {
                 return;
             }
-            self.place(cx, epoch, batch);
+            self.place(cx, &lease, batch);
         }
     }
 
@@ -252,12 +274,12 @@ impl Group {
             let Phase::Hosting(host) = &self.phase else {
                 return;
             };
-            let epoch = host.lease.epoch;
-            if !entry.number.follows(self.log.number(&cx.me)) {
+            let lease = host.lease.clone();
+            if entry.number <= self.log.number(&cx.me) {
                 continue;
             }
             match authority::judge(&self.roster, &entry, &cx.me) {
-                Ok(()) => self.place(cx, epoch, vec![entry]),
+                Ok(()) => self.place(cx, &lease, vec![entry]),
                 Err(why) => {
                     self.give_up(cx, entry.number, why);
                     return self.place_own(cx);
@@ -275,8 +297,12 @@ impl Group {
         cx: &mut Context<'_>,
         link: LinkId,
         from: NodeId,
+        leases: &[Lease],
         runs: Vec<Run>,
     ) {
+        if self.is_overtaken(cx, leases) {
+            return;
+        }
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
@@ -286,9 +312,9 @@ impl Group {
         };
         follower.is_pushing = true;
         // What we have already is not written again, and has to be reported now.
-        let is_known = |run: &&Run| run.first <= vector::upto(self.log.vector(), run.epoch);
+        let is_known = |run: &&Run| run.first <= self.log.upto(run.epoch);
         let known = runs.iter().filter(is_known);
-        let flushed = known.map(|run| (run.epoch, vector::upto(self.log.flushed(), run.epoch)));
+        let flushed = known.map(|run| (run.epoch, self.log.flushed_upto(run.epoch)));
         let stored: Vector = flushed.collect();
         if !stored.is_empty() {
             let group = self.name.clone();
@@ -297,14 +323,22 @@ impl Group {
         }
         // Nobody else writes our line.
         for run in runs.into_iter().filter(|run| run.epoch != own) {
-            for (place, _) in run.places() {
-                if let Phase::Hosting(host) = &mut self.phase
-                    && let Some(follower) = host.followers.get_mut(&from)
-                {
-                    vector::raise(&mut follower.owes, place.epoch, place.seq);
-                }
+            let (epoch, last) = (run.epoch, run.last());
+            match self.take(cx, link, from, run, leases) {
+                Taken::Whole => self.owe(from, epoch, last),
+                Taken::Gap | Taken::Declined => {}
+                Taken::Closed => return,
             }
-            self.take(cx, link, from, run);
+        }
+    }
+
+    /// Notes that a follower is to hear once a line is kept up to a place, since entries of its own may be there.
+    fn owe(&mut self, id: NodeId, epoch: Epoch, seq: Seq) {
+        if let Phase::Hosting(host) = &mut self.phase
+            && let Some(follower) = host.followers.get_mut(&id)
+        {
+            vector::raise(&mut follower.owes, epoch, seq);
+            host.owed.insert(id);
         }
     }
 
@@ -322,14 +356,17 @@ impl Group {
                 else {
                     return;
                 };
-                vector::merge(&mut follower.stored, stored);
+                let own = host.lease.epoch;
+                if vector::upto(stored, own) > self.log.upto(own) {
+                    return cx.act.close(link, Reason::FalseReport);
+                }
+                self.log.note_report(&mut follower.stored, stored);
                 follower.feed.stored(&follower.stored);
-                let group = self.name.clone();
-                host.feed(cx, &group, &self.log, from);
+                self.feed(cx, from);
                 self.keep(cx);
             }
             Phase::Following(follow) if follow.greeted() == Some(link) => {
-                follow.stored(stored);
+                follow.stored(&self.log, stored);
                 self.push(cx);
             }
             Phase::Following(_) | Phase::Finding => {}

@@ -16,6 +16,7 @@ async fn a_killed_process_loses_nothing_that_was_flushed() {
             group: hearth(),
             run,
             head,
+            lease: lease(1),
         }])
         .await
         .unwrap();
@@ -24,7 +25,7 @@ async fn a_killed_process_loses_nothing_that_was_flushed() {
             copy_as_killed(&desk.file, &left);
             let Opened { saved, damaged, .. } = Store::open(&left).unwrap();
             assert_eq!(damaged, None);
-            let (stored, _) = *saved.groups[&hearth()].lines.first_key_value().unwrap().1;
+            let stored = saved.groups[&hearth()].lines.values().next().unwrap().seq;
             assert_eq!(stored, Seq(seq));
         }
     }
@@ -85,6 +86,7 @@ fn a_full_disk_is_said_and_what_comes_after_it_is_written() {
             group: hearth(),
             run,
             head,
+            lease: lease(1),
         }]
     };
     assert_eq!(

@@ -21,6 +21,7 @@ use crate::proto::event::What;
 use crate::proto::id::{Epoch, Nick, NodeName, Number, Seq};
 use crate::proto::role::Moved;
 use crate::proto::ruling::{Mode, Ruling};
+use crate::proto::saved::{Fork, SavedLine};
 use crate::proto::seal::{Hash, Signature};
 use crate::proto::time::{Hlc, Wall};
 use crate::proto::wire::{
@@ -77,6 +78,7 @@ async fn everything_that_was_said_to_be_written_is_there_at_the_next_start() {
             group: hearth(),
             run: run.clone(),
             head,
+            lease: lease.clone(),
         },
     ];
     assert_eq!(open.write(writes).await, Ok(Vec::new()));
@@ -91,8 +93,16 @@ async fn everything_that_was_said_to_be_written_is_there_at_the_next_start() {
     let group = &saved.groups[&hearth()];
     assert!(group.joined);
     assert_eq!(group.charter, Some(charter()));
-    assert_eq!(group.lease, Some(lease));
-    assert_eq!(group.lines.get(&run.epoch), Some(&(Seq(2), head)));
+    assert_eq!(group.lease, Some(lease.clone()));
+    let line = SavedLine {
+        seq: Seq(2),
+        head,
+        signature: run.signature,
+        hlc: run.entries[1].hlc,
+        lease,
+        is_forked: false,
+    };
+    assert_eq!(group.lines, [(run.epoch, line)].into());
     assert_eq!(group.hlc, run.entries[1].hlc);
     assert_eq!(group.authors.get(&key("anna")), Some(&Number(2)));
     assert_eq!(group.outbox.values().collect::<Vec<_>>(), [&second]);
@@ -138,6 +148,7 @@ async fn a_group_goes_by_another_name_with_all_it_has_and_shows_its_old_lease() 
             group: hearth(),
             run: run.clone(),
             head,
+            lease: lease(1),
         },
         // It was asked for by that name before.
         Write::Group {
@@ -164,7 +175,9 @@ async fn a_group_goes_by_another_name_with_all_it_has_and_shows_its_old_lease() 
     let group = &saved.groups[&to];
     assert!(group.joined);
     assert_eq!(group.lease, Some(lease(1)));
-    assert_eq!(group.lines.get(&run.epoch), Some(&(Seq(2), head)));
+    let line = &group.lines[&run.epoch];
+    assert_eq!((line.seq, line.head), (Seq(2), head));
+    assert_eq!(line.lease, lease(1), "its signature names the old name");
     assert_eq!(saved.records, []);
 }
 
@@ -231,13 +244,16 @@ async fn a_piece_that_overlaps_is_trimmed_and_one_with_a_gap_is_refused_until_it
     let piece = |from: usize, to: usize| Run {
         epoch: all.epoch,
         first: Seq(from as u64),
+        prev: head_of(from - 1),
         entries: all.entries[from - 1..to].to_vec(),
+        signature: signature_of(to),
     };
     let put = |from, to| {
         vec![Write::Run {
             group: hearth(),
             run: piece(from, to),
             head: head_of(to),
+            lease: lease(1),
         }]
     };
     assert!(open.write(put(1, 2)).await.is_ok());
@@ -256,7 +272,9 @@ async fn a_piece_that_overlaps_is_trimmed_and_one_with_a_gap_is_refused_until_it
     );
     open.store.close().await;
     let lines = &desk.open().saved.groups[&hearth()].lines;
-    assert_eq!(lines.get(&all.epoch), Some(&(Seq(4), head_of(4))));
+    let line = &lines[&all.epoch];
+    assert_eq!((line.seq, line.head), (Seq(4), head_of(4)));
+    assert_eq!(line.signature, signature_of(4));
 }
 
 #[tokio::test]
@@ -272,6 +290,7 @@ async fn a_ticket_is_written_whole_or_not_at_all_and_its_neighbours_go_on() {
                 group: hearth(),
                 run: gap.0,
                 head: gap.1,
+                lease: lease(1),
             },
         ],
         vec![Write::Nick(nick("anna"))],
@@ -414,8 +433,12 @@ async fn catching_up_comes_in_pieces_of_bounded_size_and_misses_nothing() {
     let long = "x".repeat(10_000);
     let words: Vec<_> = (0..10).map(|_| say("anna", &long)).collect();
     let (first, second) = (run(1, 1, &words).0, run(2, 1, &words[..2]).0);
-    open.put(&first).await.unwrap();
-    open.put(&second).await.unwrap();
+    for line in [&first, &second] {
+        for seq in 1..=line.last().0 {
+            let said = run_from(line.epoch.number, seq, &[say("anna", &long)], seq - 1);
+            open.put(&said.0).await.unwrap();
+        }
+    }
 
     let upto = [(first.epoch, 9), (second.epoch, 2)];
     let mut after = Vector::new();
@@ -539,6 +562,7 @@ async fn ten_thousand_lines_are_stored_and_paged_in_no_time_and_little_room() {
             group: hearth(),
             run,
             head,
+            lease: lease(1),
         }];
         open.store
             .submit(Job::Write {
@@ -559,6 +583,88 @@ async fn ten_thousand_lines_are_stored_and_paged_in_no_time_and_little_room() {
     open.store.close().await;
     let size = std::fs::metadata(&desk.file).unwrap().len();
     assert!(size < 10_000 * 250, "{} bytes a line", size / 10_000);
+}
+
+#[tokio::test]
+async fn a_run_is_fetched_from_where_its_host_signed_to_where_its_host_signed() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let words: Vec<_> = ["1", "2", "3", "4", "5", "6"]
+        .map(|n| say("anna", n))
+        .into();
+    let all = run(1, 1, &words).0;
+    let piece = |from: usize, to: usize| Run {
+        epoch: all.epoch,
+        first: Seq(from as u64 + 1),
+        prev: head_of(from),
+        entries: all.entries[from..to].to_vec(),
+        signature: signature_of(to),
+    };
+    for (from, to) in [(0, 2), (2, 5), (5, 6)] {
+        open.put(&piece(from, to)).await.unwrap();
+    }
+    for ((have, upto), (from, to)) in [
+        ((0, 6), (0, 6)),
+        ((2, 6), (2, 6)),
+        ((3, 6), (2, 6)),
+        ((4, 5), (2, 5)),
+        ((1, 4), (0, 2)),
+    ] {
+        let got = open.fetch(&[(all.epoch, have)], &[(all.epoch, upto)]).await;
+        assert_eq!(got.0, [piece(from, to)], "behind {have} up to {upto}");
+    }
+    assert_eq!(open.fetch(&[(all.epoch, 3)], &[(all.epoch, 4)]).await.0, []);
+}
+
+#[tokio::test]
+async fn evidence_of_two_histories_is_kept_once_a_line_and_known_at_the_next_start() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let ours = run(1, 1, &[say("anna", "yes")]).0;
+    let theirs = run(1, 1, &[say("anna", "no")]).0;
+    let unforked = run(2, 1, &[say("anna", "hm")]).0;
+    open.put(&ours).await.unwrap();
+    open.put(&unforked).await.unwrap();
+    for theirs in [theirs.clone(), unforked.clone()] {
+        let fork = Fork {
+            ours: ours.clone(),
+            theirs,
+        };
+        let group = hearth();
+        open.write(vec![Write::Evidence { group, fork }])
+            .await
+            .unwrap();
+    }
+    open.store.close().await;
+    let saved = desk.open().saved;
+    let lines = &saved.groups[&hearth()].lines;
+    assert!(lines[&ours.epoch].is_forked && !lines[&unforked.epoch].is_forked);
+    let db = rusqlite::Connection::open(&desk.file).unwrap();
+    let kept: Vec<u8> = db
+        .query_row("SELECT theirs FROM evidence", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(postcard::from_bytes(&kept), Ok(theirs), "the first is kept");
+}
+
+#[tokio::test]
+async fn what_a_file_of_version_one_has_is_shown_and_given_to_nobody() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let old = run(1, 1, &[say("anna", "long ago")]).0;
+    open.put(&old).await.unwrap();
+    open.store.close().await;
+    let db = rusqlite::Connection::open(&desk.file).unwrap();
+    // As the migration leaves a line of then.
+    db.execute_batch(
+        "UPDATE entries SET head = NULL, sealed = NULL;
+         UPDATE lines SET lease_by = NULL, lease_signature = NULL;",
+    )
+    .unwrap();
+    drop(db);
+    let mut open = desk.open();
+    assert!(open.saved.groups[&hearth()].lines.is_empty());
+    assert_eq!(open.page(None, 9).await.0.len(), 1);
+    assert_eq!(open.fetch(&[], &[(old.epoch, 9)]).await.0, []);
 }
 
 /// A data directory and how to use it.
@@ -601,8 +707,13 @@ impl Opened {
     }
 
     async fn put(&mut self, run: &Run) -> Result<Vec<Moved>, String> {
-        let (group, run, head) = (hearth(), run.clone(), Hash::default());
-        self.write(vec![Write::Run { group, run, head }]).await
+        self.write(vec![Write::Run {
+            group: hearth(),
+            run: run.clone(),
+            head: head_of(usize::try_from(run.last().0).unwrap()),
+            lease: lease(run.epoch.number),
+        }])
+        .await
     }
 
     async fn fetch(&mut self, after: &[(Epoch, u64)], upto: &[(Epoch, u64)]) -> (Vec<Run>, bool) {
@@ -708,12 +819,22 @@ fn line_of(number: u64, first: u64, entries: &[(u64, Entry)]) -> Run {
             host: key("anna"),
         },
         first: Seq(first),
+        prev: head_of(first as usize - 1),
         entries: entries.iter().map(sequenced).collect(),
+        signature: signature_of(first as usize - 1 + entries.len()),
     }
 }
 
+/// What stands for the head of any line at `seq`, and for its host's signature there: the store checks neither.
 fn head_of(seq: usize) -> Hash {
-    Hash::of(&[&seq.to_be_bytes()])
+    match seq {
+        0 => Hash::default(),
+        seq => Hash::of(&[&seq.to_be_bytes()]),
+    }
+}
+
+fn signature_of(seq: usize) -> Signature {
+    Signature([u8::try_from(seq % 251).unwrap(); 64])
 }
 
 fn lease(number: u64) -> Lease {

@@ -19,6 +19,8 @@ enum Step {
 #[derive(Default)]
 struct Model {
     lines: BTreeMap<Epoch, Vec<Sequenced>>,
+    /// Where pieces of each line ended.
+    ends: BTreeMap<Epoch, Vec<u64>>,
 }
 
 impl Model {
@@ -44,6 +46,9 @@ impl Model {
                 .or_default()
                 .push(sequenced.clone());
         }
+        if run.last().0 > stored {
+            self.ends.entry(run.epoch).or_default().push(run.last().0);
+        }
         Ok(moved)
     }
 
@@ -51,7 +56,9 @@ impl Model {
         let run = |(epoch, line): (&Epoch, &Vec<Sequenced>)| Run {
             epoch: *epoch,
             first: Seq(1),
+            prev: Hash::default(),
             entries: line.clone(),
+            signature: signature_of(line.len()),
         };
         self.lines.iter().map(run).collect()
     }
@@ -105,7 +112,7 @@ impl Model {
         let stored: Vec<_> = saved
             .lines
             .iter()
-            .map(|(epoch, (seq, _))| (*epoch, *seq))
+            .map(|(epoch, line)| (*epoch, line.seq))
             .collect();
         assert_eq!(stored, lengths);
         // Of each (kind, member) the last is there, and nothing that is not in the log, in order.
@@ -155,7 +162,9 @@ fn lines() -> impl Strategy<Value = Vec<Run>> {
                 host: key(["anna", "bob"][n % 2]),
             },
             first: Seq(1),
+            prev: Hash::default(),
             entries: entries.into_iter().map(sequenced).collect(),
+            signature: Signature([0; 64]),
         };
         lines.into_iter().enumerate().map(run).collect()
     })
@@ -235,8 +244,12 @@ async fn play(lines: &[Run], batches: Vec<Vec<Step>>, cut: usize) {
                     expected.push(model.put(&run));
                     let writes = vec![Write::Run {
                         group: hearth(),
+                        head: head_of(run.last().0 as usize),
+                        lease: Lease {
+                            epoch: run.epoch,
+                            ..lease(1)
+                        },
                         run,
-                        head: Hash::default(),
                     }];
                     open.store
                         .submit(Job::Write {
@@ -276,9 +289,12 @@ async fn check_log(open: &mut Opened, model: &Model, cut: usize) {
     assert_eq!(open.fetch(&[], &upto).await, (model.runs(), false));
     for run in model.runs() {
         let half = run.last().0 / 2;
+        let ends = model.ends.get(&run.epoch).into_iter().flatten();
+        let before = ends.filter(|end| **end <= half).max().copied().unwrap_or(0);
         let rest = Run {
-            first: Seq(half + 1),
-            entries: run.entries[half as usize..].to_vec(),
+            first: Seq(before + 1),
+            prev: head_of(before as usize),
+            entries: run.entries[before as usize..].to_vec(),
             ..run
         };
         let fetched = open
@@ -336,6 +352,8 @@ fn piece(line: &Run, from: u64, length: u64) -> Run {
     Run {
         epoch: line.epoch,
         first: Seq(from),
+        prev: head_of(begin),
         entries: line.entries[begin..end].to_vec(),
+        signature: signature_of(end),
     }
 }

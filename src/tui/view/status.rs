@@ -209,8 +209,10 @@ fn group(app: &App, columns: u16) -> Words {
     let waiting = window.log.waiting();
     if waiting > 0 {
         words.push(between());
-        let word = match (window.is_adrift, short) {
-            (true, _) | (false, true) => "waiting",
+        let word = match (short, window.is_adrift) {
+            (true, _) if waiting == 1 => "waits",
+            (true, _) => "wait",
+            (false, true) => "waiting",
             (false, false) => "on the way",
         };
         words.push((format!("{waiting} {word}"), Role::Warn));

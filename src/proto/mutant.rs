@@ -1,0 +1,83 @@
+//! Rules that a test switches off, one at a time, to see that the simulator notices.
+//!
+//! Only a build with the feature `mutants` can switch anything; in any other one every question asked here is a
+//! constant `false`, and nothing of it is left in the product.
+
+#[cfg(feature = "mutants")]
+use std::cell::Cell;
+
+/// A rule that is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// A line is confirmed before the heirs have it.
+    ConfirmedUnstored,
+    /// An heir asked for all it has stored reports what is on its way to disk too, over any gap.
+    ReportedUnflushed,
+    /// What a member says it has is taken for what is on its disk.
+    HelloTakenForStored,
+    /// A supernode takes a host that it has never met for a lost one.
+    NeverMetIsLost,
+    /// The host has no heirs while members are there.
+    NoHeirs,
+    /// Unplaced lines go out before the welcome, and count as sent.
+    PutBeforeWelcome,
+    /// Unplaced lines are not sent again to the next host.
+    NotSentAgain,
+    /// A member does not push what the host lacks.
+    NotPushed,
+    /// A new host forgets what was in its own outbox.
+    OutboxForgotten,
+    /// Being up to date with a host survives into a new epoch of the same host.
+    SyncedSurvives,
+    /// A refusal makes a host drop a member, however old the lease in it is.
+    StaleRefusal,
+    /// A dial that came to nothing is made again at once.
+    RetriedAtOnce,
+    /// The clock reading of an entry is not raised above what the log has.
+    ClockNotRaised,
+    /// Members come to host in another order than they joined.
+    SuccessionBackwards,
+    /// A host takes a number again.
+    NumberTwice,
+    /// A member goes on with its numbers where its disk ends.
+    NumbersGoOn,
+    /// A restarted host resumes its epoch by anybody's word.
+    EpochResumed,
+    /// A supernode lets a host with an old disk resume its epoch.
+    OldDiskResumes,
+    /// A lease is obeyed though a higher one is known.
+    LowerEpochObeyed,
+    /// An entry is shown at each place it is found at.
+    ShownTwice,
+}
+
+#[cfg(feature = "mutants")]
+thread_local! {
+    static BROKEN: Cell<Option<Mutant>> = const { Cell::new(None) };
+}
+
+/// Breaks a rule, in this thread, while `run` runs.
+#[cfg(feature = "mutants")]
+pub fn with<T>(mutant: Mutant, run: impl FnOnce() -> T) -> T {
+    struct Mended;
+    impl Drop for Mended {
+        fn drop(&mut self) {
+            BROKEN.set(None);
+        }
+    }
+    BROKEN.set(Some(mutant));
+    let _mended = Mended;
+    run()
+}
+
+/// Whether this rule is broken.
+#[cfg(feature = "mutants")]
+pub(crate) fn is(mutant: Mutant) -> bool {
+    BROKEN.get() == Some(mutant)
+}
+
+/// Whether this rule is broken: never.
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn is(_: Mutant) -> bool {
+    false
+}

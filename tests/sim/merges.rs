@@ -1,0 +1,132 @@
+//! Two sides of a partition become one: everybody is told so once, with what each side had that the other lacked.
+
+use std::collections::BTreeSet;
+
+use fireside::proto::event::Event;
+
+use crate::link::NodeIx;
+use crate::town::{Town, name};
+
+const HEARTH: &str = "#hearth";
+
+/// What somebody was told of merges: what came from their own side, and from the other.
+fn merges(town: &Town, who: NodeIx) -> Vec<(u64, u64)> {
+    let id = town.world.node(who).id;
+    let asides = town.world.checker.asides(id);
+    let merge = |event: &Event| {
+        let Event::Merge {
+            from_us, from_them, ..
+        } = event
+        else {
+            return None;
+        };
+        Some((*from_us, *from_them))
+    };
+    asides.filter_map(merge).collect()
+}
+
+/// Anna, who hosts, and bob on one side; cat, dan and eve on the other; each side has a supernode.
+fn parted(seed: u64) -> (Town, [NodeIx; 5]) {
+    let mut town = Town::new(seed, 1, 2);
+    town.world.trace = std::env::var("TRACE").is_ok();
+    let people = town.circle(HEARTH, ["anna", "bob", "cat", "dan", "eve"]);
+    let [anna, bob, ..] = people;
+    let near = [anna, bob, town.supernodes[0]];
+    town.world.partition(near.map(|ix| (ix, 1)).into());
+    town.run(30_000);
+    (town, people)
+}
+
+#[test]
+fn both_sides_hear_once_what_each_had_that_the_other_lacked() {
+    let mut late_ones = 0;
+    for seed in 200..206 {
+        let (mut town, people) = parted(seed);
+        let [anna, bob, cat, dan, _] = people;
+        let hosts = [anna, cat].map(|who| town.host(who, HEARTH));
+        assert_ne!(hosts[0], hosts[1], "each side has its host");
+        let before = [anna, cat].map(|who| town.view(who, HEARTH).log.len());
+        for who in [anna, bob, anna, cat, dan] {
+            town.say(who, HEARTH);
+        }
+        town.run(5_000);
+        let here = (town.view(anna, HEARTH).log.len() - before[0]) as u64;
+        let there = (town.view(cat, HEARTH).log.len() - before[1]) as u64;
+        assert_eq!(
+            (here, there),
+            (3, 2),
+            "and what was written of the missing lies before"
+        );
+        let logs = [anna, cat].map(|who| {
+            let (disk, group) = (&town.world.node(who).disk, name(HEARTH));
+            disk.log(&group).collect::<BTreeSet<_>>()
+        });
+        let ours = logs[0].difference(&logs[1]).count() as u64;
+        let theirs = logs[1].difference(&logs[0]).count() as u64;
+        town.world.heal();
+        town.settle();
+        let is_as_expected = |who: &NodeIx| {
+            let told = merges(&town, *who);
+            assert!((1..=2).contains(&told.len()), "seed {seed}: {told:?}");
+            let expected = if [anna, bob].contains(who) {
+                (ours, theirs)
+            } else {
+                (theirs, ours)
+            };
+            told[0] == expected
+        };
+        // A host that goes on alone for a while is late, and then a side of its own.
+        let late: Vec<_> = people.iter().filter(|who| !is_as_expected(who)).collect();
+        assert!(late.len() <= 1, "seed {seed}: {late:?}");
+        late_ones += late.len();
+    }
+    assert!(late_ones <= 2, "as a rule all come together");
+}
+
+#[test]
+fn a_side_on_which_nobody_spoke_hears_of_the_merge_too() {
+    let (mut town, people) = parted(207);
+    let [anna, bob, cat, ..] = people;
+    town.run(20_000);
+    for _ in 0..3 {
+        town.say(cat, HEARTH);
+    }
+    town.run(5_000);
+    town.world.heal();
+    town.settle();
+    for who in people {
+        let told = merges(&town, who);
+        let [(from_us, from_them)] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        // Each side wrote that the other was gone, but only one spoke.
+        let is_quiet = [anna, bob].contains(&who);
+        assert_eq!(from_us < from_them, is_quiet, "{told:?}");
+    }
+}
+
+#[test]
+fn who_was_merely_away_gets_history_and_no_merge() {
+    let mut town = Town::new(210, 1, 2);
+    let people = town.circle(HEARTH, ["anna", "bob", "cat", "dan"]);
+    let [anna, bob, cat, dan] = people;
+    // A crash of the host, somebody who is off for a while, somebody who is cut off alone and silent, a leave.
+    town.say(anna, HEARTH);
+    town.crash(anna);
+    town.crash(dan);
+    town.world.partition([(cat, 1)].into());
+    town.run(40_000);
+    town.say(bob, HEARTH);
+    town.run(5_000);
+    town.world.heal();
+    town.start(anna);
+    town.start(dan);
+    town.run(20_000);
+    town.quit(bob);
+    town.run(20_000);
+    town.say(cat, HEARTH);
+    town.settle();
+    for who in people {
+        assert_eq!(merges(&town, who), []);
+    }
+}

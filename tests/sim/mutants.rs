@@ -1,0 +1,261 @@
+//! The simulator is worth what it catches: each rule of the protocol is broken once, and a world or a story has to
+//! show it.
+
+use std::panic::catch_unwind;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fireside::proto::event::Event;
+use fireside::proto::id::{Epoch, GroupName};
+use fireside::proto::mutant::{self, Mutant};
+use fireside::proto::ring::{Point, Ring};
+
+use crate::link::NodeIx;
+use crate::town::Town;
+use crate::worlds;
+
+const HEARTH: &str = "#hearth";
+/// Worlds that are tried before the simulator is called blind.
+const TRIES: u64 = 600;
+
+/// What shows that a rule is broken.
+enum Witness {
+    /// Some random world goes wrong.
+    Worlds,
+    /// This story, which is told in worlds of a few seeds, has another end.
+    Story(fn(u64)),
+}
+
+const MUTANTS: [(Mutant, Witness); 20] = [
+    (Mutant::ConfirmedUnstored, Witness::Worlds),
+    (Mutant::ReportedUnflushed, Witness::Worlds),
+    (Mutant::HelloTakenForStored, Witness::Worlds),
+    (
+        Mutant::NeverMetIsLost,
+        Witness::Story(a_supernode_dies_alone),
+    ),
+    (
+        Mutant::NoHeirs,
+        Witness::Story(a_line_of_three_is_kept_thrice),
+    ),
+    (Mutant::PutBeforeWelcome, Witness::Worlds),
+    (Mutant::NotSentAgain, Witness::Worlds),
+    (Mutant::NotPushed, Witness::Worlds),
+    (Mutant::OutboxForgotten, Witness::Worlds),
+    (Mutant::SyncedSurvives, Witness::Worlds),
+    (Mutant::StaleRefusal, Witness::Worlds),
+    (
+        Mutant::RetriedAtOnce,
+        Witness::Story(a_member_without_a_way_to_its_host_is_patient),
+    ),
+    (Mutant::ClockNotRaised, Witness::Worlds),
+    (
+        Mutant::SuccessionBackwards,
+        Witness::Story(the_next_in_line_hosts),
+    ),
+    (Mutant::NumberTwice, Witness::Worlds),
+    (
+        Mutant::NumbersGoOn,
+        Witness::Story(an_old_disk_numbers_anew),
+    ),
+    (
+        Mutant::EpochResumed,
+        Witness::Story(a_host_is_back_before_it_is_missed),
+    ),
+    (
+        Mutant::OldDiskResumes,
+        Witness::Story(a_host_is_back_with_the_disk_of_a_member),
+    ),
+    (Mutant::LowerEpochObeyed, Witness::Worlds),
+    (Mutant::ShownTwice, Witness::Worlds),
+];
+
+#[test]
+fn mutants() {
+    let mut missed = Vec::new();
+    for (mutant, witness) in MUTANTS {
+        let seed = match witness {
+            Witness::Worlds => world_with(mutant),
+            Witness::Story(story) => (1..=20)
+                .find(|seed| mutant::with(mutant, || catch_unwind(|| story(*seed))).is_err()),
+        };
+        match seed {
+            Some(seed) => println!("{mutant:?}: shown by seed {seed}"),
+            None => missed.push(mutant),
+        }
+    }
+    assert!(missed.is_empty(), "nothing shows {missed:?}");
+}
+
+#[test]
+fn the_stories_end_well_by_the_rules() {
+    for (mutant, witness) in MUTANTS {
+        if let Witness::Story(story) = witness {
+            println!("{mutant:?}");
+            (1..=20).for_each(story);
+        }
+    }
+}
+
+/// The first of the random worlds that a mutant spoils.
+fn world_with(mutant: Mutant) -> Option<u64> {
+    let next = AtomicU64::new(1);
+    let found = AtomicU64::new(u64::MAX);
+    std::thread::scope(|threads| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            threads.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed > TRIES || seed > found.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    if mutant::with(mutant, || worlds::goes_well(seed)).is_err() {
+                        found.fetch_min(seed, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    Some(found.into_inner()).filter(|seed| *seed <= TRIES)
+}
+
+// -- stories ---------------------------------------------------------------------------------------------
+
+fn town(seed: u64) -> Town {
+    let mut town = Town::new(seed, 1, 2);
+    town.world.trace = std::env::var("TRACE").is_ok();
+    town
+}
+
+/// The supernode that holds the group.
+fn keeper(town: &Town) -> NodeIx {
+    let group = GroupName::parse(HEARTH).unwrap();
+    let nodes = town.supernodes.iter().map(|ix| {
+        let node = town.world.node(*ix);
+        (node.id, node.address.ip())
+    });
+    let ring = Ring::new(nodes);
+    let id = ring.responsible(Point::of_group(&group)).unwrap();
+    let is_it = |ix: &&NodeIx| town.world.node(**ix).id == id;
+    *town.supernodes.iter().find(is_it).unwrap()
+}
+
+fn epoch(town: &Town, who: NodeIx) -> Epoch {
+    town.view(who, HEARTH).host.expect("it has a host").1
+}
+
+fn a_supernode_dies_alone(seed: u64) {
+    let mut town = town(seed);
+    let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
+    let before = epoch(&town, anna);
+    let keeper = keeper(&town);
+    town.crash(keeper);
+    town.run(10_000);
+    for who in [anna, bob, cat] {
+        assert_eq!(epoch(&town, who), before);
+    }
+    town.start(keeper);
+    town.settle();
+}
+
+fn a_line_of_three_is_kept_thrice(seed: u64) {
+    let mut town = town(seed);
+    let [_, _, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
+    town.run(2_000);
+    town.world.ears.insert(cat);
+    town.say(cat, HEARTH);
+    town.settle();
+    let copies = town.world.heard.iter().find_map(|(_, event)| {
+        let Event::Confirmed { copies, .. } = event else {
+            return None;
+        };
+        Some(*copies)
+    });
+    assert_eq!(copies, Some(3));
+}
+
+fn the_next_in_line_hosts(seed: u64) {
+    let mut town = town(seed);
+    let [anna, bob, _, dan] = town.circle(HEARTH, ["anna", "bob", "cat", "dan"]);
+    town.run(10_000);
+    town.crash(anna);
+    town.run(20_000);
+    assert_eq!(town.host(dan, HEARTH), bob);
+}
+
+fn a_member_without_a_way_to_its_host_is_patient(seed: u64) {
+    let mut town = town(seed);
+    let [_, bob] = town.circle(HEARTH, ["anna", "bob"]);
+    town.run(10_000);
+    let keeper = keeper(&town);
+    town.world.mute(&[bob], &[keeper]);
+    town.world.mute(&[keeper], &[bob]);
+    town.world.cut(bob);
+    let before = town.world.happened.events;
+    town.run(60_000);
+    let events = town.world.happened.events - before;
+    println!("{events} events");
+    assert!(events < 2_000, "{events} events in a minute");
+    town.world.heal();
+    town.settle();
+}
+
+fn an_old_disk_numbers_anew(seed: u64) {
+    let mut town = town(seed);
+    let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
+    town.say(anna, HEARTH);
+    town.run(2_000);
+    town.world.back_up(anna);
+    for _ in 0..3 {
+        town.say(anna, HEARTH);
+    }
+    town.run(2_000);
+    town.crash(anna);
+    town.crash(bob);
+    town.world.put_back(anna);
+    town.start(anna);
+    town.join(anna, HEARTH);
+    town.say(anna, HEARTH);
+    town.run(20_000);
+    town.say(anna, HEARTH);
+    town.start(bob);
+    town.settle();
+    assert_eq!(town.texts(bob, HEARTH).len(), 6);
+}
+
+fn a_host_is_back_before_it_is_missed(seed: u64) {
+    let mut town = town(seed);
+    town.world.weather.flush_ms = (150, 150);
+    let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
+    town.run(5_000);
+    for _ in 0..3 {
+        town.say(anna, HEARTH);
+        town.run(seed * 20);
+    }
+    town.crash(anna);
+    town.start(anna);
+    for who in [anna, bob, cat] {
+        town.say(who, HEARTH);
+    }
+    town.settle();
+    assert_eq!(town.texts(bob, HEARTH), town.texts(cat, HEARTH));
+}
+
+fn a_host_is_back_with_the_disk_of_a_member(seed: u64) {
+    let mut town = town(seed);
+    let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
+    town.world.back_up(bob);
+    town.quit(anna);
+    town.run(5_000);
+    for who in [bob, cat] {
+        town.say(who, HEARTH);
+    }
+    town.run(2_000);
+    assert_eq!(town.host(cat, HEARTH), bob);
+    town.crash(bob);
+    town.world.put_back(bob);
+    town.start(bob);
+    town.run(100);
+    town.say(bob, HEARTH);
+    town.settle();
+    assert_eq!(town.texts(bob, HEARTH).len(), 3);
+}
