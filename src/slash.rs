@@ -4,9 +4,10 @@
 
 mod table;
 
-use crate::proto::command::Command;
+use crate::proto::command::{Command, Who};
 use crate::proto::id::{GroupName, NameError, Nick};
 use crate::proto::limits::{TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
+use crate::proto::ruling::{Mode, Ruling};
 
 use table::Verb;
 pub use table::{SPECS, Spec, find};
@@ -137,6 +138,12 @@ fn run(spec: &'static Spec, rest: &str, here: Option<&GroupName>) -> Result<Pars
             one(Command::Nick { nick })
         }
         Verb::Topic => topic(spec, rest, here),
+        Verb::Op => rule(spec, rest, here, |member, _| Ruling::Op { member }),
+        Verb::Deop => rule(spec, rest, here, |member, _| Ruling::Deop { member }),
+        Verb::Kick => rule(spec, rest, here, |member, why| Ruling::Kick { member, why }),
+        Verb::Ban => rule(spec, rest, here, |member, _| Ruling::Ban { member }),
+        Verb::Unban => rule(spec, rest, here, |member, _| Ruling::Unban { member }),
+        Verb::Mode => modes(spec, rest, here),
         Verb::Names => {
             let group = if rest.is_empty() {
                 inside(spec, here)?
@@ -227,6 +234,53 @@ fn topic(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Re
         group,
         text: text.to_owned(),
     })
+}
+
+/// Reads whom a decision is about, and, behind that, the reason.
+fn rule(
+    spec: &Spec,
+    rest: &str,
+    here: Option<&GroupName>,
+    ruling: impl FnOnce(Who, String) -> Ruling<Who>,
+) -> Result<Parsed, Refused> {
+    let group = inside(spec, here)?;
+    let rest = needed(spec, rest)?;
+    let (who, why) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let who = Who::parse(who).map_err(|why| {
+        let what = format!("/{} did nothing", spec.name);
+        refused(&what, &why.to_string(), "a nick as /names tells it")
+    })?;
+    let why = why.trim_start();
+    bounded("nothing decided", why, TOPIC_SIZE_MAX)?;
+    let ruling = ruling(who, why.to_owned());
+    one(Command::Rule { group, ruling })
+}
+
+/// Reads modes as IRC writes them: signs and letters, as in `+t-m`.
+fn modes(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    let group = inside(spec, here)?;
+    let mut on = true;
+    let mut commands = Vec::new();
+    for letter in needed(spec, rest)?.chars() {
+        match letter {
+            '+' => on = true,
+            '-' => on = false,
+            letter => {
+                let mode = Mode::of_letter(letter).ok_or_else(|| {
+                    let why = format!("there is no mode {}", crate::sanitize::name(rest));
+                    refused("nothing decided", &why, "/mode +t, -t, +m or -m")
+                })?;
+                commands.push(Command::Rule {
+                    group: group.clone(),
+                    ruling: Ruling::Mode { mode, on },
+                });
+            }
+        }
+    }
+    if commands.is_empty() {
+        return Err(missing(spec));
+    }
+    Ok(Parsed::Commands(commands))
 }
 
 fn which(spec: &Spec, rest: &str) -> Result<Which, Refused> {
@@ -402,6 +456,40 @@ mod tests {
         assert_eq!(here("/topic -delete"), topic(""));
         assert!(here(&format!("/topic {}", "x".repeat(TOPIC_SIZE_MAX + 1))).is_err());
         assert!(here(&"x".repeat(TEXT_SIZE_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn decisions_name_somebody_and_modes_are_written_as_in_irc() {
+        let rule = |ruling| Command::Rule {
+            group: hearth(),
+            ruling,
+        };
+        let bob = || Who::Nick(Nick::parse("bob").unwrap());
+        let kick = |why: &str| Ruling::Kick {
+            member: bob(),
+            why: why.to_owned(),
+        };
+        assert_eq!(here("/kick bob"), one(rule(kick(""))));
+        assert_eq!(here("/k bob no spam"), one(rule(kick("no spam"))));
+        assert_eq!(here("/op bob"), one(rule(Ruling::Op { member: bob() })));
+        let key = crate::proto::id::NodeId([7; 32]);
+        let member = Who::Key(key);
+        assert_eq!(
+            here(&format!("/ban {key}")),
+            one(rule(Ruling::Ban { member }))
+        );
+        let mode = |mode, on| rule(Ruling::Mode { mode, on });
+        assert_eq!(
+            here("/mode +t-m"),
+            Ok(Parsed::Commands(vec![
+                mode(Mode::TopicLock, true),
+                mode(Mode::Moderated, false)
+            ]))
+        );
+        for line in ["/mode", "/mode +", "/mode +x", "/kick", "/op #a"] {
+            assert!(here(line).is_err(), "{line}");
+        }
+        assert!(parse("/kick bob", None).is_err());
     }
 
     #[test]

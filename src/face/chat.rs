@@ -175,6 +175,7 @@ impl Talk {
             | Command::Act { .. }
             | Command::Drop { .. }
             | Command::Topic { .. }
+            | Command::Rule { .. }
             | Command::Nick { .. } => {}
             Command::History { .. } => self.pages += 1,
         }
@@ -236,6 +237,17 @@ impl Talk {
         self.groups.retain(|other| other != group);
         if self.here.as_ref() == Some(group) {
             self.here = self.groups.last().cloned();
+        }
+    }
+
+    fn rename(&mut self, group: &GroupName, to: &GroupName) {
+        for known in self.groups.iter_mut().chain(&mut self.here) {
+            if known == group {
+                *known = to.clone();
+            }
+        }
+        if self.names_wanted.remove(group) {
+            self.names_wanted.insert(to.clone());
         }
     }
 
@@ -362,6 +374,7 @@ impl Talk {
                 self.here.get_or_insert_with(|| group.clone());
             }
             Event::Left { group } => self.exit(group),
+            Event::Renamed { group, to } => self.rename(group, to),
             Event::Members { group, members } if self.names_wanted.remove(group) => {
                 return teller.names(group, members);
             }

@@ -10,6 +10,7 @@ use crate::proto::event::{
     Before, Event, Line, Loss, Member, MeshState, Path, Standing, Tenure, What,
 };
 use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId};
+use crate::proto::ruling::Ruling;
 use crate::proto::time::Wall;
 use crate::slash::Refused;
 
@@ -102,6 +103,10 @@ fn object(event: &Event) -> Option<Object> {
             .with("host_id", host.to_string())
             .with("epoch", number(*epoch))
             .with("members", all(members)),
+        Event::Renamed { group, to } => Object::new("renamed")
+            .group(group)
+            .now()
+            .with("to", to.as_str()),
         Event::Left { group } => Object::new("left").group(group).now(),
         Event::Sent {
             group,
@@ -265,6 +270,16 @@ fn entry(line: &Line) -> Object {
         What::Part(_) => "part",
         What::Quit(_) | What::Gone { .. } => "quit",
         What::Nick(_) => "nick",
+        What::Ruling {
+            ruling: Ruling::Kick { .. } | Ruling::Ban { .. },
+            ..
+        } => "kick",
+        What::Ruling {
+            ruling:
+                Ruling::Op { .. } | Ruling::Deop { .. } | Ruling::Unban { .. } | Ruling::Mode { .. },
+            ..
+        } => "mode",
+        What::Vain(_) => "notice",
     };
     // Who is gone does not say so himself: the host does, but it is he who is gone.
     let (from, from_id) = match what {
@@ -275,7 +290,9 @@ fn entry(line: &Line) -> Object {
         | What::Join
         | What::Part(_)
         | What::Quit(_)
-        | What::Nick(_) => (from, id.author),
+        | What::Nick(_)
+        | What::Ruling { .. }
+        | What::Vain(_) => (from, id.author),
     };
     let object = Object::new(name)
         .group(group)
@@ -291,6 +308,8 @@ fn entry(line: &Line) -> Object {
             .with("by", id.author.to_string()),
         What::Nick(nick) => object.with("old", from.as_str()).with("new", nick.as_str()),
         What::Join => object,
+        What::Ruling { ruling, nick } => ruled(object, ruling, nick.as_ref()),
+        What::Vain(deed) => object.with("text", format!("without effect: {deed}")),
     };
     object
         .with("id", id.to_string())
@@ -314,6 +333,27 @@ fn sent(object: Object, what: &What) -> Object {
         What::Quit(why) => object.with("what", "quit").with("text", why.as_str()),
         What::Nick(nick) => object.with("what", "nick").with("text", nick.as_str()),
         What::Gone { .. } => object.with("what", "quit"),
+        What::Ruling { .. } | What::Vain(_) => object.with("what", "mode"),
+    }
+}
+
+fn ruled(object: Object, ruling: &Ruling, nick: Option<&Nick>) -> Object {
+    let object = match ruling {
+        Ruling::Op { .. } => object.with("mode", "+o"),
+        Ruling::Deop { .. } => object.with("mode", "-o"),
+        Ruling::Kick { why, .. } => object.with("reason", why.as_str()),
+        Ruling::Ban { .. } => object.with("mode", "+b").with("reason", ""),
+        Ruling::Unban { .. } => object.with("mode", "-b"),
+        Ruling::Mode { mode, on } => {
+            let sign = if *on { '+' } else { '-' };
+            object.with("mode", format!("{sign}{mode}"))
+        }
+    };
+    match ruling.member() {
+        Some(member) => object
+            .with("member", known(nick, *member))
+            .with("member_id", member.to_string()),
+        None => object,
     }
 }
 
@@ -352,6 +392,7 @@ fn all(members: &[Member]) -> Value {
                 "id": member.id.to_string(),
                 "role": role(member.standing),
                 "present": member.present,
+                "rank": member.rank.word().unwrap_or("member"),
             })
         })
         .collect()
@@ -399,6 +440,7 @@ fn rfc3339(at: Wall) -> String {
 mod tests {
     use super::*;
     use crate::proto::id::{EntryId, Number, Place, Seq};
+    use crate::proto::ruling::Mode;
     use crate::proto::time::Hlc;
 
     fn line(what: What) -> Line {
@@ -472,6 +514,36 @@ mod tests {
                 What::Action("waves".to_owned()),
                 "message",
                 json!({"text": "waves", "action": true}),
+            ),
+            (
+                What::Ruling {
+                    ruling: Ruling::Kick {
+                        member,
+                        why: "spam".to_owned(),
+                    },
+                    nick: Some(bo.clone()),
+                },
+                "kick",
+                json!({"member": "bo", "member_id": member.to_string(), "reason": "spam"}),
+            ),
+            (
+                What::Ruling {
+                    ruling: Ruling::Op { member },
+                    nick: Some(bo.clone()),
+                },
+                "mode",
+                json!({"mode": "+o", "member": "bo"}),
+            ),
+            (
+                What::Ruling {
+                    ruling: Ruling::Mode {
+                        mode: Mode::TopicLock,
+                        on: false,
+                    },
+                    nick: None,
+                },
+                "mode",
+                json!({"mode": "-t"}),
             ),
             (
                 What::Gone { member, nick: bo },

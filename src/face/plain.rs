@@ -12,7 +12,7 @@ use crate::proto::command::Command;
 use crate::proto::event::{
     Before, Event, Line, Loss, Member, MeshState, Standing, Tenure, Trouble, What,
 };
-use crate::proto::id::GroupName;
+use crate::proto::id::{GroupName, Nick};
 use crate::proto::time::Wall;
 use crate::sanitize;
 use crate::slash::Refused;
@@ -101,6 +101,12 @@ impl Plain {
             What::Nick(nick) => {
                 format!("{from} is {} from now on", sanitize::name(nick.as_str()))
             }
+            What::Ruling { ruling, nick } => {
+                let whom = nick.as_ref().map_or("", Nick::as_str);
+                let told = ruling.sentence(line.from.as_str(), whom);
+                format!("{group}: {}", sanitize::line(&told))
+            }
+            What::Vain(deed) => format!("{group}: without effect: {}", sanitize::line(deed)),
             What::Topic(text) if text.is_empty() => format!("{from} removed the topic of {group}"),
             What::Topic(text) => {
                 format!("{from} set the topic of {group}: {}", sanitize::line(text))
@@ -136,6 +142,10 @@ fn news(event: &Event, unsent: &Unsent) -> Option<String> {
             )
         }
         Event::Left { group } => format!("you left {}", sanitize::name(group.as_str())),
+        Event::Renamed { group, to } => {
+            let (group, to) = (sanitize::name(group.as_str()), sanitize::name(to.as_str()));
+            format!("another group has the name {group}: yours goes on as {to}")
+        }
         Event::Opened { group, topic, .. } if !topic.is_empty() => {
             let group = sanitize::name(group.as_str());
             format!("the topic of {group}: {}", sanitize::line(topic))
@@ -278,7 +288,9 @@ fn quoted(what: Option<&What>) -> String {
             | What::Part(_)
             | What::Quit(_)
             | What::Nick(_)
-            | What::Gone { .. },
+            | What::Gone { .. }
+            | What::Ruling { .. }
+            | What::Vain(_),
         )
         | None => String::new(),
     }
@@ -294,8 +306,10 @@ fn list(members: &[Member]) -> String {
                 Standing::Heir => " (heir)",
                 Standing::Member => "",
             };
+            let rank = member.rank.word();
+            let rank = rank.map_or(String::new(), |rank| format!(" ({rank})"));
             let away = if member.present { "" } else { " (away)" };
-            format!("{nick}{role}{away}")
+            format!("{nick}{role}{rank}{away}")
         })
         .collect();
     names.join(", ")
@@ -321,7 +335,7 @@ fn local(at: Wall) -> Zoned {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::id::{EntryId, Epoch, Nick, NodeId, Number, Place, Seq};
+    use crate::proto::id::{EntryId, Epoch, NodeId, Number, Place, Seq};
     use crate::proto::time::Hlc;
 
     fn line(what: What) -> Line {

@@ -44,6 +44,24 @@ impl Unsent {
         }
     }
 
+    fn rename(&mut self, group: &GroupName, to: &GroupName) {
+        for own in &mut self.failed {
+            if own.group == *group {
+                own.group = to.clone();
+            }
+        }
+        let of_it = self.open.keys().filter(|(of, _)| of == group);
+        for key in of_it.cloned().collect::<Vec<_>>() {
+            if let Some((own, state)) = self.open.remove(&key) {
+                let own = Own {
+                    group: to.clone(),
+                    ..own
+                };
+                self.open.insert((to.clone(), key.1), (own, state));
+            }
+        }
+    }
+
     pub(super) fn heard(&mut self, event: &Event) {
         match event {
             Event::Sent {
@@ -77,6 +95,7 @@ impl Unsent {
             }
             // A line that cannot be taken at all is answered so.
             Event::Error { group: Some(_), .. } => self.typed = self.typed.saturating_sub(1),
+            Event::Renamed { group, to } => self.rename(group, to),
             Event::Left { group } => self.open.retain(|(of, _), _| of != group),
             Event::Ready { .. }
             | Event::Opened { .. }

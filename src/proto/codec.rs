@@ -11,7 +11,10 @@ use super::limits::{
     BLOCKS_AT_ONCE, COUNT_MAX, DIGESTS_MAX, FRAME_SIZE_MAX, GROUP_NAME_SIZE_MAX, TEXT_SIZE_MAX,
     TIPS_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX, WALL_MAX,
 };
-use super::wire::{Body, Entry, Lease, Message, Reason, Record, Run, Tip, Vector};
+use super::ruling::Ruling;
+use super::wire::{
+    Body, Charter, Entry, GroupRecord, Lease, Message, Reason, Record, Run, Tip, Vector,
+};
 
 /// Bytes of the length in front of a frame.
 pub const LENGTH_SIZE: usize = 4;
@@ -101,6 +104,14 @@ pub fn entry_size(entry: &Entry) -> usize {
             Body::Part { why } | Body::Quit { why } => why.len(),
             Body::Join { nick } | Body::Nick { nick } => nick.as_str().len(),
             Body::Gone { .. } => 32,
+            Body::Ruling(Ruling::Kick { why, .. }) => 33 + why.len(),
+            Body::Ruling(
+                Ruling::Op { .. }
+                | Ruling::Deop { .. }
+                | Ruling::Ban { .. }
+                | Ruling::Unban { .. }
+                | Ruling::Mode { .. },
+            ) => 33,
             Body::Void => 0,
         }
 }
@@ -112,12 +123,18 @@ fn check(message: &Message) -> Result<(), DecodeError> {
         Message::Table { listed, .. } => listed
             .iter()
             .try_for_each(|listed| check_record(&listed.record)),
-        Message::Register { lease, .. } | Message::Known { lease, .. } => {
-            lease.iter().try_for_each(check_lease)
+        Message::Register { lease, charter, .. } => {
+            lease.iter().try_for_each(check_lease)?;
+            charter.as_deref().map_or(Ok(()), check_charter)
         }
-        Message::HostIs { lease } | Message::Transfer { lease, .. } | Message::Not { lease } => {
-            check_lease(lease)
+        Message::HostIs { lease, charter } => {
+            check_lease(lease)?;
+            charter.as_deref().map_or(Ok(()), check_charter)
         }
+        Message::Known { record, .. } => record.as_deref().map_or(Ok(()), check_group_record),
+        Message::Transfer { record } => check_group_record(record),
+        Message::Founded { charter, .. } => check_charter(charter),
+        Message::Not { lease } => check_lease(lease),
         Message::Hello { lease, lines, .. } => {
             check_lease(lease).and_then(|()| check_tips(&lines.tips))
         }
@@ -178,6 +195,19 @@ fn check_lease(lease: &Lease) -> Result<(), DecodeError> {
     check_count(lease.epoch.number, "epoch")
 }
 
+fn check_charter(charter: &Charter) -> Result<(), DecodeError> {
+    if charter.born.0 > WALL_MAX {
+        return Err(DecodeError::OverLimit("time"));
+    }
+    Ok(())
+}
+
+fn check_group_record(record: &GroupRecord) -> Result<(), DecodeError> {
+    check_lease(&record.lease)?;
+    check_count(record.quiet_ms, "time")?;
+    record.charter.iter().try_for_each(check_charter)
+}
+
 fn check_vector(vector: &Vector) -> Result<(), DecodeError> {
     if vector.len() > VECTOR_SIZE_MAX {
         return Err(DecodeError::OverLimit("version vector"));
@@ -222,6 +252,14 @@ fn check_entry(entry: &Entry) -> Result<(), DecodeError> {
         Body::Text { text } | Body::Action { text } => (text.len(), TEXT_SIZE_MAX),
         Body::Part { why } | Body::Quit { why } => (why.len(), TOPIC_SIZE_MAX),
         Body::Topic { text } => (text.len(), TOPIC_SIZE_MAX),
+        Body::Ruling(Ruling::Kick { why, .. }) => (why.len(), TOPIC_SIZE_MAX),
+        Body::Ruling(
+            Ruling::Op { .. }
+            | Ruling::Deop { .. }
+            | Ruling::Ban { .. }
+            | Ruling::Unban { .. }
+            | Ruling::Mode { .. },
+        ) => (0, 0),
         Body::Join { .. } | Body::Nick { .. } | Body::Gone { .. } | Body::Void => (0, 0),
     };
     if size > size_max {

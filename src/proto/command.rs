@@ -1,7 +1,10 @@
 //! What a face (screen, `--plain`, `--json`, a gateway, a test) asks of the client.
 
+use std::fmt;
+
 use super::event::What;
-use super::id::{EntryId, GroupName, Nick};
+use super::id::{EntryId, GroupName, NameError, Nick, NodeId};
+use super::ruling::Ruling;
 
 /// One request. Whatever comes of it comes as [`super::event::Event`]s.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +21,11 @@ pub enum Command {
     Drop { group: GroupName, id: EntryId },
     /// Set a group's topic; empty removes it.
     Topic { group: GroupName, text: String },
+    /// Decide something in a group, as its founder or operator.
+    Rule {
+        group: GroupName,
+        ruling: Ruling<Who>,
+    },
     /// Go by another nick, everywhere.
     Nick { nick: Nick },
     /// Tell the members of a group again ([`super::event::Event::Members`]).
@@ -45,7 +53,38 @@ impl Command {
             | What::Part(_)
             | What::Quit(_)
             | What::Nick(_)
-            | What::Gone { .. } => None,
+            | What::Gone { .. }
+            | What::Ruling { .. }
+            | What::Vain(_) => None,
+        }
+    }
+}
+
+/// Somebody as a person names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Who goes by that nick in the group, or did last.
+    Nick(Nick),
+    Key(NodeId),
+}
+
+impl Who {
+    /// Reads a key in its written form, or else a nick.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        NodeId::parse(text)
+            .map(Self::Key)
+            .or_else(|_| Nick::parse(text).map(Self::Nick))
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nick(nick) => write!(f, "{nick}"),
+            Self::Key(key) => f.write_str(&key.short()),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
+use super::ruling::{Rank, Ruling};
 use super::time::Wall;
 
 /// One thing that happened.
@@ -26,6 +27,8 @@ pub enum Event {
     },
     /// We are out of the group, as we asked.
     Left { group: GroupName },
+    /// The group goes by another name: another group has the one it had.
+    Renamed { group: GroupName, to: GroupName },
     /// Our own line was taken and is on its way; it is told again as [`Event::Entry`] once it has its place.
     Sent {
         group: GroupName,
@@ -163,6 +166,15 @@ pub enum What {
         member: NodeId,
         nick: Nick,
     },
+    /// The founder or an operator decided something, about whoever goes by `nick`.
+    Ruling {
+        ruling: Ruling,
+        nick: Option<Nick>,
+    },
+    /// The author had no right to what it did, in these words, and nothing has changed. A host that lets such a
+    /// thing into the log is at fault, or did not know yet what the other side of a partition had decided. (A page
+    /// of stored history tells it as if it had been right.)
+    Vain(String),
 }
 
 /// Who hosted before a handover.
@@ -208,6 +220,7 @@ pub struct Member {
     pub id: NodeId,
     pub nick: Nick,
     pub standing: Standing,
+    pub rank: Rank,
     /// Whether the host has a link to it.
     pub present: bool,
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::limits::{COUNT_MAX, GROUP_NAME_SIZE_MAX, NICK_SIZE_MAX, NODE_NAME_SIZE_MAX};
+use super::seal::Hash;
 use super::time::{Hlc, Wall};
 
 /// An identity: an Ed25519 public key. Written as 52 characters of lower-case base32 (RFC 4648, no padding).
@@ -63,7 +64,13 @@ impl fmt::Debug for NodeId {
     }
 }
 
-/// A group's name, folded: `#Hearth` and `#hearth` are one group. At most [`GROUP_NAME_SIZE_MAX`] bytes.
+/// What stands between a group's root and its tag.
+const TAG_SIGN: char = '~';
+/// Characters of a tag: enough to tell the two or three groups apart that ever meet under one name.
+const TAG_SIZE: usize = 4;
+
+/// A group's name, folded: `#Hearth` and `#hearth` are one group. At most [`GROUP_NAME_SIZE_MAX`] bytes, and
+/// `~tag` for a group that lost its name to another.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct GroupName(String);
@@ -72,7 +79,8 @@ impl GroupName {
     /// Normalises (NFC) and folds `text`, and checks it.
     ///
     /// # Errors
-    /// A name is `#` and at least one more character, no blank, comma, control or other invisible character.
+    /// A name is `#` and at least one more character, no blank, comma, control or other invisible character. `~`
+    /// stands only before a tag, which is not chosen: it is four characters of a charter's hash.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let folded: String = text
             .nfc()
@@ -90,8 +98,45 @@ impl GroupName {
         if rest.is_empty() {
             return Err(NameError::Empty);
         }
-        check(&folded, GROUP_NAME_SIZE_MAX, &[','])?;
+        let (root, tag) = match folded.split_once(TAG_SIGN) {
+            Some((root, tag)) => (root, Some(tag)),
+            None => (folded.as_str(), None),
+        };
+        check(root, GROUP_NAME_SIZE_MAX, &[','])?;
+        let is_tag = |tag: &str| {
+            tag.len() == TAG_SIZE && tag.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'))
+        };
+        if root.len() < 2 || !tag.is_none_or(is_tag) {
+            return Err(NameError::BadCharacter(TAG_SIGN));
+        }
         Ok(Self(folded))
+    }
+
+    /// The name without its tag: what entries and charters are signed for.
+    #[must_use]
+    pub fn root(&self) -> &str {
+        self.0
+            .split_once(TAG_SIGN)
+            .map_or(&self.0, |(root, _)| root)
+    }
+
+    /// What tells the group from the one that has the bare name.
+    #[must_use]
+    pub fn tag(&self) -> Option<&str> {
+        self.0.split_once(TAG_SIGN).map(|(_, tag)| tag)
+    }
+
+    /// This name under the tag that the beginning of `hash` makes.
+    #[must_use]
+    pub fn tagged(&self, hash: &Hash) -> Self {
+        let tag = BASE32.encode(&hash.0[..5]).to_lowercase();
+        Self(format!("{}{TAG_SIGN}{}", self.root(), &tag[..TAG_SIZE]))
+    }
+
+    /// This name without its tag.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        Self(self.root().to_owned())
     }
 
     #[must_use]
@@ -325,6 +370,20 @@ mod tests {
     }
 
     #[test]
+    fn a_run_begins_above_all_that_is_known_and_whatever_the_clock_says() {
+        let now = Wall(RUNS_SINCE_MS + 1_000_000);
+        let first = Number::of_run(now, Number(0), 7);
+        assert!(first.follows(Number(0)) && first.follows(Number(3)));
+        let second = Number(first.0 + 1);
+        assert!(second.follows(first) && !second.follows(Number(0)));
+        let again = Number::of_run(Wall(now.0 + RUN_TICK_MS), second, 7);
+        assert!(again.follows(second) && !second.follows(again));
+        let set_back = Number::of_run(Wall(0), again, 7);
+        assert!(set_back.follows(again));
+        assert_ne!(set_back, Number::of_run(Wall(0), again, 8));
+    }
+
+    #[test]
     fn group_names_fold_and_refuse_what_cannot_be_typed_or_seen() {
         assert_eq!(GroupName::parse("#Hearth"), GroupName::parse("#hearth"));
         assert_eq!(
@@ -339,9 +398,18 @@ mod tests {
             ("#a,b", NameError::BadCharacter(',')),
             ("#a\u{202e}b", NameError::BadCharacter('\u{202e}')),
             ("#a\u{1b}[2J", NameError::BadCharacter('\u{1b}')),
+            ("#a~b", NameError::BadCharacter('~')),
+            ("#a~ab1d", NameError::BadCharacter('~')),
+            ("#a~abcd~abcd", NameError::BadCharacter('~')),
+            ("#~abcd", NameError::BadCharacter('~')),
         ] {
             assert_eq!(GroupName::parse(text), Err(why), "{text:?}");
         }
+        let tagged = GroupName::parse("#Hearth~K3PW").unwrap();
+        assert_eq!((tagged.root(), tagged.tag()), ("#hearth", Some("k3pw")));
+        let other = tagged.tagged(&Hash([0; 32]));
+        assert_eq!(other.as_str(), "#hearth~aaaa");
+        assert_eq!(GroupName::parse(other.as_str()), Ok(other));
         assert!(GroupName::parse(&format!("#{}", "x".repeat(63))).is_ok());
         assert_eq!(
             GroupName::parse(&format!("#{}", "x".repeat(64))),

@@ -93,6 +93,19 @@ pub const REHOST_WAIT_MISSED: Duration = Duration::from_millis(1_500);
 pub const REGISTER_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an asked witness may take before a group that nobody knows is born.
 pub const WITNESS_WAIT: Duration = Duration::from_millis(1_000);
+/// How long a birth that one supernode alone has seen gives way to one that more have: two machines that start at
+/// once and find each other a little later are to have one group.
+pub const BIRTH_SETTLED: Duration = Duration::from_secs(600);
+/// How long a group's record is kept after the last member registered.
+pub const RECORD_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How often a record is written, and told to those who keep it too, though nothing has changed: how far their
+/// counts of its days may be off.
+pub const RECORD_NOTED: Duration = Duration::from_secs(24 * 3600);
+/// The longest pause of a supernode that counts for a record's age. Longer ones are rarer than clocks that are wrong
+/// at a start; so that one of those, a year ahead, takes a week from a record and not the record.
+pub const RECORD_GAP_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Records told or written in one check of all of them: a link that comes up is not flooded.
+pub const RECORDS_PER_CHECK_MAX: usize = 200;
 /// First pause before a broken link is dialled again; it doubles, with jitter, up to the last.
 pub const RETRY_FIRST: Duration = Duration::from_millis(100);
 /// Longest pause between dials.

@@ -18,6 +18,7 @@ pub mod mutant;
 pub mod node;
 pub mod ring;
 pub mod role;
+pub mod ruling;
 pub mod saved;
 pub mod seal;
 mod supernode;

@@ -332,6 +332,7 @@ impl MeshNode {
                 hosting,
                 missed,
                 roster,
+                charter,
             } => {
                 let registration = Registration {
                     group,
@@ -339,6 +340,7 @@ impl MeshNode {
                     hosting,
                     missed,
                     roster,
+                    charter: charter.map(|charter| *charter),
                 };
                 self.in_supernode(now, |supernode, cx| {
                     supernode.register(cx, link, from.peer, registration);
@@ -352,21 +354,19 @@ impl MeshNode {
             Message::Query { group } => {
                 self.in_supernode(now, |supernode, cx| supernode.query(cx, link, group));
             }
-            Message::Known {
-                group,
-                lease,
-                roster,
-            } => {
+            Message::Known { group, record } if self.table.is_supernode(&from.peer) => {
                 self.in_supernode(now, |supernode, cx| {
-                    supernode.known(cx, from.peer, &group, lease, &roster);
+                    supernode.known(cx, from.peer, &group, record.as_deref());
                 });
             }
-            Message::Transfer { lease, roster } if self.table.is_supernode(&from.peer) => {
+            Message::Transfer { record } if self.table.is_supernode(&from.peer) => {
                 self.in_supernode(now, |supernode, cx| {
-                    supernode.transferred(cx, lease, &roster)
+                    supernode.transferred(cx, from.peer, &record);
                 });
             }
             Message::Transfer { .. }
+            | Message::Known { .. }
+            | Message::Founded { .. }
             | Message::HostIs { .. }
             | Message::Moved { .. }
             | Message::Hello { .. }
@@ -627,6 +627,7 @@ impl MeshNode {
         }
         let mut cx = Context {
             now: now.mono,
+            wall: now.wall,
             seal: &*self.seal,
             me: self.record.key,
             act: &mut self.act,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
 use super::seal::{Hash, Signature};
-use super::time::Hlc;
-use super::wire::{Entry, Lease, Listed, Run};
+use super::time::{Hlc, Wall};
+use super::wire::{Charter, Entry, GroupRecord, Lease, Listed, Run};
 
 /// One thing to be put on disk. Writes are applied in order, those of one ticket all or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +30,20 @@ pub enum Write {
         joined: bool,
         lease: Option<Lease>,
     },
+    /// The charter of a group we are in.
+    Charter { group: GroupName, charter: Charter },
+    /// A group with all that is stored of it goes by another name.
+    Rename { group: GroupName, to: GroupName },
     /// The nick we go by.
     Nick(Nick),
     /// The table, whole.
     Table(Vec<Listed>),
     /// The clock of our own record (mesh nodes), before it is used.
     Clock(u64),
-    /// What a supernode knows of a group that must outlive everybody's leaving.
-    Record { lease: Lease, roster: Vec<NodeId> },
+    /// What a supernode knows of a group that must outlive everybody's leaving, as of `noted`.
+    Record { record: GroupRecord, noted: Wall },
+    /// A group's record was kept for long enough.
+    RecordGone { group: GroupName },
 }
 
 /// Everything that was on disk at the start. Empty for a new data directory.
@@ -48,7 +54,7 @@ pub struct Saved {
     pub table: Vec<Listed>,
     pub clock: u64,
     /// A supernode's group records.
-    pub records: Vec<(Lease, Vec<NodeId>)>,
+    pub records: Vec<(GroupRecord, Wall)>,
 }
 
 /// Proof that a host told two histories of one line.
@@ -78,15 +84,17 @@ pub struct SavedLine {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SavedGroup {
     pub joined: bool,
+    /// It may name the group as it was called before.
     pub lease: Option<Lease>,
+    pub charter: Option<Charter>,
     /// The lines of its log.
     pub lines: BTreeMap<Epoch, SavedLine>,
     /// The highest clock reading in the log.
     pub hlc: Hlc,
     /// Each author's highest number in the log.
     pub authors: BTreeMap<NodeId, Number>,
-    /// The entries that made the group what it is (joins, leaves, nicks, topics), in log order; of each
-    /// author, and of the topic, only the last of each kind need be among them.
+    /// The entries that made the group what it is (joins, leaves, nicks, topics, rulings), in log order; of all but
+    /// the rulings only the last of each kind and author need be among them.
     pub shaping: Vec<(Place, Entry)>,
     /// Own entries without a place, by number.
     pub outbox: BTreeMap<Number, Entry>,

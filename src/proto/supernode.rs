@@ -1,11 +1,17 @@
 //! What a supernode does for groups: it knows who hosts, grants leases, and hands a group over when another
 //! supernode is responsible for it.
 //!
-//! All of it but the highest epoch is soft: rebuilt within seconds from what members register.
+//! All of it but the record (the highest epoch, the first members, the charter) is soft: rebuilt within seconds from
+//! what members register.
+
+mod birth;
+mod keep;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use self::birth::Birth;
+use self::keep::Keep;
 use super::actions::Actions;
 use super::id::{Epoch, GroupName, NodeId};
 use super::limits::{
@@ -16,11 +22,10 @@ use super::links::Links;
 use super::mutant::{self, Mutant};
 use super::ring::Point;
 use super::role::LinkId;
-use super::saved::Write;
-use super::seal::Seal;
+use super::seal::{Hash, Seal};
 use super::table::Table;
-use super::time::Mono;
-use super::wire::{Lease, Message, Reason};
+use super::time::{Mono, Wall};
+use super::wire::{Charter, GroupRecord, Lease, Message, Reason};
 
 /// Groups held at once, living and remembered: some 30 MB.
 const HELD_MAX: usize = 100_000;
@@ -37,6 +42,8 @@ pub(crate) struct Supernode {
     by_link: BTreeMap<LinkId, BTreeSet<GroupName>>,
     /// Grows with every registration, to remember who came first.
     arrivals: u64,
+    /// Where the next look at the records goes on.
+    kept_upto: Option<GroupName>,
 }
 
 /// What is known of one group.
@@ -45,6 +52,8 @@ struct Held {
     lease: Option<Lease>,
     /// Members in join order, as the host told it last.
     roster: Vec<NodeId>,
+    birth: Birth,
+    keep: Keep,
     registered: BTreeMap<NodeId, Registered>,
     /// Whether the host said that it leaves when nobody was there to take over.
     is_vacant: bool,
@@ -67,10 +76,29 @@ struct Registered {
     is_missing_host: bool,
     /// Whether its link is quiet: it may come to itself, and is granted nothing until then.
     is_quiet: bool,
-    /// The epoch it has been told.
-    told: Option<Epoch>,
+    /// The charter it has shown over this link.
+    shown: Option<Charter>,
+    /// Whether that is another group's; then only its name counts here.
+    is_stranger: bool,
+    told: Option<Told>,
     /// The epoch it was granted over this link: by this run of it, and no other.
     granted: Option<Epoch>,
+}
+
+/// What a member has been told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
+    epoch: Epoch,
+    charter: Option<(Hash, bool)>,
+}
+
+impl Told {
+    fn of(lease: &Lease, charter: Option<&Charter>) -> Self {
+        Self {
+            epoch: lease.epoch,
+            charter: charter.map(|charter| (charter.hash(), charter.witness.is_some())),
+        }
+    }
 }
 
 /// What a group waits for.
@@ -81,6 +109,7 @@ enum Wait {
     /// Nobody has said that the group exists; these have been asked.
     Witnesses {
         asked: BTreeSet<NodeId>,
+        is_answered: bool,
         until: Mono,
     },
     /// The host, which was linked here, may come back, in any case until `from`. Those next in line were asked at
@@ -91,10 +120,10 @@ enum Wait {
 }
 
 impl Held {
-    /// The members whose links are heard.
+    /// The members of this group whose links are heard.
     fn heard(&self) -> impl Iterator<Item = (&NodeId, &Registered)> {
         let registered = self.registered.iter();
-        registered.filter(|(_, registered)| !registered.is_quiet)
+        registered.filter(|(_, registered)| !registered.is_quiet && !registered.is_stranger)
     }
 
     fn is_hosted_by(&self, id: &NodeId) -> bool {
@@ -164,6 +193,7 @@ impl Held {
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) now: Mono,
+    pub(crate) wall: Wall,
     pub(crate) seal: &'a dyn Seal,
     pub(crate) me: NodeId,
     pub(crate) act: &'a mut Actions,
@@ -176,14 +206,25 @@ impl Context<'_> {
         self.table.ring().responsible(Point::of_group(group))
     }
 
-    /// The second closest and the opposite: who else holds a group's record.
-    fn witnesses(&self, group: &GroupName) -> BTreeSet<NodeId> {
+    fn opposite(&self, group: &GroupName) -> Option<NodeId> {
+        self.table.ring().opposite(Point::of_group(group))
+    }
+
+    /// Who holds a group's record: the responsible supernode, then the second closest and the opposite.
+    fn holders(&self, group: &GroupName) -> Vec<NodeId> {
         let (ring, point) = (self.table.ring(), Point::of_group(group));
-        let both = [ring.second(point), ring.opposite(point)];
-        both.into_iter()
-            .flatten()
-            .filter(|id| *id != self.me)
-            .collect()
+        let three = [
+            ring.responsible(point),
+            ring.second(point),
+            ring.opposite(point),
+        ];
+        let mut holders = Vec::with_capacity(three.len());
+        for holder in three.into_iter().flatten() {
+            if !holders.contains(&holder) {
+                holders.push(holder);
+            }
+        }
+        holders
     }
 }
 
@@ -195,17 +236,20 @@ pub(crate) struct Registration {
     pub(crate) hosting: bool,
     pub(crate) missed: bool,
     pub(crate) roster: Vec<NodeId>,
+    pub(crate) charter: Option<Charter>,
 }
 
 impl Supernode {
-    pub(crate) fn restored(records: Vec<(Lease, Vec<NodeId>)>) -> Self {
-        let held = records.into_iter().map(|(lease, roster)| {
-            let group = lease.group.clone();
+    pub(crate) fn restored(records: Vec<(GroupRecord, Wall)>) -> Self {
+        let held = records.into_iter().map(|(record, noted)| {
+            let group = record.lease.group.clone();
             (
                 group,
                 Held {
-                    lease: Some(lease),
-                    roster,
+                    lease: Some(record.lease),
+                    roster: record.roster,
+                    birth: Birth::on_record(record.charter),
+                    keep: Keep::restored(record.quiet_ms, noted),
                     ..Held::default()
                 },
             )
@@ -230,10 +274,21 @@ impl Supernode {
             hosting,
             missed,
             roster,
+            charter,
         } = registration;
-        let lease = lease.filter(|lease| lease.group == group && self.is_credible(cx, lease));
+        let is_proper = |charter: &Charter| charter.is_for(&group) && charter.is_genuine(cx.seal);
+        if !charter.as_ref().is_none_or(is_proper) {
+            return cx.act.close(link, Reason::BadSignature);
+        }
+        // A group that lost its name shows the lease from before, so that its epochs go on.
+        let is_its = |lease: &Lease| lease.group == group || lease.group == group.bare();
+        let lease = lease.filter(|lease| is_its(lease) && self.is_credible(cx, &group, lease));
         if let Some(to) = cx.responsible(&group).filter(|to| *to != cx.me) {
-            self.note(cx, &group, lease, &roster);
+            let known = self.held.get(&group).map(|held| &held.birth);
+            let is_stranger = known.is_some_and(|birth| birth.is_stranger(charter.as_ref()));
+            if !is_stranger && lease.as_ref().is_some_and(|lease| lease.group == group) {
+                self.note(cx, &group, lease, &roster);
+            }
             self.pass_on(cx, &group, to);
             return cx.act.send(link, Message::Moved { group, to });
         }
@@ -246,21 +301,25 @@ impl Supernode {
         groups.insert(group.clone());
         let epoch = lease.as_ref().map(|lease| lease.epoch);
         let is_hosting = hosting && epoch.is_some_and(|epoch| epoch.host == from);
-        self.note(cx, &group, lease, if is_hosting { &roster } else { &[] });
-        let held = self.held.entry(group.clone()).or_default();
-        if held.roster.is_empty() {
-            held.roster = roster.into_iter().take(SUCCESSION_MAX).collect();
+        if let Some(charter) = &charter {
+            self.shown(cx, &group, charter, lease.is_some());
         }
+        let held = self.held.entry(group.clone()).or_default();
+        held.grow_older(cx.now, cx.wall);
         self.arrivals += 1;
         let before = held
             .registered
             .remove(&from)
             .filter(|before| before.link == link);
-        let (arrival, told, granted) = before.map_or((self.arrivals, None, None), |before| {
-            (before.arrival, before.told, before.granted)
-        });
+        let arrival = before
+            .as_ref()
+            .map_or(self.arrivals, |before| before.arrival);
+        let granted = before.as_ref().and_then(|before| before.granted);
+        let told = before.as_ref().and_then(|before| before.told.clone());
+        let shown = charter.or(before.and_then(|before| before.shown));
+        let is_stranger = held.birth.is_stranger(shown.as_ref());
         // Who does not know what it was told is told again.
-        let told = told.filter(|told| epoch == Some(*told));
+        let told = told.filter(|told| is_stranger || epoch == Some(told.epoch));
         held.registered.insert(
             from,
             Registered {
@@ -271,10 +330,18 @@ impl Supernode {
                 is_hosting,
                 is_missing_host: missed,
                 is_quiet: false,
+                shown,
+                is_stranger,
                 told,
                 granted,
             },
         );
+        if !is_stranger {
+            if held.roster.is_empty() {
+                held.roster = roster.iter().take(SUCCESSION_MAX).copied().collect();
+            }
+            self.note(cx, &group, lease, if is_hosting { &roster } else { &[] });
+        }
         self.decide(cx, &group);
     }
 
@@ -298,6 +365,7 @@ impl Supernode {
         }
         held.registered.remove(&from);
         held.roster.retain(|id| *id != from);
+        held.note_leave(cx);
         if let Some(groups) = self.by_link.get_mut(&link) {
             groups.remove(group);
         }
@@ -307,8 +375,11 @@ impl Supernode {
             .is_some_and(|lease| lease.epoch.host == from)
         {
             self.grant(cx, group, Some(from));
-            if let Some(lease) = self.held.get(group).and_then(|held| held.lease.clone()) {
-                cx.act.send(link, Message::HostIs { lease });
+            if let Some(held) = self.held.get(group)
+                && let Some(lease) = held.lease.clone()
+            {
+                let charter = held.birth.charter.clone().map(Box::new);
+                cx.act.send(link, Message::HostIs { lease, charter });
             }
         }
     }
@@ -325,6 +396,7 @@ impl Supernode {
                 .is_some_and(|registered| registered.link == link)
             {
                 held.registered.remove(&peer);
+                held.note_leave(cx);
                 if held.is_hosted_by(&peer) && !matches!(held.wait, Wait::Back { .. }) {
                     held.ask_candidates(cx, &group, cx.now + HOST_LOST);
                 }
@@ -339,6 +411,18 @@ impl Supernode {
             });
         for group in waiting.collect::<Vec<_>>() {
             self.decide(cx, &group);
+        }
+        if cx.table.is_supernode(&peer) {
+            let mut voting = Vec::new();
+            for (group, held) in &mut self.held {
+                held.keep.forget_holder(&peer);
+                if held.birth.is_open() {
+                    voting.push(group.clone());
+                }
+            }
+            for group in voting {
+                self.has_voted(cx, &group, peer, false);
+            }
         }
     }
 
@@ -371,48 +455,55 @@ impl Supernode {
         }
     }
 
-    /// Another supernode asks what we know of a group.
-    pub(crate) fn query(&self, cx: &mut Context<'_>, link: LinkId, group: GroupName) {
-        let held = self.held.get(&group);
-        let lease = held.and_then(|held| held.lease.clone());
-        let roster = held.map(|held| held.roster.clone()).unwrap_or_default();
-        cx.act.send(
-            link,
-            Message::Known {
-                group,
-                lease,
-                roster,
-            },
-        );
+    /// Somebody asks what we know of a group.
+    pub(crate) fn query(&mut self, cx: &mut Context<'_>, link: LinkId, group: GroupName) {
+        let record = self.record(cx, &group).map(Box::new);
+        cx.act.send(link, Message::Known { group, record });
     }
 
-    /// A witness answers.
+    /// Another supernode answers what we asked, or says what it was not asked.
     pub(crate) fn known(
         &mut self,
         cx: &mut Context<'_>,
         from: NodeId,
         group: &GroupName,
-        lease: Option<Lease>,
-        roster: &[NodeId],
+        record: Option<&GroupRecord>,
     ) {
-        let lease = lease.filter(|lease| lease.group == *group && self.is_credible(cx, lease));
-        self.note(cx, group, lease, roster);
+        if let Some(record) = record.filter(|record| record.lease.group == *group) {
+            self.hear(cx, from, record);
+        }
         if let Some(Held {
-            wait: Wait::Witnesses { asked, .. },
+            wait: Wait::Witnesses {
+                asked, is_answered, ..
+            },
             ..
         }) = self.held.get_mut(group)
         {
-            asked.remove(&from);
+            *is_answered |= asked.remove(&from);
             self.decide(cx, group);
         }
+        self.has_voted(cx, group, from, true);
     }
 
     /// Another supernode hands a group's record to us.
-    pub(crate) fn transferred(&mut self, cx: &mut Context<'_>, lease: Lease, roster: &[NodeId]) {
-        if self.is_credible(cx, &lease) && self.held.len() < HELD_MAX {
-            let group = lease.group.clone();
-            self.note(cx, &group, Some(lease), roster);
-            self.decide(cx, &group);
+    pub(crate) fn transferred(&mut self, cx: &mut Context<'_>, from: NodeId, record: &GroupRecord) {
+        self.hear(cx, from, record);
+        self.is_kept_by(cx, from, record);
+        self.decide(cx, &record.lease.group);
+    }
+
+    fn hear(&mut self, cx: &mut Context<'_>, from: NodeId, record: &GroupRecord) {
+        let group = &record.lease.group;
+        let is_room = self.held.len() < HELD_MAX || self.held.contains_key(group);
+        if !is_room || record.is_outdated() || !record.lease.is_genuine(cx.seal) {
+            return;
+        }
+        let is_new = !self.held.contains_key(group);
+        if self.told_of(cx, from, group, record) && self.is_credible(cx, group, &record.lease) {
+            self.note(cx, group, Some(record.lease.clone()), &record.roster);
+        }
+        if is_new && let Some(held) = self.held.get_mut(group) {
+            held.keep.learned(record.quiet_ms, cx.now);
         }
     }
 
@@ -459,11 +550,14 @@ impl Supernode {
                 }
             }
         }
+        self.keep(cx);
     }
 
     /// When a wait is over.
     pub(crate) fn due(&self, now: Mono) -> Option<Mono> {
-        self.held.values().filter_map(|held| held.due(now)).min()
+        let waits = self.held.values();
+        let waits = waits.flat_map(|held| [held.due(now), held.birth.due()]);
+        waits.flatten().min()
     }
 
     /// Decides what has waited long enough.
@@ -478,13 +572,18 @@ impl Supernode {
         for group in over {
             self.decide(cx, &group);
         }
+        let is_due = |held: &Held| held.birth.due().is_some_and(|due| cx.now >= due);
+        let due = self.held.iter().filter(|(_, held)| is_due(held));
+        for group in due.map(|(group, _)| group.clone()).collect::<Vec<_>>() {
+            self.settle_birth(cx, &group);
+        }
     }
 
     /// Whether to believe a lease: a supernode we know signed it, or it is for the epoch in force, or we have
     /// not granted one ourselves. Who has just come up knows no better than what members show it, and the
     /// supernode that granted may have been gone before we came.
-    fn is_credible(&self, cx: &Context<'_>, lease: &Lease) -> bool {
-        let is_soft = self.held.get(&lease.group).is_none_or(|held| {
+    fn is_credible(&self, cx: &Context<'_>, group: &GroupName, lease: &Lease) -> bool {
+        let is_soft = self.held.get(group).is_none_or(|held| {
             let in_force = held.lease.as_ref().map(|lease| lease.epoch);
             !held.has_granted || in_force == Some(lease.epoch)
         });
@@ -503,6 +602,9 @@ impl Supernode {
     ) {
         let Some(lease) = lease else { return };
         let is_ours = cx.responsible(group).is_none_or(|id| id == cx.me);
+        if self.held.len() >= HELD_MAX && !self.held.contains_key(group) {
+            return;
+        }
         let held = self.held.entry(group.clone()).or_default();
         let known = held.lease.as_ref().map(|lease| lease.epoch);
         let is_lower = known.is_some_and(|known| lease.epoch < known);
@@ -510,20 +612,24 @@ impl Supernode {
             return;
         }
         if !roster.is_empty() {
-            held.roster = roster.iter().take(SUCCESSION_MAX).copied().collect();
+            let roster: Vec<_> = roster.iter().take(SUCCESSION_MAX).copied().collect();
+            if roster != held.roster {
+                held.roster = roster;
+                held.keep.changed();
+            }
         }
         if known == Some(lease.epoch) {
             return;
         }
-        let is_mine = lease.by == cx.me;
-        let lease = if is_ours && !is_mine {
+        let is_right = lease.by == cx.me && lease.group == *group;
+        let lease = if is_ours && !is_right {
             Lease::granted(cx.seal, group.clone(), lease.epoch)
         } else {
             lease
         };
-        held.lease = Some(lease.clone());
-        let roster = held.roster.clone();
-        cx.act.write(vec![Write::Record { lease, roster }]);
+        held.lease = Some(lease);
+        held.keep.changed();
+        self.write_record(cx, group);
     }
 
     /// Takes a group's next step: ask the witnesses, wait for the host, grant, or tell who hosts.
@@ -539,7 +645,7 @@ impl Supernode {
             return self.ask(cx, group);
         };
         let host = held.registered.get(&lease.epoch.host);
-        let host = host.filter(|host| !host.is_quiet);
+        let host = host.filter(|host| !host.is_quiet && !host.is_stranger);
         let is_hosting =
             host.is_some_and(|host| host.is_hosting && host.epoch == Some(lease.epoch));
         // It knows the epoch and does not host, or has not been granted it by what it remembers: it has
@@ -600,12 +706,12 @@ impl Supernode {
             return;
         };
         match &held.wait {
-            Wait::Witnesses { asked, until } if !asked.is_empty() && cx.now < *until => {}
+            Wait::Witnesses { asked, until, .. } if !asked.is_empty() && cx.now < *until => {}
             Wait::Witnesses { .. } => self.grant(cx, group, None),
             Wait::Nothing | Wait::Back { .. } | Wait::Host { .. } => {
                 let mut asked = BTreeSet::new();
-                for witness in cx.witnesses(group) {
-                    if let Some(link) = cx.links.to_node(&witness) {
+                for witness in cx.holders(group) {
+                    if let Some(link) = cx.links.to_node(&witness).filter(|_| witness != cx.me) {
                         cx.act.send(
                             link,
                             Message::Query {
@@ -618,6 +724,7 @@ impl Supernode {
                 let is_answered = asked.is_empty();
                 held.wait = Wait::Witnesses {
                     asked,
+                    is_answered: false,
                     until: cx.now + WITNESS_WAIT,
                 };
                 if is_answered {
@@ -650,6 +757,23 @@ impl Supernode {
         if number > COUNT_MAX {
             return;
         }
+        let is_seen = matches!(
+            held.wait,
+            Wait::Witnesses {
+                is_answered: true,
+                ..
+            }
+        );
+        let offer = held
+            .registered
+            .get(&host)
+            .and_then(|host| host.shown.clone())
+            .filter(|_| held.birth.charter.is_none());
+        if offer.is_none() && held.birth.charter.is_none() && group.tag().is_some() {
+            // Nobody creates a group of such a name: it waits for somebody who was in it.
+            held.wait = Wait::Nothing;
+            return;
+        }
         held.is_vacant = false;
         held.has_granted = true;
         let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
@@ -658,18 +782,14 @@ impl Supernode {
             registered.granted = Some(lease.epoch);
         }
         held.wait = Wait::Host { since: cx.now };
-        let roster = held.roster.clone();
-        cx.act.write(vec![Write::Record {
-            lease: lease.clone(),
-            roster: roster.clone(),
-        }]);
-        self.tell(cx, group, &lease);
-        for witness in cx.witnesses(group) {
-            if let Some(link) = cx.links.to_node(&witness) {
-                let (lease, roster) = (lease.clone(), roster.clone());
-                cx.act.send(link, Message::Transfer { lease, roster });
-            }
+        held.keep.changed();
+        if let Some(offer) = offer {
+            self.found(cx, group, offer, is_seen);
+        } else {
+            self.write_record(cx, group);
         }
+        self.tell(cx, group, &lease);
+        self.push_record(cx, group);
     }
 
     /// Tells the lease to everybody registered who has not been told or does not know it.
@@ -679,8 +799,10 @@ impl Supernode {
         };
         let mut links = Vec::new();
         for registered in held.registered.values_mut() {
-            if registered.told != Some(lease.epoch) {
-                registered.told = Some(lease.epoch);
+            let told = Told::of(lease, held.birth.charter.as_ref());
+            let is_early = registered.is_stranger && held.birth.is_open();
+            if registered.told.as_ref() != Some(&told) && !is_early {
+                registered.told = Some(told);
                 links.push(registered.link);
             }
         }
@@ -688,16 +810,26 @@ impl Supernode {
             links,
             Message::HostIs {
                 lease: lease.clone(),
+                charter: held.birth.charter.clone().map(Box::new),
             },
         );
     }
 
-    fn pass_on(&self, cx: &mut Context<'_>, group: &GroupName, to: NodeId) {
-        if let Some(held) = self.held.get(group)
-            && let (Some(lease), Some(link)) = (held.lease.clone(), cx.links.to_node(&to))
+    fn pass_on(&mut self, cx: &mut Context<'_>, group: &GroupName, to: NodeId) {
+        if let Some(link) = cx.links.to_node(&to)
+            && let Some(record) = self.record(cx, group)
         {
-            let roster = held.roster.clone();
-            cx.act.send(link, Message::Transfer { lease, roster });
+            let record = Box::new(record);
+            cx.act.send(link, Message::Transfer { record });
+        }
+    }
+}
+
+impl Held {
+    /// A registration has ended. That of the last member is when a record's days begin to count.
+    fn note_leave(&mut self, cx: &Context<'_>) {
+        if self.registered.is_empty() {
+            self.keep.emptied(cx.now);
         }
     }
 }

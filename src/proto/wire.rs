@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, NodeName, Number, Place, Seq};
+use super::ruling::Ruling;
 use super::seal::{Hash, Seal, Signature};
 use super::time::{Hlc, Wall};
 
@@ -33,40 +34,47 @@ pub enum Message {
     // -- a member and the responsible supernode ----------------------------------------------------------
     /// I am in this group: the highest lease I know, whether I host under it now or miss the member who should,
     /// and the members present in join order as I know them (all a supernode knows is made of these; repeated
-    /// every few seconds).
+    /// every few seconds). And the group's charter, or the one I offer if I know none; left out on a link over
+    /// which it was told to me.
     Register {
         group: GroupName,
         lease: Option<Lease>,
         hosting: bool,
         missed: bool,
         roster: Vec<NodeId>,
+        charter: Option<Box<Charter>>,
     },
     /// I am leaving this group; if I host it, grant to the next in line now: I serve until I hear of it.
     Leave { group: GroupName },
-    /// This is the lease in force; whoever it names hosts, everybody else follows.
-    HostIs { lease: Lease },
+    /// This is the lease in force; whoever it names hosts, everybody else of the group with this charter follows.
+    HostIs {
+        lease: Lease,
+        charter: Option<Box<Charter>>,
+    },
     /// I am not responsible for this group (any more): ask that node.
     Moved { group: GroupName, to: NodeId },
 
     // -- between supernodes ------------------------------------------------------------------------------
-    /// Do you know this group? (To a member: register again, so that I see who is there.)
+    /// Do you know this group? A client asks too, when it is told of another group of the same name. (To a member:
+    /// register again, so that I see who is there.)
     Query { group: GroupName },
-    /// What I know of it: nothing, or the highest lease and its roster.
+    /// What I know of it.
     Known {
         group: GroupName,
-        lease: Option<Lease>,
-        roster: Vec<NodeId>,
+        record: Option<Box<GroupRecord>>,
     },
-    /// You are responsible for this group (or hold it as second): here is what I know.
-    Transfer { lease: Lease, roster: Vec<NodeId> },
+    /// You are one of the three that hold this group's record: here is what I know.
+    Transfer { record: Box<GroupRecord> },
 
     // -- a member and its host, end to end ---------------------------------------------------------------
     /// I follow you under this lease (said again until you have heard of it from its supernode), and have this
-    /// of the log. Under that other epoch I was served, or hosted, last, if that was since my start.
+    /// of the log of the group whose charter has this hash. Under that other epoch I was served, or hosted, last,
+    /// if that was since my start.
     Hello {
         lease: Lease,
         lines: Lines,
         served: Option<Box<Served>>,
+        charter: Option<Hash>,
     },
     /// You are in; this is what I have. Deliveries of what you lack follow; push what I lack, then your
     /// unplaced entries.
@@ -153,6 +161,11 @@ pub enum Message {
         from_us: u64,
         from_them: u64,
     },
+    /// The charter of the group I host, to who says hello without one, or with another: then it is no welcome.
+    Founded {
+        group: GroupName,
+        charter: Box<Charter>,
+    },
 }
 
 /// Why a node takes no more of a line.
@@ -179,6 +192,20 @@ pub enum Refusal {
     NotAMember,
     #[error("only the host may say that somebody is gone")]
     NotAllowed,
+    #[error("that is for the group's founder")]
+    NotTheFounder,
+    #[error("that is for the group's founder and operators")]
+    NotAnOperator,
+    #[error("its rank is not below yours")]
+    Outranked,
+    #[error("whom it is about is not in the group")]
+    NotThere,
+    #[error("only the founder and operators speak in the group")]
+    Moderated,
+    #[error("the founder or an operator put you out for good")]
+    Banned,
+    #[error("the founder or an operator put you out")]
+    PutOut,
 }
 
 /// Why a link was closed; the number travels in QUIC's CONNECTION_CLOSE.
@@ -307,6 +334,8 @@ pub enum Body {
     Gone { member: NodeId },
     /// Stands in for a refused entry, so that an author's numbers have no gap. Never shown.
     Void,
+    /// The founder or an operator decides something. From anybody else it has no effect.
+    Ruling(Ruling),
 }
 
 /// An entry with the host's clock reading. Its epoch and seq are those of the run it travels in.
@@ -337,6 +366,37 @@ pub struct Lease {
     /// The supernode that granted it.
     pub by: NodeId,
     pub signature: Signature,
+}
+
+/// A group's birth record. All rights in the group rest on its founder's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charter {
+    /// The bare name, without a tag.
+    pub group: GroupName,
+    pub founder: NodeId,
+    pub born: Wall,
+    pub signature: Signature,
+    /// None on an offer, and on the charter of a group that one supernode alone saw born: until it is settled it
+    /// gives way to one that has a witness, so that people who start on two machines at once meet in one group.
+    pub witness: Option<Witness>,
+}
+
+/// A supernode's word that a group was born when nobody knew another of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Witness {
+    pub by: NodeId,
+    pub signature: Signature,
+}
+
+/// What three supernodes keep of a group when everybody is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupRecord {
+    pub lease: Lease,
+    /// The first members in join order.
+    pub roster: Vec<NodeId>,
+    pub charter: Option<Charter>,
+    /// For how long nobody has been registered, in milliseconds.
+    pub quiet_ms: u64,
 }
 
 /// What a mesh node says about itself. For one key the higher clock wins; the clock is a counter kept on disk.
@@ -403,6 +463,7 @@ impl Entry {
         }
     }
 
+    /// The group goes in by its root, so that a group which loses its name to another keeps its log.
     fn signed_bytes(
         group: &GroupName,
         author: NodeId,
@@ -410,7 +471,8 @@ impl Entry {
         time: Wall,
         body: &Body,
     ) -> Vec<u8> {
-        to_sign(&("fireside entry 1", group, author, number, time, body))
+        let root = group.root();
+        to_sign(&("fireside entry 1", root, author, number, time, body))
     }
 }
 
@@ -462,7 +524,7 @@ impl Run {
     }
 
     fn signed_bytes(group: &GroupName, epoch: Epoch, last: Seq, head: Hash) -> Vec<u8> {
-        to_sign(&("fireside head 1", group, epoch, last, head))
+        to_sign(&("fireside head 1", group.root(), epoch, last, head))
     }
 }
 
@@ -510,6 +572,68 @@ impl Lease {
 
     fn signed_bytes(group: &GroupName, epoch: Epoch, by: NodeId) -> Vec<u8> {
         to_sign(&("fireside lease 1", group, epoch, by))
+    }
+}
+
+impl Charter {
+    /// Our offer: the birth of a group, with us as its founder.
+    #[must_use]
+    pub fn offered(seal: &dyn Seal, group: &GroupName, born: Wall) -> Self {
+        let (group, founder) = (group.bare(), seal.id());
+        let signature = seal.sign(&Self::signed_bytes(&group, founder, born));
+        Self {
+            group,
+            founder,
+            born,
+            signature,
+            witness: None,
+        }
+    }
+
+    /// This charter with us as its witness.
+    #[must_use]
+    pub fn witnessed(mut self, seal: &dyn Seal) -> Self {
+        self.witness = Some(Witness {
+            by: seal.id(),
+            signature: seal.sign(&self.witnessed_bytes()),
+        });
+        self
+    }
+
+    /// What tells charters apart; the witness is no part of it.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        Hash::of(&[
+            &Self::signed_bytes(&self.group, self.founder, self.born),
+            &self.signature.0,
+        ])
+    }
+
+    /// Whether its founder signed it, and its witness, if it names one. Whether that is one we know is the
+    /// caller's to ask.
+    #[must_use]
+    pub fn is_genuine(&self, seal: &dyn Seal) -> bool {
+        let bytes = Self::signed_bytes(&self.group, self.founder, self.born);
+        let is_witnessed = |witness: &Witness| {
+            seal.verify(&witness.by, &self.witnessed_bytes(), &witness.signature)
+        };
+        self.group.tag().is_none()
+            && seal.verify(&self.founder, &bytes, &self.signature)
+            && self.witness.as_ref().is_none_or(is_witnessed)
+    }
+
+    /// Whether it can be the charter of a group of that name: the bare name, or the one with its own tag.
+    #[must_use]
+    pub fn is_for(&self, name: &GroupName) -> bool {
+        *name == self.group || *name == self.group.tagged(&self.hash())
+    }
+
+    fn signed_bytes(group: &GroupName, founder: NodeId, born: Wall) -> Vec<u8> {
+        to_sign(&("fireside charter 1", group, founder, born))
+    }
+
+    fn witnessed_bytes(&self) -> Vec<u8> {
+        to_sign(&("fireside witness 1", self.hash()))
     }
 }
 

@@ -78,6 +78,7 @@ fn shown(
         | Body::Action { .. }
         | Body::Topic { .. }
         | Body::Gone { .. }
+        | Body::Ruling(_)
         | Body::Void => nick_before(db, in_group, author, &at)?,
     };
     let what = match entry.body {
@@ -92,6 +93,14 @@ fn shown(
             member,
             nick: nick_before(db, in_group, member, &at)?,
         },
+        Body::Ruling(ruling) => {
+            let member = ruling.member().copied();
+            let nick = member.map(|member| nick_before(db, in_group, member, &at));
+            What::Ruling {
+                nick: nick.transpose()?,
+                ruling,
+            }
+        }
         Body::Void => return Ok(None),
     };
     Ok(Some(Line {

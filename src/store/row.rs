@@ -4,12 +4,13 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::proto::id::{GroupName, Nick, NodeId, Number, Place};
+use crate::proto::ruling::{Mode, Ruling};
 use crate::proto::seal::Signature;
 use crate::proto::time::{Hlc, Wall};
 use crate::proto::wire::{Body, Entry};
 
 /// The numbers of [`Body`]'s variants in the column `kind`. The schema's indexes rely on their order: `VOID` is
-/// never shown, `TOPIC` and above shape the group.
+/// never shown, `TOPIC` and above shape the group, `OP` and above are rulings.
 pub(super) mod kind {
     pub(in crate::store) const VOID: i64 = 0;
     pub(in crate::store) const TEXT: i64 = 1;
@@ -20,6 +21,13 @@ pub(super) mod kind {
     pub(in crate::store) const PART: i64 = 6;
     pub(in crate::store) const QUIT: i64 = 7;
     pub(in crate::store) const GONE: i64 = 8;
+    pub(in crate::store) const OP: i64 = 9;
+    pub(in crate::store) const DEOP: i64 = 10;
+    pub(in crate::store) const KICK: i64 = 11;
+    pub(in crate::store) const BAN: i64 = 12;
+    pub(in crate::store) const UNBAN: i64 = 13;
+    pub(in crate::store) const MODE: i64 = 14;
+    /// Of each author, the last one of each of these kinds is what counts.
     pub(in crate::store) const SHAPING: [i64; 6] = [TOPIC, JOIN, NICK, PART, QUIT, GONE];
 }
 
@@ -42,6 +50,16 @@ impl<'a> Columns<'a> {
             Body::Part { why } => (kind::PART, Some(why.as_str()), None),
             Body::Quit { why } => (kind::QUIT, Some(why.as_str()), None),
             Body::Gone { member } => (kind::GONE, None, Some(*member)),
+            Body::Ruling(Ruling::Op { member }) => (kind::OP, None, Some(*member)),
+            Body::Ruling(Ruling::Deop { member }) => (kind::DEOP, None, Some(*member)),
+            Body::Ruling(Ruling::Kick { member, why }) => {
+                (kind::KICK, Some(why.as_str()), Some(*member))
+            }
+            Body::Ruling(Ruling::Ban { member }) => (kind::BAN, None, Some(*member)),
+            Body::Ruling(Ruling::Unban { member }) => (kind::UNBAN, None, Some(*member)),
+            Body::Ruling(Ruling::Mode { mode, on }) => {
+                (kind::MODE, Some(written(*mode, *on)), None)
+            }
         };
         Self { kind, text, member }
     }
@@ -64,9 +82,29 @@ pub(super) fn entry(row: &Row<'_>, at: usize) -> rusqlite::Result<Entry> {
     })
 }
 
+fn written(mode: Mode, on: bool) -> &'static str {
+    match (mode, on) {
+        (Mode::TopicLock, true) => "+t",
+        (Mode::TopicLock, false) => "-t",
+        (Mode::Moderated, true) => "+m",
+        (Mode::Moderated, false) => "-m",
+    }
+}
+
+fn mode(text: &str) -> Option<Ruling> {
+    let (on, letter) = match text.split_at_checked(1)? {
+        ("+", letter) => (true, letter),
+        ("-", letter) => (false, letter),
+        _ => return None,
+    };
+    let mode = Mode::of_letter(letter.chars().next()?)?;
+    Some(Ruling::Mode { mode, on })
+}
+
 fn body(row: &Row<'_>, at: usize) -> rusqlite::Result<Body> {
     let text = || row.get::<_, String>(at + 1);
     let nick = || Nick::parse(&text()?).map_err(|why| unreadable(at + 1, why));
+    let member = || Ok::<_, rusqlite::Error>(NodeId(row.get(at + 2)?));
     Ok(match row.get(at)? {
         kind::VOID => Body::Void,
         kind::TEXT => Body::Text { text: text()? },
@@ -76,9 +114,19 @@ fn body(row: &Row<'_>, at: usize) -> rusqlite::Result<Body> {
         kind::NICK => Body::Nick { nick: nick()? },
         kind::PART => Body::Part { why: text()? },
         kind::QUIT => Body::Quit { why: text()? },
-        kind::GONE => Body::Gone {
-            member: NodeId(row.get(at + 2)?),
-        },
+        kind::GONE => Body::Gone { member: member()? },
+        kind::OP => Body::Ruling(Ruling::Op { member: member()? }),
+        kind::DEOP => Body::Ruling(Ruling::Deop { member: member()? }),
+        kind::KICK => Body::Ruling(Ruling::Kick {
+            member: member()?,
+            why: text()?,
+        }),
+        kind::BAN => Body::Ruling(Ruling::Ban { member: member()? }),
+        kind::UNBAN => Body::Ruling(Ruling::Unban { member: member()? }),
+        kind::MODE => Body::Ruling(mode(&text()?).ok_or_else(|| {
+            let kind = rusqlite::types::Type::Text;
+            rusqlite::Error::InvalidColumnType(at + 1, "mode".to_owned(), kind)
+        })?),
         other => return Err(rusqlite::Error::IntegralValueOutOfRange(at, other)),
     })
 }

@@ -12,8 +12,8 @@ use super::row::{self, ENTRY_COLUMNS, ENTRY_JOINS, kind, signed, unreadable, uns
 use crate::proto::id::{Epoch, GroupName, Nick, NodeId, NodeName, Number, Place, Seq};
 use crate::proto::saved::{Saved, SavedGroup, SavedLine};
 use crate::proto::seal::{Hash, Signature};
-use crate::proto::time::Hlc;
-use crate::proto::wire::{Entry, Lease, Listed, Record, Roles};
+use crate::proto::time::{Hlc, Wall};
+use crate::proto::wire::{Charter, Entry, GroupRecord, Lease, Listed, Record, Roles};
 
 const NICK: &str = "nick";
 const CLOCK: &str = "clock";
@@ -61,8 +61,8 @@ pub(super) fn put_group(
     lease: Option<&Lease>,
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "UPDATE groups SET joined = ?2, lease_number = ?3, lease_host = ?4, lease_by = ?5, lease_signature = ?6
-         WHERE id = ?1",
+        "UPDATE groups SET joined = ?2, lease_number = ?3, lease_host = ?4, lease_by = ?5, lease_signature = ?6,
+         lease_group = ?7 WHERE id = ?1",
     )?
     .execute(params![
         row::group_id(db, group)?,
@@ -71,8 +71,53 @@ pub(super) fn put_group(
         lease.map(|lease| lease.epoch.host.0),
         lease.map(|lease| lease.by.0),
         lease.map(|lease| lease.signature.0),
+        lease.map(|lease| lease.group.as_str()),
     ])?;
     Ok(())
+}
+
+pub(super) fn put_charter(
+    db: &Connection,
+    group: &GroupName,
+    charter: &Charter,
+) -> rusqlite::Result<()> {
+    db.prepare_cached("UPDATE groups SET charter = ?2 WHERE id = ?1")?
+        .execute(params![row::group_id(db, group)?, written(charter)])?;
+    Ok(())
+}
+
+/// Moves a group with all it has to another name. What stood under that is a group nobody ever came into: a name
+/// like this is only ever given to one.
+pub(super) fn rename_group(
+    db: &Connection,
+    group: &GroupName,
+    to: &GroupName,
+) -> rusqlite::Result<()> {
+    if row::known_group(db, group)?.is_some() {
+        db.prepare_cached(
+            "DELETE FROM groups WHERE name = ?1 AND id NOT IN (SELECT in_group FROM lines)",
+        )?
+        .execute([to.as_str()])?;
+        db.prepare_cached(
+            "UPDATE lines SET lease_group = ?1
+             WHERE lease_group IS NULL AND in_group = (SELECT id FROM groups WHERE name = ?1)",
+        )?
+        .execute([group.as_str()])?;
+        db.prepare_cached("UPDATE groups SET name = ?2 WHERE name = ?1")?
+            .execute([group.as_str(), to.as_str()])?;
+    }
+    Ok(())
+}
+
+/// A charter as it travels.
+fn written(charter: &Charter) -> Vec<u8> {
+    postcard::to_stdvec(charter).expect("plain data with no map of unknown length always encodes")
+}
+
+fn charter(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Charter>> {
+    let blob: Option<Vec<u8>> = row.get(column)?;
+    blob.map(|blob| postcard::from_bytes(&blob).map_err(|why| unreadable(column, why)))
+        .transpose()
 }
 
 pub(super) fn put_nick(db: &Connection, nick: &Nick) -> rusqlite::Result<()> {
@@ -120,19 +165,33 @@ pub(super) fn put_table(db: &Connection, table: &[Listed]) -> rusqlite::Result<(
 
 pub(super) fn put_record(
     db: &Connection,
-    lease: &Lease,
-    roster: &[NodeId],
+    record: &GroupRecord,
+    noted: Wall,
 ) -> rusqlite::Result<()> {
-    let roster: Vec<u8> = roster.iter().flat_map(|member| member.0).collect();
-    db.prepare_cached("INSERT OR REPLACE INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![
-            lease.group.as_str(),
-            signed(lease.epoch.number),
-            lease.epoch.host.0,
-            lease.by.0,
-            lease.signature.0,
-            roster,
-        ])?;
+    let lease = &record.lease;
+    let roster: Vec<u8> = record.roster.iter().flat_map(|member| member.0).collect();
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO records
+         (name, lease_number, lease_host, lease_by, lease_signature, roster, charter, quiet_ms, noted)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        lease.group.as_str(),
+        signed(lease.epoch.number),
+        lease.epoch.host.0,
+        lease.by.0,
+        lease.signature.0,
+        roster,
+        record.charter.as_ref().map(written),
+        signed(record.quiet_ms),
+        signed(noted.0),
+    ])?;
+    Ok(())
+}
+
+pub(super) fn drop_record(db: &Connection, group: &GroupName) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM records WHERE name = ?1")?
+        .execute([group.as_str()])?;
     Ok(())
 }
 
@@ -151,18 +210,20 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Saved> {
 
 fn load_groups(db: &Connection) -> rusqlite::Result<BTreeMap<GroupName, SavedGroup>> {
     let mut statement = db.prepare(
-        "SELECT name, lease_number, lease_host, lease_by, lease_signature, id, joined, hlc FROM groups",
+        "SELECT coalesce(lease_group, name), lease_number, lease_host, lease_by, lease_signature, id, joined, hlc,
+         name, charter FROM groups",
     )?;
     let mut rows = statement.query([])?;
     let mut groups = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let name = group_name(row, 0)?;
+        let name = group_name(row, 8)?;
         let leased = row.get::<_, Option<i64>>(1)?.is_some();
         let lease = leased.then(|| lease(row)).transpose()?;
         let in_group = row.get(5)?;
         let saved = SavedGroup {
             joined: row.get(6)?,
             lease,
+            charter: charter(row, 9)?,
             lines: load_lines(db, &name, in_group)?,
             hlc: Hlc(unsigned(row.get(7)?)),
             authors: load_authors(db, in_group)?,
@@ -182,7 +243,8 @@ fn load_lines(
     in_group: i64,
 ) -> rusqlite::Result<BTreeMap<Epoch, SavedLine>> {
     db.prepare_cached(
-        "SELECT l.number, h.key, l.seq, l.head, e.sealed, e.ord, l.lease_by, l.lease_signature, v.line IS NOT NULL
+        "SELECT l.number, h.key, l.seq, l.head, e.sealed, e.ord, l.lease_by, l.lease_signature, v.line IS NOT NULL,
+                l.lease_group IS NOT NULL
          FROM lines l JOIN keys h ON h.id = l.host JOIN entries e ON e.place = l.id << 32 | l.seq
          LEFT JOIN evidence v ON v.line = l.id
          WHERE l.in_group = ?1 AND l.lease_by IS NOT NULL AND e.sealed IS NOT NULL",
@@ -192,8 +254,14 @@ fn load_lines(
             number: unsigned(row.get(0)?),
             host: NodeId(row.get(1)?),
         };
+        let is_from_before: bool = row.get(9)?;
+        let group = if is_from_before {
+            group.bare()
+        } else {
+            group.clone()
+        };
         let lease = Lease {
-            group: group.clone(),
+            group,
             epoch,
             by: NodeId(row.get(6)?),
             signature: Signature(row.get(7)?),
@@ -222,14 +290,32 @@ fn load_authors(db: &Connection, in_group: i64) -> rusqlite::Result<BTreeMap<Nod
     .collect()
 }
 
-/// Of everybody who ever wrote, the last entry of each kind that shapes the group.
+/// Of everybody who ever wrote, the last entry of each kind that shapes the group, and every ruling.
 fn load_shaping(db: &Connection, in_group: i64) -> rusqlite::Result<Vec<(Place, Entry)>> {
     let mut shaping: Vec<(Place, Entry)> = db
         .prepare_cached(&shaping_query())?
         .query_map([in_group], |row| Ok((place(row, 0)?, row::entry(row, 4)?)))?
         .collect::<rusqlite::Result<_>>()?;
+    shaping.extend(load_rulings(db, in_group)?);
     shaping.sort_by_key(|(place, _)| *place);
     Ok(shaping)
+}
+
+/// All of them: which of them count is not known here.
+fn load_rulings(db: &Connection, in_group: i64) -> rusqlite::Result<Vec<(Place, Entry)>> {
+    db.prepare_cached(&rulings_query())?
+        .query_map([in_group], |row| Ok((place(row, 0)?, row::entry(row, 4)?)))?
+        .collect()
+}
+
+/// The terms are those of the index `entries_ruling`. SQLite does not know how few rulings there are.
+fn rulings_query() -> String {
+    format!(
+        "SELECT e.place, e.ord, l.number, h.key, {ENTRY_COLUMNS}
+         FROM entries e INDEXED BY entries_ruling {ENTRY_JOINS}
+         JOIN lines l ON l.id = e.place >> 32 JOIN keys h ON h.id = l.host
+         WHERE e.in_group = ?1 AND e.earliest AND e.kind >= 9"
+    )
 }
 
 /// A step into the index `entries_shaping` for each author and kind, so that the log's length does not matter. The
@@ -308,14 +394,21 @@ fn addresses(text: &str) -> Result<Vec<SocketAddr>, AddrParseError> {
     text.split_whitespace().map(str::parse).collect()
 }
 
-fn load_records(db: &Connection) -> rusqlite::Result<Vec<(Lease, Vec<NodeId>)>> {
+fn load_records(db: &Connection) -> rusqlite::Result<Vec<(GroupRecord, Wall)>> {
     db.prepare(
-        "SELECT name, lease_number, lease_host, lease_by, lease_signature, roster FROM records ORDER BY name",
+        "SELECT name, lease_number, lease_host, lease_by, lease_signature, roster, charter, quiet_ms, noted
+         FROM records ORDER BY name",
     )?
     .query_map([], |row| {
         let roster: Vec<u8> = row.get(5)?;
         let (members, _) = roster.as_chunks();
-        Ok((lease(row)?, members.iter().copied().map(NodeId).collect()))
+        let record = GroupRecord {
+            lease: lease(row)?,
+            roster: members.iter().copied().map(NodeId).collect(),
+            charter: charter(row, 6)?,
+            quiet_ms: unsigned(row.get(7)?),
+        };
+        Ok((record, Wall(unsigned(row.get(8)?))))
     })?
     .collect()
 }
@@ -346,21 +439,26 @@ mod tests {
     fn a_start_reads_no_log() {
         let mut db = Connection::open_in_memory().unwrap();
         schema::migrate(&mut db, schema::MIGRATIONS).unwrap();
-        let plan: Vec<String> = db
-            .prepare(&format!("EXPLAIN QUERY PLAN {}", shaping_query()))
-            .unwrap()
-            .query_map([1], |row| row.get(3))
-            .unwrap()
-            .map(Result::unwrap)
-            .collect();
-        let plan = plan.join("\n");
-        assert!(
-            plan.contains("entries_shaping (in_group=? AND <expr>=? AND kind=?)"),
-            "{plan}"
-        );
-        assert!(
-            !plan.contains("SCAN e") && !plan.contains("SCAN s"),
-            "{plan}"
-        );
+        for (query, index) in [
+            (
+                shaping_query(),
+                "entries_shaping (in_group=? AND <expr>=? AND kind=?)",
+            ),
+            (rulings_query(), "entries_ruling (in_group=?)"),
+        ] {
+            let plan: Vec<String> = db
+                .prepare(&format!("EXPLAIN QUERY PLAN {query}"))
+                .unwrap()
+                .query_map([1], |row| row.get(3))
+                .unwrap()
+                .map(Result::unwrap)
+                .collect();
+            let plan = plan.join("\n");
+            assert!(plan.contains(index), "{plan}");
+            assert!(
+                !plan.contains("SCAN e") && !plan.contains("SCAN s"),
+                "{plan}"
+            );
+        }
     }
 }

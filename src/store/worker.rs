@@ -45,7 +45,6 @@ pub(super) fn run(
 }
 
 /// What comes of a job.
-#[expect(clippy::large_enum_variant, reason = "nearly every answer is an input")]
 pub(super) enum Answer {
     Input(Input),
     Page(Vec<Line>, bool),
@@ -192,7 +191,10 @@ impl Worker {
                 Write::Nick(nick) => state::put_nick(db, nick)?,
                 Write::Table(table) => state::put_table(db, table)?,
                 Write::Clock(clock) => state::put_clock(db, *clock)?,
-                Write::Record { lease, roster } => state::put_record(db, lease, roster)?,
+                Write::Charter { group, charter } => state::put_charter(db, group, charter)?,
+                Write::Rename { group, to } => state::rename_group(db, group, to)?,
+                Write::Record { record, noted } => state::put_record(db, record, *noted)?,
+                Write::RecordGone { group } => state::drop_record(db, group)?,
             }
         }
         Ok(moved)

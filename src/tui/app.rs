@@ -207,6 +207,7 @@ impl App {
             | Command::Act { .. }
             | Command::Drop { .. }
             | Command::Topic { .. }
+            | Command::Rule { .. }
             | Command::Nick { .. }
             | Command::History { .. } => {}
         }

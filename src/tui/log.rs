@@ -513,7 +513,9 @@ pub(crate) fn leaves(what: &What) -> bool {
         | What::Topic(_)
         | What::Join
         | What::Nick(_)
-        | What::Gone { .. } => false,
+        | What::Gone { .. }
+        | What::Ruling { .. }
+        | What::Vain(_) => false,
     }
 }
 
@@ -522,7 +524,13 @@ fn parted(what: &What, from: &str) -> Option<String> {
     match what {
         What::Part(_) | What::Quit(_) => Some(from.to_owned()),
         What::Gone { nick, .. } => Some(sanitize::name(nick.as_str()).into_owned()),
-        What::Text(_) | What::Action(_) | What::Topic(_) | What::Join | What::Nick(_) => None,
+        What::Text(_)
+        | What::Action(_)
+        | What::Topic(_)
+        | What::Join
+        | What::Nick(_)
+        | What::Ruling { .. }
+        | What::Vain(_) => None,
     }
 }
 
@@ -535,6 +543,9 @@ fn cleaned(what: What) -> What {
         What::Topic(topic) => What::Topic(line(topic)),
         What::Part(why) => What::Part(line(why)),
         What::Quit(why) => What::Quit(line(why)),
+        What::Vain(deed) => What::Vain(line(deed)),
+        // Its reason is cleaned with the sentence that tells it.
+        other @ What::Ruling { .. } => other,
         other @ (What::Join | What::Nick(_) | What::Gone { .. }) => other,
     }
 }

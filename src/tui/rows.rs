@@ -222,34 +222,30 @@ impl Page<'_> {
                         "" => format!("{} removed the topic", said.from),
                         topic => format!("{} set the topic: {topic}", said.from),
                     };
-                    self.told(
-                        item,
-                        None,
-                        self.look.signs.dot,
-                        Role::Dim,
-                        Role::Dim,
-                        &text,
-                        time,
-                    )
+                    self.quiet(item, &text, time)
                 }
                 What::Nick(nick) => {
                     let text = format!("{} is now {}", said.from, sanitize::name(nick.as_str()));
-                    self.told(
-                        item,
-                        None,
-                        self.look.signs.dot,
-                        Role::Dim,
-                        Role::Dim,
-                        &text,
-                        time,
-                    )
+                    self.quiet(item, &text, time)
                 }
+                What::Ruling { ruling, nick } => {
+                    let whom = nick.as_ref().map_or("", |nick| nick.as_str());
+                    let text = ruling.sentence(&said.from, whom);
+                    self.quiet(item, &sanitize::line(&text), time)
+                }
+                What::Vain(deed) => self.quiet(item, &format!("without effect: {deed}"), time),
                 What::Join | What::Part(_) | What::Quit(_) | What::Gone { .. } => {
                     self.traffic(block, item, time)
                 }
             },
             Kind::Note(note) => self.note(item, note, time),
         }
+    }
+
+    /// Something that happened, beside the talk.
+    fn quiet(&self, item: &Item, text: &str, time: bool) -> Vec<Row> {
+        let dot = self.look.signs.dot;
+        self.told(item, None, dot, Role::Dim, Role::Dim, text, time)
     }
 
     fn note(&self, item: &Item, note: &Note, time: bool) -> Vec<Row> {
@@ -564,7 +560,12 @@ fn is_traffic(item: &Item) -> bool {
         Kind::Said(said) => match &said.what {
             What::Join | What::Gone { .. } => true,
             what @ (What::Part(_) | What::Quit(_)) => leaves(what),
-            What::Text(_) | What::Action(_) | What::Topic(_) | What::Nick(_) => false,
+            What::Text(_)
+            | What::Action(_)
+            | What::Topic(_)
+            | What::Nick(_)
+            | What::Ruling { .. }
+            | What::Vain(_) => false,
         },
         Kind::Note(_) => false,
     }

@@ -21,6 +21,7 @@ impl App {
             } => self.open(group, &topic, restored),
             Event::Joined { group, members, .. } => self.joined(&group, members),
             Event::Left { group } => self.close(&group),
+            Event::Renamed { group, to } => self.rename(now.wall, &group, &to),
             Event::Sent {
                 group,
                 id,
@@ -145,6 +146,16 @@ impl App {
         }
     }
 
+    fn rename(&mut self, at: Wall, group: &GroupName, to: &GroupName) {
+        let Some(window) = self.find(group) else {
+            return;
+        };
+        window.subject = Subject::Group(to.clone());
+        let (group, name) = (sanitize::name(group.as_str()), window.name());
+        let text = format!("another group has the name {group}: this one goes on as {name}");
+        self.note(at, Some(to), Note::Notice(text));
+    }
+
     fn close(&mut self, group: &GroupName) {
         let Some(index) = self.index(group) else {
             return;
@@ -190,9 +201,13 @@ impl App {
                 }
                 (false, false)
             }
-            What::Join | What::Part(_) | What::Quit(_) | What::Nick(_) | What::Gone { .. } => {
-                (false, false)
-            }
+            What::Join
+            | What::Part(_)
+            | What::Quit(_)
+            | What::Nick(_)
+            | What::Gone { .. }
+            | What::Ruling { .. }
+            | What::Vain(_) => (false, false),
         };
         if line.own
             && !line.history
@@ -238,8 +253,11 @@ impl App {
                     Standing::Heir => format!("{} ", signs.heir),
                     Standing::Member => String::new(),
                 };
+                let rank = member.rank.word();
+                let rank = rank.map_or(String::new(), |rank| format!(" ({rank})"));
                 let away = if member.present { "" } else { " (away)" };
-                format!("{sign}{}{away}", sanitize::name(member.nick.as_str()))
+                let nick = sanitize::name(member.nick.as_str());
+                format!("{sign}{nick}{rank}{away}")
             })
             .collect();
         format!(

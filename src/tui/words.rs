@@ -28,7 +28,12 @@ pub(crate) fn note_passing(people: &mut Vec<Passing>, said: &Said) {
         What::Join => (said.from.clone(), true, ""),
         What::Part(why) | What::Quit(why) => (said.from.clone(), false, why.as_str()),
         What::Gone { nick, .. } => (sanitize::name(nick.as_str()).into_owned(), false, ""),
-        What::Text(_) | What::Action(_) | What::Topic(_) | What::Nick(_) => return,
+        What::Text(_)
+        | What::Action(_)
+        | What::Topic(_)
+        | What::Nick(_)
+        | What::Ruling { .. }
+        | What::Vain(_) => return,
     };
     match people.iter_mut().find(|passing| passing.nick == nick) {
         Some(passing) => {

@@ -62,6 +62,7 @@ const SCREEN: &[&str] = &[
     "proto::event",
     "proto::id",
     "proto::limits",
+    "proto::ruling",
     "proto::time",
 ];
 
@@ -75,6 +76,7 @@ const LINES: &[&str] = &[
     "proto::event",
     "proto::id",
     "proto::limits",
+    "proto::ruling",
     "proto::time",
     "proto::ring",
     "proto::table",
@@ -106,7 +108,13 @@ pub(crate) const BORDERS: &[Border] = &[
     },
     Border {
         module: "slash",
-        uses: &["proto::command", "proto::id", "proto::limits", "sanitize"],
+        uses: &[
+            "proto::command",
+            "proto::id",
+            "proto::limits",
+            "proto::ruling",
+            "sanitize",
+        ],
         never: PURE,
     },
     Border {

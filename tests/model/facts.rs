@@ -46,7 +46,7 @@ impl Facts {
             .groups
             .values()
             .filter_map(|group| group.lease.as_ref());
-        let records = saved.records.iter().map(|(lease, _)| lease);
+        let records = saved.records.iter().map(|(record, _)| &record.lease);
         let leases = leases.chain(records).map(|lease| lease.epoch);
         let lines = vector(&disk, group).into_keys();
         for epoch in leases.chain(lines) {

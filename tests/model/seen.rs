@@ -42,7 +42,7 @@ impl Seen {
             .groups
             .values()
             .filter_map(|group| group.lease.as_ref());
-        let records = saved.records.iter().map(|(lease, _)| lease);
+        let records = saved.records.iter().map(|(record, _)| &record.lease);
         self.highest = leases.chain(records).map(|lease| lease.epoch).max();
         self.is_wanted = saved.groups.values().any(|group| group.joined);
         self.barred.extend(self.highest);
@@ -104,7 +104,7 @@ impl Seen {
                 self.obeys(lease)?;
                 self.followers.clear();
             }
-            Message::HostIs { lease } => self.obeys(lease)?,
+            Message::HostIs { lease, .. } => self.obeys(lease)?,
             _ => {}
         }
         Ok(())
@@ -127,7 +127,7 @@ impl Seen {
             }
             let lease = match write {
                 Write::Group { lease, .. } => lease.as_ref(),
-                Write::Record { lease, .. } => Some(lease),
+                Write::Record { record, .. } => Some(&record.lease),
                 _ => None,
             };
             let Some(Lease { epoch, .. }) = lease else {

@@ -127,6 +127,7 @@ impl Story {
                 id: id(name),
                 nick: nick(name),
                 standing: *standing,
+                rank: fireside::proto::ruling::Rank::Member,
                 present: *present,
             })
             .collect()

@@ -76,6 +76,7 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
         id: host,
         nick: nick("mats"),
         standing: Standing::Host,
+        rank: fireside::proto::ruling::Rank::Founder,
         present: true,
     };
     let epoch = Epoch { number: 1, host };
@@ -141,6 +142,7 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
             | Command::Act { .. }
             | Command::Drop { .. }
             | Command::Topic { .. }
+            | Command::Rule { .. }
             | Command::Nick { .. }
             | Command::Names { .. } => {}
         }

@@ -3,6 +3,7 @@
 use fireside::proto::command::Command;
 use fireside::proto::event::{Event, Line, Loss, Member, Standing, What};
 use fireside::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
+use fireside::proto::ruling::Rank;
 use fireside::proto::time::{Hlc, Wall};
 
 use crate::checker::Checker;
@@ -223,6 +224,7 @@ fn members() -> Vec<Member> {
         id,
         nick: Nick::parse("somebody").unwrap(),
         standing,
+        rank: Rank::Member,
         present: true,
     });
     members.into()

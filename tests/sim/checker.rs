@@ -27,6 +27,8 @@ pub struct Checker {
     lives: BTreeMap<NodeId, u32>,
     born: BTreeMap<(GroupName, EntryId), u32>,
     epochs: BTreeSet<(GroupName, Epoch)>,
+    /// What whose group is called since it lost its name.
+    renames: BTreeMap<(NodeId, GroupName), GroupName>,
     violations: Vec<String>,
     /// Merges and notices, and who was told of them.
     asides: Vec<(NodeId, Event)>,
@@ -100,6 +102,7 @@ impl Checker {
             Command::Join { .. } => self.counts.joins += 1,
             Command::Quit { .. } => self.stopped(who),
             Command::Part { .. }
+            | Command::Rule { .. }
             | Command::Drop { .. }
             | Command::Nick { .. }
             | Command::Names { .. }
@@ -217,6 +220,7 @@ impl Checker {
                 group, host, epoch, ..
             } => self.host(who, group, *host, *epoch),
             Event::Members { group, members } => self.members(who, group, members),
+            Event::Renamed { group, to } => self.renamed(who, group, to),
             Event::Left { group } => {
                 self.out(who, group);
                 let view = self.of(who, group);
@@ -293,9 +297,13 @@ impl Checker {
     fn check_typed(&mut self, who: NodeId, line: &Line) {
         let text = match &line.what {
             What::Text(text) | What::Action(text) | What::Topic(text) => text,
-            What::Join | What::Part(_) | What::Quit(_) | What::Nick(_) | What::Gone { .. } => {
-                return;
-            }
+            What::Join
+            | What::Part(_)
+            | What::Quit(_)
+            | What::Nick(_)
+            | What::Gone { .. }
+            | What::Ruling { .. }
+            | What::Vain(_) => return,
         };
         let key = (line.group.clone(), line.id.author, text.clone());
         match self.typed.get_mut(&key) {
@@ -365,6 +373,36 @@ impl Checker {
             self.complain(who, group, "two hosts are listed");
         }
         self.of(who, group).members = members.to_vec();
+    }
+
+    /// The group of somebody's window goes by another name, with all that was said in it.
+    fn renamed(&mut self, who: NodeId, group: &GroupName, to: &GroupName) {
+        let Some(mut view) = self.views.remove(&(who, group.clone())) else {
+            return self.complain(who, group, "was renamed, and never opened");
+        };
+        for (id, line) in &mut view.log {
+            line.group = to.clone();
+            let (was, is) = ((group.clone(), *id), (to.clone(), *id));
+            if let Some(said) = self.said.get(&was).cloned() {
+                self.said.entry(is.clone()).or_insert(said);
+            }
+            if let Some(copies) = self.confirmed.remove(&was) {
+                self.confirmed.insert(is, copies);
+            }
+        }
+        let typed = self.typed.iter().filter(|((of, _, _), _)| of == group);
+        let typed: Vec<_> = typed
+            .map(|((_, author, text), became)| ((to.clone(), *author, text.clone()), *became))
+            .collect();
+        self.typed.extend(typed);
+        self.renames.insert((who, group.clone()), to.clone());
+        self.views.insert((who, to.clone()), view);
+    }
+
+    /// What somebody's group is called by now.
+    pub fn name_of(&self, who: NodeId, group: &GroupName) -> GroupName {
+        let renamed = self.renames.get(&(who, group.clone()));
+        renamed.unwrap_or(group).clone()
     }
 
     fn out(&mut self, who: NodeId, group: &GroupName) {
@@ -549,6 +587,9 @@ fn differences<'a>(one: &'a View, two: &'a View) -> impl Iterator<Item = String>
 fn is_same(one: &What, two: &What) -> bool {
     match (one, two) {
         (What::Gone { member: one, .. }, What::Gone { member: two, .. }) => one == two,
+        (What::Ruling { ruling: one, .. }, What::Ruling { ruling: two, .. }) => one == two,
+        // Whether it has an effect shows when the other side of a partition is known.
+        (What::Vain(_), _) | (_, What::Vain(_)) => true,
         (one, two) => one == two,
     }
 }

@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 use fireside::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
 use fireside::proto::limits::CATCH_UP_SIZE;
 use fireside::proto::role::Moved;
+use fireside::proto::ruling::Ruling;
 use fireside::proto::saved::{Fork, Saved, SavedGroup, SavedLine, Write};
 use fireside::proto::seal::{Hash, Signature};
-use fireside::proto::time::Hlc;
-use fireside::proto::wire::{Body, Entry, Lease, Listed, Run, Sequenced, Vector};
+use fireside::proto::time::{Hlc, Wall};
+use fireside::proto::wire::{
+    Body, Charter, Entry, GroupRecord, Lease, Listed, Run, Sequenced, Vector,
+};
 
 /// Bytes an entry takes in a frame besides its text; about right is good enough to split by.
 const ENTRY_SIZE: usize = 160;
@@ -20,7 +23,7 @@ pub struct Disk {
     groups: BTreeMap<GroupName, Group>,
     table: Vec<Listed>,
     clock: u64,
-    records: BTreeMap<GroupName, (Lease, Vec<NodeId>)>,
+    records: BTreeMap<GroupName, (GroupRecord, Wall)>,
 }
 
 /// What a disk has of an entry.
@@ -36,6 +39,7 @@ pub enum Kept {
 struct Group {
     joined: bool,
     lease: Option<Lease>,
+    charter: Option<Charter>,
     lines: BTreeMap<Epoch, Line>,
     /// Every entry at the place that counts: its earliest, where it is not empty.
     places: BTreeMap<EntryId, (bool, Place)>,
@@ -99,8 +103,23 @@ impl Disk {
                     return Err(format!("the clock went back to {clock}"));
                 }
                 Write::Clock(clock) => self.clock = clock,
-                Write::Record { lease, roster } => {
-                    self.records.insert(lease.group.clone(), (lease, roster));
+                Write::Charter { group, charter } => {
+                    self.groups.entry(group).or_default().charter = Some(charter);
+                }
+                Write::Rename { group, to } => {
+                    if self.groups.get(&to).is_some_and(|to| !to.lines.is_empty()) {
+                        return Err(format!("{to} has a log, and {group} is to have its name"));
+                    }
+                    if let Some(group) = self.groups.remove(&group) {
+                        self.groups.insert(to, group);
+                    }
+                }
+                Write::Record { record, noted } => {
+                    let group = record.lease.group.clone();
+                    self.records.insert(group, (record, noted));
+                }
+                Write::RecordGone { group } => {
+                    self.records.remove(&group);
                 }
             }
         }
@@ -211,6 +230,16 @@ impl Disk {
         }
     }
 
+    /// Whether the record of a group is kept here.
+    pub fn has_record(&self, group: &GroupName) -> bool {
+        self.records.contains_key(group)
+    }
+
+    /// The charter that is stored of a group.
+    pub fn charter(&self, group: &GroupName) -> Option<&Charter> {
+        self.groups.get(group)?.charter.as_ref()
+    }
+
     /// The highest epoch of a group that it knows.
     pub fn epoch(&self, group: &GroupName) -> Option<Epoch> {
         let lease = self.groups.get(group)?.lease.as_ref();
@@ -311,6 +340,7 @@ impl Group {
         SavedGroup {
             joined: self.joined,
             lease: self.lease.clone(),
+            charter: self.charter.clone(),
             lines,
             hlc,
             authors,
@@ -320,9 +350,10 @@ impl Group {
         }
     }
 
-    /// No more than is promised: of each member, and of the topic, the last entry of each kind.
+    /// No more than is promised: of each member the last entry of each kind, and every ruling.
     fn shaping(&self) -> Vec<(Place, Entry)> {
         let mut last = BTreeMap::new();
+        let mut shaping = Vec::new();
         let mut places: Vec<_> = self.places.values().map(|(_, place)| *place).collect();
         places.sort_unstable();
         for place in places {
@@ -333,12 +364,16 @@ impl Group {
                 Body::Quit { .. } => (2, entry.author),
                 Body::Nick { .. } => (3, entry.author),
                 Body::Gone { member } => (4, *member),
-                Body::Topic { .. } => (5, NodeId::default()),
+                Body::Topic { .. } => (5, entry.author),
+                Body::Ruling(_) => {
+                    shaping.push((place, entry.clone()));
+                    continue;
+                }
                 Body::Text { .. } | Body::Action { .. } | Body::Void => continue,
             };
             last.insert(about, (place, entry.clone()));
         }
-        let mut shaping: Vec<_> = last.into_values().collect();
+        shaping.extend(last.into_values());
         shaping.sort_by_key(|(place, _)| *place);
         shaping
     }
@@ -381,6 +416,11 @@ fn text_size(body: &Body) -> usize {
     match body {
         Body::Text { text } | Body::Action { text } | Body::Topic { text } => text.len(),
         Body::Part { why } | Body::Quit { why } => why.len(),
-        Body::Join { .. } | Body::Nick { .. } | Body::Gone { .. } | Body::Void => 0,
+        Body::Ruling(Ruling::Kick { why, .. }) => why.len(),
+        Body::Join { .. }
+        | Body::Nick { .. }
+        | Body::Gone { .. }
+        | Body::Ruling(_)
+        | Body::Void => 0,
     }
 }

@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 use fireside::proto::client::Client;
 use fireside::proto::codec;
-use fireside::proto::command::Command;
+use fireside::proto::command::{Command, Who};
 use fireside::proto::id::{Epoch, GroupName, Nick, NodeId, NodeName, Number, Seq};
 use fireside::proto::limits::{COUNT_MAX, WALL_MAX, WIRE_VERSION};
 use fireside::proto::node::MeshNode;
 use fireside::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Ticket};
+use fireside::proto::ruling::{Mode, Ruling};
 use fireside::proto::saved::Saved;
 use fireside::proto::seal::{Hash, Seal, Signature};
 use fireside::proto::time::{Hlc, Mono, Now, Wall};
 use fireside::proto::wire::{
-    Body, Decline, Entry, Lease, Lines, Listed, Message, Reason, Record, Refusal, Roles, Run,
-    Sequenced, Served, Tip, Vector,
+    Body, Charter, Decline, Entry, GroupRecord, Lease, Lines, Listed, Message, Reason, Record,
+    Refusal, Roles, Run, Sequenced, Served, Tip, Vector,
 };
 
 use crate::rng::Rng;
@@ -100,7 +101,7 @@ impl Liar {
     fn body(&mut self) -> Body {
         let nick = Nick::parse(if self.rng.chance(1, 2) { "anna" } else { "bob" }).unwrap();
         let text = "x".repeat(self.rng.range(0, 300) as usize);
-        match self.rng.range(0, 8) {
+        match self.rng.range(0, 10) {
             0 => Body::Join { nick },
             1 => Body::Part { why: text },
             2 => Body::Quit { why: text },
@@ -109,7 +110,54 @@ impl Liar {
             5 => Body::Action { text },
             6 => Body::Topic { text },
             7 => Body::Gone { member: self.key() },
+            8 => Body::Ruling(self.ruling()),
             _ => Body::Void,
+        }
+    }
+
+    fn ruling(&mut self) -> Ruling {
+        let member = self.key();
+        match self.rng.range(0, 5) {
+            0 => Ruling::Op { member },
+            1 => Ruling::Deop { member },
+            2 => Ruling::Kick {
+                member,
+                why: "x".to_owned(),
+            },
+            3 => Ruling::Ban { member },
+            4 => Ruling::Unban { member },
+            _ => Ruling::Mode {
+                mode: if self.rng.chance(1, 2) {
+                    Mode::TopicLock
+                } else {
+                    Mode::Moderated
+                },
+                on: self.rng.chance(1, 2),
+            },
+        }
+    }
+
+    fn charter(&mut self) -> Option<Charter> {
+        if self.rng.chance(1, 3) {
+            return None;
+        }
+        let (seal, group, born) = (CheapSeal(self.key()), self.group(), Wall(self.count()));
+        let mut charter = Charter::offered(&seal, &group, born);
+        if charter.founder == ME || self.rng.chance(1, 10) {
+            charter.signature = Signature([0; 64]);
+        }
+        if self.rng.chance(1, 2) {
+            charter = charter.witnessed(&CheapSeal(self.key()));
+        }
+        Some(charter)
+    }
+
+    fn group_record(&mut self) -> GroupRecord {
+        GroupRecord {
+            lease: self.lease(),
+            roster: self.keys(),
+            charter: self.charter(),
+            quiet_ms: self.count(),
         }
     }
 
@@ -214,7 +262,7 @@ impl Liar {
 
     fn message(&mut self) -> Message {
         let group = self.group();
-        match self.rng.range(0, 25) {
+        match self.rng.range(0, 26) {
             0 => Message::Open {
                 version: if self.rng.chance(1, 20) {
                     99
@@ -245,10 +293,12 @@ impl Liar {
                 hosting: self.rng.chance(1, 2),
                 missed: self.rng.chance(1, 2),
                 roster: self.keys(),
+                charter: self.charter().map(Box::new),
             },
             5 => Message::Leave { group },
             6 => Message::HostIs {
                 lease: self.lease(),
+                charter: self.charter().map(Box::new),
             },
             7 => Message::Moved {
                 group,
@@ -257,12 +307,10 @@ impl Liar {
             8 => Message::Query { group },
             9 => Message::Known {
                 group,
-                lease: self.rng.chance(2, 3).then(|| self.lease()),
-                roster: self.keys(),
+                record: self.rng.chance(2, 3).then(|| Box::new(self.group_record())),
             },
             10 => Message::Transfer {
-                lease: self.lease(),
-                roster: self.keys(),
+                record: Box::new(self.group_record()),
             },
             11 => Message::Hello {
                 lease: self.lease(),
@@ -274,6 +322,7 @@ impl Liar {
                         ended_ms: self.count(),
                     })
                 }),
+                charter: self.charter().map(|charter| charter.hash()),
             },
             12 => Message::Welcome {
                 group,
@@ -307,10 +356,11 @@ impl Liar {
             18 => Message::Refused {
                 group,
                 number: Number(self.count()),
-                why: if self.rng.chance(1, 2) {
-                    Refusal::NickTaken
-                } else {
-                    Refusal::NotAMember
+                why: match self.rng.range(0, 3) {
+                    0 => Refusal::NickTaken,
+                    1 => Refusal::NotAMember,
+                    2 => Refusal::Banned,
+                    _ => Refusal::Full,
                 },
             },
             19 => Message::Presence {
@@ -348,14 +398,27 @@ impl Liar {
                 from_us: self.count(),
                 from_them: self.count(),
             },
-            _ => Message::Unfollow { group },
+            25 => Message::Unfollow { group },
+            _ => match self.charter() {
+                Some(charter) => Message::Founded {
+                    group,
+                    charter: Box::new(charter),
+                },
+                None => Message::Query { group },
+            },
         }
     }
 
     fn command(&mut self) -> Command {
         let group = self.group();
-        match self.rng.range(0, 5) {
+        match self.rng.range(0, 6) {
             0 | 1 => Command::Join { group },
+            6 => Command::Rule {
+                group,
+                ruling: Ruling::Ban {
+                    member: Who::Key(self.key()),
+                },
+            },
             2 => Command::Part {
                 group,
                 why: String::new(),

@@ -48,6 +48,7 @@ impl Judged {
             }
             Command::Join { .. }
             | Command::Part { .. }
+            | Command::Rule { .. }
             | Command::Nick { .. }
             | Command::Drop { .. }
             | Command::Quit { .. }
@@ -57,6 +58,12 @@ impl Judged {
     }
 
     pub fn told(&mut self, now: u64, who: NodeId, event: &Event) {
+        if let Event::Renamed { group, to } = event {
+            let people = self.lives.get_mut(group);
+            if let Some(lives) = people.and_then(|people| people.remove(&who)) {
+                self.lives.entry(to.clone()).or_default().insert(who, lives);
+            }
+        }
         if let Some((group, told)) = told(event) {
             self.note(now, who, group, Note::Told(told));
         }
@@ -122,6 +129,7 @@ pub fn kept(place: Place, entry: &Entry, is_shown: bool) -> Kept {
             | Body::Part { .. }
             | Body::Quit { .. }
             | Body::Gone { .. }
+            | Body::Ruling(_)
             | Body::Void => None,
         },
         epoch: epoch(place.epoch),
@@ -161,6 +169,7 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         Event::Left { group } => (group, Told::Left),
         Event::Ready { .. }
         | Event::Opened { .. }
+        | Event::Renamed { .. }
         | Event::Contact { .. }
         | Event::Waiting { .. }
         | Event::Responsible { .. }
@@ -191,7 +200,13 @@ fn message(line: &event::Line) -> Option<Told> {
 fn text(what: &What) -> Option<String> {
     match what {
         What::Text(text) | What::Action(text) | What::Topic(text) => Some(text.clone()),
-        What::Join | What::Part(_) | What::Quit(_) | What::Nick(_) | What::Gone { .. } => None,
+        What::Join
+        | What::Part(_)
+        | What::Quit(_)
+        | What::Nick(_)
+        | What::Gone { .. }
+        | What::Ruling { .. }
+        | What::Vain(_) => None,
     }
 }
 

@@ -180,6 +180,7 @@ fn a_member_that_claims_the_moon_gets_none_of_it() {
     };
     let disk = &town.world.node(bob).disk;
     let lease = disk.lease(&group()).expect("bob knows it").clone();
+    let charter = charter(&town, bob);
     liar.tell(
         &mut town,
         anna,
@@ -187,6 +188,7 @@ fn a_member_that_claims_the_moon_gets_none_of_it() {
             lease,
             lines,
             served: None,
+            charter,
         },
     );
     town.say(bob, HEARTH);
@@ -244,6 +246,7 @@ fn an_epoch_of_the_past_is_answered_with_the_present() {
     assert_eq!(town.host(bob, HEARTH), bob);
     let (lease, lines) = (old.clone(), Lines::default());
     let before = liar.notes.borrow().nots;
+    let charter = charter(&town, bob);
     liar.tell(
         &mut town,
         bob,
@@ -251,6 +254,7 @@ fn an_epoch_of_the_past_is_answered_with_the_present() {
             lease,
             lines,
             served: None,
+            charter,
         },
     );
     assert_eq!(liar.notes.borrow().nots, before + 1);
@@ -600,4 +604,10 @@ fn a_line_that_is_rewritten_is_seen_at_once() {
     assert_eq!(notices(&town, anna).len(), 1);
     assert!(!is_said(&town, anna, "what was really said"));
     talk_on(&mut town, &[anna, bob], &liar);
+}
+
+/// What who is in the group calls it by.
+fn charter(town: &Town, who: NodeIx) -> Option<Hash> {
+    let charter = town.world.node(who).disk.charter(&group());
+    charter.map(|charter| charter.hash())
 }

@@ -12,8 +12,10 @@
 
 mod bites;
 mod blows;
+mod charter;
 mod checker;
 mod disk;
+mod forgers;
 mod found;
 mod hostile;
 #[allow(dead_code, reason = "nobody is gone for good here")]

@@ -55,6 +55,7 @@ impl Moment {
             | Message::Declined { .. }
             | Message::Blocks { .. }
             | Message::Older { .. }
+            | Message::Founded { .. }
             | Message::Merged { .. } => None,
         }
     }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use fireside::proto::client::Client;
-use fireside::proto::command::Command;
+use fireside::proto::command::{Command, Who};
 use fireside::proto::event::What;
 use fireside::proto::id::{GroupName, Nick, NodeId, NodeName};
 use fireside::proto::node::MeshNode;
+use fireside::proto::ruling::Ruling;
 use fireside::proto::wire::Roles;
 
 use crate::checker::View;
@@ -149,33 +150,51 @@ impl Town {
         if !self.is_up(who) {
             return;
         }
-        let group = name(group);
+        let group = self.called(who, group);
         self.wants.entry(who).or_default().insert(group.clone());
         self.ask(who, Command::Join { group });
     }
 
     pub fn part(&mut self, who: NodeIx, group: &str) {
-        let group = name(group);
-        if self
-            .wants
-            .get_mut(&who)
-            .is_some_and(|groups| groups.remove(&group))
-        {
+        let group = self.called(who, group);
+        if self.gives_up(who, &group) {
             let why = String::new();
             self.ask(who, Command::Part { group, why });
         }
     }
 
+    /// Somebody means to be in a group no longer, or is not wanted there.
+    pub fn gives_up(&mut self, who: NodeIx, group: &GroupName) -> bool {
+        let id = self.world.node(who).id;
+        let checker = &self.world.checker;
+        let wants = self.wants.entry(who).or_default();
+        let before = wants.len();
+        wants.retain(|wanted| checker.name_of(id, wanted) != *group);
+        wants.len() < before
+    }
+
+    /// Decides something.
+    pub fn rule(&mut self, who: NodeIx, group: &str, ruling: Ruling<Who>) {
+        let group = self.called(who, group);
+        self.ask(who, Command::Rule { group, ruling });
+    }
+
+    /// What somebody calls a group, which may have lost its name.
+    pub fn called(&self, who: NodeIx, group: &str) -> GroupName {
+        let id = self.world.node(who).id;
+        self.world.checker.name_of(id, &name(group))
+    }
+
     /// Says the next line, which nobody has said before.
     pub fn say(&mut self, who: NodeIx, group: &str) {
-        let group = name(group);
+        let group = self.called(who, group);
         self.typed += 1;
         let text = format!("{} {}", self.world.node(who).name, self.typed);
         self.ask(who, Command::Say { group, text });
     }
 
     pub fn topic(&mut self, who: NodeIx, group: &str) {
-        let group = name(group);
+        let group = self.called(who, group);
         self.typed += 1;
         let text = format!("topic {}", self.typed);
         self.ask(who, Command::Topic { group, text });
@@ -214,7 +233,7 @@ impl Town {
         let id = self.world.node(who).id;
         self.world
             .checker
-            .view(id, &name(group))
+            .view(id, &self.called(who, group))
             .cloned()
             .unwrap_or_default()
     }
@@ -236,6 +255,8 @@ impl Town {
             | What::Part(_)
             | What::Quit(_)
             | What::Nick(_)
+            | What::Ruling { .. }
+            | What::Vain(_)
             | What::Gone { .. } => None,
         });
         texts.collect()
@@ -259,8 +280,12 @@ impl Town {
         let mut stayers = BTreeMap::<GroupName, Vec<NodeId>>::new();
         for (ix, groups) in &self.wants {
             for group in groups.iter().filter(|_| self.world.is_running(*ix)) {
-                let members = stayers.entry(group.clone()).or_default();
-                members.push(self.world.node(*ix).id);
+                let id = self.world.node(*ix).id;
+                let group = self.world.checker.name_of(id, group);
+                let members = stayers.entry(group).or_default();
+                if !members.contains(&id) {
+                    members.push(id);
+                }
             }
         }
         stayers

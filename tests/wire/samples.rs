@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use fireside::proto::id::{Epoch, GroupName, Nick, NodeId, NodeName, Number, Seq};
+use fireside::proto::ruling::{Mode, Ruling};
 use fireside::proto::seal::{Hash, Signature};
 use fireside::proto::time::{Hlc, Wall};
 use fireside::proto::wire::{
-    Body, Decline, Entry, Lease, Lines, Listed, Message, Record, Refusal, Roles, Run, Sequenced,
-    Served, Tip, Vector,
+    Body, Charter, Decline, Entry, GroupRecord, Lease, Lines, Listed, Message, Record, Refusal,
+    Roles, Run, Sequenced, Served, Tip, Vector, Witness,
 };
 
 pub(crate) fn group() -> GroupName {
@@ -46,6 +47,28 @@ fn lease() -> Lease {
         epoch: epoch(),
         by: id(0xbb),
         signature: Signature([0x55; 64]),
+    }
+}
+
+fn charter() -> Charter {
+    Charter {
+        group: group(),
+        founder: id(0x99),
+        born: Wall(2_000),
+        signature: Signature([0x33; 64]),
+        witness: Some(Witness {
+            by: id(0xbb),
+            signature: Signature([0x44; 64]),
+        }),
+    }
+}
+
+fn group_record() -> GroupRecord {
+    GroupRecord {
+        lease: lease(),
+        roster: vec![id(1), id(2)],
+        charter: Some(charter()),
+        quiet_ms: 60_000,
     }
 }
 
@@ -109,6 +132,22 @@ pub(crate) fn bodies() -> Vec<Body> {
         },
         Body::Gone { member: id(0xee) },
         Body::Void,
+        Body::Ruling(Ruling::Op { member: id(0xef) }),
+        Body::Ruling(Ruling::Deop { member: id(0xef) }),
+        Body::Ruling(Ruling::Kick {
+            member: id(0xef),
+            why: "no".to_owned(),
+        }),
+        Body::Ruling(Ruling::Ban { member: id(0xef) }),
+        Body::Ruling(Ruling::Unban { member: id(0xef) }),
+        Body::Ruling(Ruling::Mode {
+            mode: Mode::TopicLock,
+            on: true,
+        }),
+        Body::Ruling(Ruling::Mode {
+            mode: Mode::Moderated,
+            on: false,
+        }),
     ]
 }
 
@@ -119,6 +158,13 @@ pub(crate) fn refusals() -> Vec<Refusal> {
         Refusal::Malformed,
         Refusal::NotAMember,
         Refusal::NotAllowed,
+        Refusal::NotTheFounder,
+        Refusal::NotAnOperator,
+        Refusal::Outranked,
+        Refusal::NotThere,
+        Refusal::Moderated,
+        Refusal::Banned,
+        Refusal::PutOut,
     ]
 }
 
@@ -154,11 +200,15 @@ pub(crate) fn messages() -> Vec<Message> {
             hosting: true,
             missed: false,
             roster: roster.clone(),
+            charter: Some(Box::new(charter())),
         },
         Message::Leave {
             group: group.clone(),
         },
-        Message::HostIs { lease: lease() },
+        Message::HostIs {
+            lease: lease(),
+            charter: Some(Box::new(charter())),
+        },
         Message::Moved {
             group: group.clone(),
             to: id(4),
@@ -168,12 +218,10 @@ pub(crate) fn messages() -> Vec<Message> {
         },
         Message::Known {
             group: group.clone(),
-            lease: None,
-            roster: roster.clone(),
+            record: None,
         },
         Message::Transfer {
-            lease: lease(),
-            roster: roster.clone(),
+            record: Box::new(group_record()),
         },
         Message::Hello {
             lease: lease(),
@@ -183,6 +231,7 @@ pub(crate) fn messages() -> Vec<Message> {
                 began_ms: 9_000,
                 ended_ms: 5_000,
             })),
+            charter: Some(Hash([0x22; 32])),
         },
         Message::Welcome {
             group: group.clone(),
@@ -246,9 +295,13 @@ pub(crate) fn messages() -> Vec<Message> {
             tips: lines().tips,
         },
         Message::Merged {
-            group,
+            group: group.clone(),
             from_us: 4,
             from_them: 5,
+        },
+        Message::Founded {
+            group,
+            charter: Box::new(charter()),
         },
     ];
     for (at, message) in messages.iter().enumerate() {
@@ -287,5 +340,6 @@ fn place(message: &Message) -> usize {
         Message::Blocks { .. } => 23,
         Message::Older { .. } => 24,
         Message::Merged { .. } => 25,
+        Message::Founded { .. } => 26,
     }
 }

@@ -303,6 +303,7 @@ impl Client {
             .groups
             .values()
             .filter_map(|group| group.registration.at)
+            .chain(self.doubted_links())
             .collect();
         let idle = self
             .links

@@ -5,6 +5,7 @@
 //! group's responsible supernode, a registration there, a way to each host. Nothing else has to remember to.
 
 mod mesh;
+mod rivals;
 mod talk;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,8 +13,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::rivals::Doubt;
 use crate::proto::actions::Actions;
-use crate::proto::command::Command;
+use crate::proto::command::{Command, Who};
 use crate::proto::event::{Event, MeshState, Trouble};
 use crate::proto::group::{Context, Group};
 use crate::proto::id::{GroupName, Nick, NodeId};
@@ -23,6 +25,7 @@ use crate::proto::limits::{
 use crate::proto::links::Links;
 use crate::proto::ring::Point;
 use crate::proto::role::{DialId, Input, LinkId, Output, Role};
+use crate::proto::ruling::Ruling;
 use crate::proto::saved::{Saved, Write};
 use crate::proto::seal::Seal;
 use crate::proto::table::Table;
@@ -47,6 +50,8 @@ pub struct Client {
     latest: BTreeMap<NodeId, LinkId>,
     groups: BTreeMap<GroupName, Group>,
     search: Search,
+    /// Groups whose name is said to be another's.
+    doubts: BTreeMap<GroupName, Doubt>,
     /// What our person was told is wrong with the disk.
     trouble: Option<Trouble>,
     /// When the table is written, if it has changed.
@@ -115,6 +120,7 @@ impl Client {
             latest: BTreeMap::new(),
             groups: groups.collect(),
             search: Search::default(),
+            doubts: BTreeMap::new(),
             trouble: None,
             table_due: None,
             has_heard: false,
@@ -170,6 +176,7 @@ impl Client {
             Command::Topic { group, text } => {
                 self.write(now, &group, Body::Topic { text: clip(text) });
             }
+            Command::Rule { group, ruling } => self.rule(now, &group, ruling),
             Command::Nick { nick } => self.rename(now, &nick),
             Command::Names { group } => self.in_group(now, &group, |group, _| group.show_again()),
             // Pages come from the store; whoever drives us answers this before it gets here.
@@ -210,6 +217,7 @@ impl Client {
                 try_: "leave one with /part first".to_owned(),
             });
         }
+        self.join_tagged(now, &name);
         let group = self
             .groups
             .entry(name.clone())
@@ -251,17 +259,42 @@ impl Client {
     }
 
     fn write(&mut self, now: Now, name: &GroupName, body: Body) {
-        if !self.groups.get(name).is_some_and(Group::is_staying) {
-            return self.act.tell(Event::Error {
+        if self.is_staying(name) {
+            self.in_group(now, name, |group, cx| {
+                group.author(cx, body);
+            });
+        }
+    }
+
+    fn rule(&mut self, now: Now, name: &GroupName, ruling: Ruling<Who>) {
+        let ruling = match ruling {
+            Ruling::Kick { member, why } => Ruling::Kick {
+                member,
+                why: clip(why),
+            },
+            other @ (Ruling::Op { .. }
+            | Ruling::Deop { .. }
+            | Ruling::Ban { .. }
+            | Ruling::Unban { .. }
+            | Ruling::Mode { .. }) => other,
+        };
+        if self.is_staying(name) {
+            self.in_group(now, name, |group, cx| group.rule(cx, ruling));
+        }
+    }
+
+    /// Whether our person is in a group; if not, it is told.
+    fn is_staying(&mut self, name: &GroupName) -> bool {
+        let is_staying = self.groups.get(name).is_some_and(Group::is_staying);
+        if !is_staying {
+            self.act.tell(Event::Error {
                 group: Some(name.clone()),
                 what: format!("cannot write to {name}"),
                 why: "you are not in it".to_owned(),
                 try_: format!("/join {name} first"),
             });
         }
-        self.in_group(now, name, |group, cx| {
-            group.author(cx, body);
-        });
+        is_staying
     }
 
     /// Tells when trouble with the disk begins and ends. What comes after the first is mostly its consequence: the
@@ -293,6 +326,7 @@ impl Client {
             self.forget(&name);
         }
         self.touched = Touched::These(BTreeSet::new());
+        self.ask_others(now);
         if !self.is_adrift() {
             self.prune();
         }
@@ -326,13 +360,9 @@ impl Client {
         let link = link.filter(|link| self.links.get(*link).is_some_and(|link| link.is_open));
         if link.is_none()
             && let Some(target) = target
+            && self.links.to_node(&target).is_none()
         {
-            let record = self.table.get(&target).map(|listed| listed.record.clone());
-            if self.links.to_node(&target).is_none() {
-                for address in record.iter().flat_map(|record| &record.addresses) {
-                    self.dial(now, *address, Some(target));
-                }
-            }
+            self.dial_node(now, target);
         }
         self.in_group(now, name, |group, cx| {
             if let Some(link) = link {
@@ -341,6 +371,14 @@ impl Client {
             group.tick(cx);
             group.show(cx);
         });
+    }
+
+    /// Dials a mesh node at all its addresses.
+    fn dial_node(&mut self, now: Now, id: NodeId) {
+        let record = self.table.get(&id).map(|listed| listed.record.clone());
+        for address in record.iter().flat_map(|record| &record.addresses) {
+            self.dial(now, *address, Some(id));
+        }
     }
 
     /// Notes and tells that we are out of a group.
@@ -396,7 +434,7 @@ impl Client {
         let pauses = self.search.pauses.values().map(|pause| pause.until);
         let idle = self.links.peer_links().next().map(|_| self.idle_due);
         let dues = groups
-            .chain([end, search, self.table_due, idle])
+            .chain([end, search, self.table_due, idle, self.doubts_due()])
             .flatten()
             .chain(pauses);
         // What is due and could not be done waits for an input that changes something.

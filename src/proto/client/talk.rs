@@ -91,11 +91,12 @@ impl Client {
                 }
             }
             // It has not heard that we left, while it could not be reached.
-            Message::HostIs { lease } if self.is_out_of(&lease.group) => {
+            Message::HostIs { lease, .. } if self.is_out_of(&lease.group) => {
                 let group = lease.group;
                 self.act.send(link, Message::Leave { group });
             }
-            Message::HostIs { lease } => self.lease(now, &lease, Kind::Mesh),
+            Message::HostIs { lease, charter } => self.host_is(now, link, from, &lease, charter),
+            Message::Known { group, record } => self.known(now, from, &group, record),
             Message::Moved { group, to } if self.links.misses_node(&to) => {
                 // It will see for itself before long that nobody is there.
                 self.in_group(now, &group, |group, _| {
@@ -137,8 +138,8 @@ impl Client {
             | Message::TableWanted { .. }
             | Message::Register { .. }
             | Message::Leave { .. }
-            | Message::Known { .. }
             | Message::Transfer { .. }
+            | Message::Founded { .. }
             | Message::Hello { .. }
             | Message::Welcome { .. }
             | Message::Deliver { .. }
@@ -163,11 +164,15 @@ impl Client {
                 lease,
                 lines,
                 served,
+                charter,
             } => {
                 let name = lease.group.clone();
                 self.in_group(now, &name, |group, cx| {
-                    group.greet(cx, link, from, &lease, (&lines, served.as_deref()))
+                    group.greet(cx, link, from, &lease, (&lines, served.as_deref()), charter)
                 });
+            }
+            Message::Founded { group, charter } => {
+                self.in_group(now, &group, |group, cx| group.founded(cx, link, &charter));
             }
             Message::Welcome {
                 group,

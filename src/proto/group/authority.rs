@@ -1,8 +1,11 @@
-//! Who may do what in a group: the questions a host asks before it gives an entry a place.
+//! Who may do what in a group: the questions a host asks before it gives an entry a place, and everybody before an
+//! entry that has one takes effect. A host that does not ask gains nothing by it.
 
+use super::rights::Lack;
 use super::roster::Roster;
-use crate::proto::id::NodeId;
+use crate::proto::id::{NodeId, Place};
 use crate::proto::limits::MEMBERS_MAX;
+use crate::proto::ruling::{Mode, Rank, Ruling};
 use crate::proto::wire::{Body, Entry, Refusal};
 
 /// Whether `entry` may have a place in the line of `host`.
@@ -12,6 +15,7 @@ use crate::proto::wire::{Body, Entry, Refusal};
 pub(crate) fn judge(roster: &Roster, entry: &Entry, host: &NodeId) -> Result<(), Refusal> {
     let author = &entry.author;
     match &entry.body {
+        Body::Join { .. } if roster.rights().is_banned(author, None) => Err(Refusal::Banned),
         Body::Join { nick } | Body::Nick { nick } if roster.holder(nick, author).is_some() => {
             Err(Refusal::NickTaken)
         }
@@ -27,12 +31,66 @@ pub(crate) fn judge(roster: &Roster, entry: &Entry, host: &NodeId) -> Result<(),
         | Body::Topic { .. }
         | Body::Nick { .. }
         | Body::Part { .. }
-        | Body::Quit { .. } => {
+        | Body::Quit { .. }
+        | Body::Ruling(_) => {
             if roster.contains(author) || roster.was_missed(author) {
-                Ok(())
+                entitled(roster, author, &entry.body)
             } else {
                 Err(Refusal::NotAMember)
             }
         }
+    }
+}
+
+/// Whether a member has the right to what it does, as things stand at the log's end.
+fn entitled(roster: &Roster, author: &NodeId, body: &Body) -> Result<(), Refusal> {
+    let rights = roster.rights();
+    match body {
+        Body::Text { .. } | Body::Action { .. } => {
+            let is_silenced =
+                rights.holds(Mode::Moderated, None) && rights.rank(author, None) < Rank::Operator;
+            if is_silenced {
+                Err(Refusal::Moderated)
+            } else {
+                Ok(())
+            }
+        }
+        Body::Topic { .. } if !roster.may_set_topic(author, None) => Err(Refusal::NotAnOperator),
+        Body::Ruling(Ruling::Kick { member, .. }) if !roster.contains(member) => {
+            Err(Refusal::NotThere)
+        }
+        Body::Ruling(ruling) => rights
+            .allows(author, ruling, None)
+            .map_err(|lack| match lack {
+                Lack::Founder => Refusal::NotTheFounder,
+                Lack::Operator => Refusal::NotAnOperator,
+                Lack::Rank => Refusal::Outranked,
+            }),
+        Body::Join { .. }
+        | Body::Part { .. }
+        | Body::Quit { .. }
+        | Body::Nick { .. }
+        | Body::Topic { .. }
+        | Body::Gone { .. }
+        | Body::Void => Ok(()),
+    }
+}
+
+/// Whether the author of what has a place had the right to it there.
+pub(crate) fn stands(roster: &Roster, place: Place, entry: &Entry) -> bool {
+    match &entry.body {
+        Body::Ruling(ruling) => roster
+            .rights()
+            .allows(&entry.author, ruling, Some(place))
+            .is_ok(),
+        Body::Topic { .. } => roster.may_set_topic(&entry.author, Some(place)),
+        Body::Join { .. } => !roster.rights().is_banned(&entry.author, Some(place)),
+        Body::Part { .. }
+        | Body::Quit { .. }
+        | Body::Nick { .. }
+        | Body::Text { .. }
+        | Body::Action { .. }
+        | Body::Gone { .. }
+        | Body::Void => true,
     }
 }

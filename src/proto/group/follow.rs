@@ -202,6 +202,10 @@ impl Group {
         match &mut follow.stage {
             Stage::Reaching { dial, again } => {
                 if let Some(link) = cx.links.to_peer(&follow.epoch.host) {
+                    // It may go over a supernode that one of us needs no longer.
+                    if let Some(via) = self.registration.at {
+                        cx.act.route(follow.epoch.host, via);
+                    }
                     self.hello(cx, link);
                 } else if let Some(via) = self
                     .registration
@@ -292,6 +296,7 @@ impl Group {
 
     fn hello(&mut self, cx: &mut Context<'_>, link: LinkId) {
         let served = self.served_before(cx).map(Box::new);
+        let charter = self.charter_hash();
         let (Phase::Following(follow), Some(lease)) = (&mut self.phase, &self.lease) else {
             return;
         };
@@ -303,6 +308,7 @@ impl Group {
                 lease,
                 lines,
                 served,
+                charter,
             },
         );
         follow.stage = Stage::Greeting {
@@ -614,7 +620,12 @@ impl Group {
         number: Number,
         why: Refusal,
     ) {
-        if matches!(&self.phase, Phase::Following(follow) if follow.greeted() == Some(link)) {
+        let Phase::Following(follow) = &self.phase else {
+            return;
+        };
+        if number == Number(0) && follow.link() == Some(link) {
+            self.shut_out(cx, why);
+        } else if follow.greeted() == Some(link) {
             // It may have got its place from another host meanwhile; what follows it comes again all the same.
             self.outbox.resume_at(number);
             self.give_up(cx, number, why);
@@ -646,6 +657,15 @@ impl Group {
                 cx.act.tell(Event::Failed { group, id, why });
             }
             Body::Void => {}
+            Body::Join { .. } if matches!(why, Refusal::Banned | Refusal::Full) => {
+                self.shut_out(cx, why);
+            }
+            Body::Ruling(_) => cx.act.tell(Event::Error {
+                group: Some(group),
+                what: format!("cannot {}", deed(&refused.body)),
+                why: why.to_string(),
+                try_: "/names tells who may".to_owned(),
+            }),
             Body::Join { .. }
             | Body::Nick { .. }
             | Body::Topic { .. }
@@ -682,6 +702,7 @@ fn deed(body: &Body) -> &'static str {
         Body::Join { .. } => "join",
         Body::Nick { .. } => "take that nick",
         Body::Topic { .. } => "set the topic",
+        Body::Ruling(_) => "decide that",
         Body::Part { .. } | Body::Quit { .. } => "say that you leave",
         Body::Gone { .. } => "say that somebody is gone",
         Body::Text { .. } | Body::Action { .. } => "send the line",

@@ -130,6 +130,7 @@ impl Group {
         let told = self.told_epoch.replace(epoch);
         if !self.is_told {
             self.is_told = true;
+            self.is_member = true;
             let members = self.members(cx);
             cx.act.tell(Event::Joined {
                 group,

@@ -4,6 +4,7 @@
 //! entries shape the roster, leave the outbox, are told to the face and go to disk.
 
 mod authority;
+mod charter;
 mod feed;
 mod follow;
 mod growth;
@@ -19,13 +20,17 @@ mod paced;
 mod person;
 mod proof;
 mod quiet;
+mod rights;
 mod roster;
+mod rule;
 mod serve;
 mod show;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use self::charter::Bearing;
+use self::charter::Birth;
 use self::follow::Follow;
 use self::host::Host;
 use self::log::Log;
@@ -71,6 +76,7 @@ pub(crate) struct Group {
     outbox: Outbox,
     /// The number we gave last since the process started.
     given: Option<Number>,
+    birth: Birth,
     /// The highest lease we know.
     lease: Option<Lease>,
     /// The epoch we may have hosted before the process started; it is never resumed.
@@ -93,6 +99,8 @@ pub(crate) struct Group {
     /// What each write under way brings to disk.
     writing: BTreeMap<Ticket, Writing>,
     unsaved: Unsaved,
+    /// Whether we know that we are in, so that being put out concerns us; of who comes back it is old news.
+    is_member: bool,
     /// Whether the face knows that we are in; until then what comes is history.
     is_told: bool,
     /// The epoch the face was told of last.
@@ -164,6 +172,9 @@ pub(crate) struct Registration {
     pub(crate) moved: Option<NodeId>,
     pub(crate) at: Option<LinkId>,
     pub(crate) again: Mono,
+    /// Whether we have come in again since we registered last. A supernode that never heard that we left has told
+    /// us who hosts, as far as it knows, and would not say it again.
+    is_new: bool,
     /// The supernode that the face was told of last.
     told: Option<NodeId>,
 }
@@ -195,15 +206,18 @@ impl Group {
     /// [`Group::come_back`].
     pub(crate) fn restored(name: GroupName, saved: &SavedGroup) -> Self {
         let mut roster = Roster::default();
+        roster.found(saved.charter.as_ref().map(|charter| charter.founder));
         for (place, entry) in &saved.shaping {
             roster.apply(*place, entry);
         }
         Self {
+            is_member: saved.joined,
             name,
             log: Log::restored(saved),
             roster,
             outbox: Outbox::restored(saved.outbox.clone()),
             given: None,
+            birth: Birth::restored(saved.charter.clone()),
             lease: saved.lease.clone(),
             barred: saved.lease.as_ref().map(|lease| lease.epoch),
             lease_write: None,
@@ -264,11 +278,15 @@ impl Group {
         self.phase = Phase::Finding;
         self.last_word = None;
         self.here.clear();
+        self.is_member = false;
         self.is_told = false;
         self.missed = None;
         self.served = None;
         self.standing = None;
-        self.registration = Registration::default();
+        self.registration = Registration {
+            is_new: true,
+            ..Registration::default()
+        };
     }
 
     /// Registers at the supernode at the other end of `link`, if that is news to it or it is time again.
@@ -289,6 +307,9 @@ impl Group {
         if is_leaving || cx.now.mono < self.registration.again {
             return;
         }
+        if std::mem::take(&mut self.registration.is_new) {
+            self.tell_leave(cx);
+        }
         self.registration.again = cx.now.mono + limits::REGISTER_INTERVAL;
         let is_here = |id: &NodeId| *id == cx.me || self.here.contains(id);
         let mut roster: Vec<_> = self
@@ -300,9 +321,11 @@ impl Group {
         if mutant::is(Mutant::SuccessionBackwards) {
             roster.reverse();
         }
+        let charter = self.charter_to_show(cx, link).map(Box::new);
         cx.act.send(
             link,
             Message::Register {
+                charter,
                 group: self.name.clone(),
                 lease: self.lease.clone(),
                 hosting: matches!(self.phase, Phase::Hosting(_)),
@@ -372,6 +395,7 @@ impl Group {
             self.put(cx);
         }
         self.rewrite(cx);
+        self.heed(cx);
         self.be_patient(cx);
         self.go(cx);
     }
@@ -387,6 +411,7 @@ fn spoken(body: &Body) -> Option<What> {
         | Body::Quit { .. }
         | Body::Nick { .. }
         | Body::Topic { .. }
+        | Body::Ruling(_)
         | Body::Gone { .. }
         | Body::Void => None,
     }

@@ -52,6 +52,7 @@ impl Outbox {
                 | Body::Text { .. }
                 | Body::Action { .. }
                 | Body::Topic { .. }
+                | Body::Ruling(_)
                 | Body::Gone { .. }
                 | Body::Void => None,
             })

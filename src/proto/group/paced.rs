@@ -35,28 +35,33 @@ impl Paced {
 
     /// Whether the first entry may go now; what it costs is taken.
     pub(super) fn may_go(&mut self) -> bool {
-        match self.entries.front().map(|entry| &entry.body) {
+        match self.entries.front() {
             None => false,
-            Some(
-                Body::Text { .. } | Body::Action { .. } | Body::Topic { .. } | Body::Nick { .. },
-            ) if self.tokens == 0 => false,
-            Some(
-                Body::Text { .. } | Body::Action { .. } | Body::Topic { .. } | Body::Nick { .. },
-            ) => {
-                self.tokens -= 1;
+            Some(entry) if is_paced(&entry.body) && self.tokens == 0 => false,
+            Some(entry) => {
+                self.tokens -= u32::from(is_paced(&entry.body));
                 true
             }
-            Some(
-                Body::Join { .. }
-                | Body::Part { .. }
-                | Body::Quit { .. }
-                | Body::Gone { .. }
-                | Body::Void,
-            ) => true,
         }
     }
 
     pub(super) fn due(&self) -> Option<Mono> {
         (!self.entries.is_empty()).then(|| self.since + LINE_INTERVAL)
+    }
+}
+
+/// Whether a member has only so many of these.
+fn is_paced(body: &Body) -> bool {
+    match body {
+        Body::Text { .. }
+        | Body::Action { .. }
+        | Body::Topic { .. }
+        | Body::Nick { .. }
+        | Body::Ruling(_) => true,
+        Body::Join { .. }
+        | Body::Part { .. }
+        | Body::Quit { .. }
+        | Body::Gone { .. }
+        | Body::Void => false,
     }
 }

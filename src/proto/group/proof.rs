@@ -10,7 +10,7 @@ use super::log::Fit;
 use super::{Context, Group, Phase, Source};
 use crate::proto::codec::{self, RUN_SIZE};
 use crate::proto::event::Event;
-use crate::proto::id::{Epoch, NodeId};
+use crate::proto::id::{Epoch, GroupName, NodeId};
 use crate::proto::limits::RUN_SIZE_MAX;
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::saved::{Fork, Write};
@@ -140,7 +140,9 @@ impl Group {
     fn credible(&self, cx: &Context<'_>, epoch: Epoch, leases: &[Lease]) -> Option<Lease> {
         let obeyed = self.lease.iter().find(|lease| lease.epoch == epoch);
         let sent = || {
-            let is_meant = |lease: &&Lease| lease.epoch == epoch && lease.group == self.name;
+            // A line from before the group lost its name has a lease of that name.
+            let is_its = |group: &GroupName| *group == self.name || *group == self.name.bare();
+            let is_meant = |lease: &&Lease| lease.epoch == epoch && is_its(&lease.group);
             let lease = leases.iter().find(is_meant)?;
             let is_credible = cx.table.was_supernode(&lease.by) && lease.is_genuine(cx.seal);
             is_credible.then_some(lease)

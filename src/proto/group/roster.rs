@@ -1,4 +1,5 @@
-//! Who is in a group, in join order, under which nick, and what its topic is: derived from the log alone.
+//! Who is in a group, in join order, under which nick, and what its topic is: derived from the charter and the log
+//! alone.
 //!
 //! Each fact is a last-writer-wins register ([`Latest`]) over the log's order, so that applying the same entries in any
 //! order gives the same roster, which is what a merge after a partition needs. Join order *is* succession
@@ -7,7 +8,9 @@
 use std::collections::BTreeMap;
 
 use super::latest::Latest;
+use super::rights::Rights;
 use crate::proto::id::{EntryId, Nick, NodeId, Place};
+use crate::proto::ruling::{Mode, Rank};
 use crate::proto::wire::{Body, Entry};
 
 /// The members of a group and its topic.
@@ -16,7 +19,7 @@ pub(crate) struct Roster {
     marks: BTreeMap<NodeId, Mark>,
     /// Members by the place of the join that is in force.
     order: BTreeMap<Place, NodeId>,
-    topic: Latest<String>,
+    rights: Rights,
 }
 
 /// What the log says of one key.
@@ -26,6 +29,8 @@ struct Mark {
     leave: Latest<Leave>,
     /// The nick, and what it folds to.
     nick: Latest<(Nick, String)>,
+    /// The topic it set last.
+    topic: Latest<String>,
 }
 
 /// How somebody left last.
@@ -39,15 +44,28 @@ enum Leave {
 
 impl Mark {
     /// The place of the join that is in force.
-    fn position(&self) -> Option<Place> {
-        match (self.join.place(), self.leave.place()) {
-            (Some(join), Some(leave)) if leave > join => None,
-            (join, _) => join,
-        }
+    fn position(&self, id: &NodeId, rights: &Rights) -> Option<Place> {
+        let join = self.join.place()?;
+        let leave = self.leave.place().max(rights.put_out(id));
+        let is_in = leave.is_none_or(|leave| leave < join) && !rights.is_banned(id, Some(join));
+        is_in.then_some(join)
     }
 }
 
 impl Roster {
+    /// Takes the founder from a charter, on whom all rights rest. Says whether anything changed.
+    pub(crate) fn found(&mut self, founder: Option<NodeId>) -> bool {
+        let is_news = self.rights.founded(founder);
+        if is_news {
+            self.count_again();
+        }
+        is_news
+    }
+
+    pub(crate) fn rights(&self) -> &Rights {
+        &self.rights
+    }
+
     /// Takes an entry at its place; entries that shape nothing change nothing. Says whether anything changed.
     pub(crate) fn apply(&mut self, place: Place, entry: &Entry) -> bool {
         match &entry.body {
@@ -64,9 +82,17 @@ impl Roster {
                 self.leave(*member, place, entry.id(), Leave::Gone)
             }
             Body::Topic { text } => {
-                let before = self.topic.place();
-                self.topic.put(place, entry.id(), text.clone());
-                self.topic.place() != before
+                let mark = self.marks.entry(entry.author).or_default();
+                let before = mark.topic.place();
+                mark.topic.put(place, entry.id(), text.clone());
+                mark.topic.place() != before
+            }
+            Body::Ruling(ruling) => {
+                let is_news = self.rights.add(place, entry.id(), ruling);
+                if is_news {
+                    self.count_again();
+                }
+                is_news
             }
             Body::Gone { .. } | Body::Text { .. } | Body::Action { .. } | Body::Void => false,
         }
@@ -82,20 +108,29 @@ impl Roster {
     }
 
     pub(crate) fn contains(&self, id: &NodeId) -> bool {
-        self.marks
-            .get(id)
-            .is_some_and(|mark| mark.position().is_some())
+        self.position(id).is_some()
     }
 
     /// The place of the join that is in force.
     pub(crate) fn position(&self, id: &NodeId) -> Option<Place> {
-        self.marks.get(id).and_then(Mark::position)
+        let mark = self.marks.get(id)?;
+        mark.position(id, &self.rights)
+    }
+
+    /// Where a member was put out, if that is why it is not in.
+    pub(crate) fn put_out(&self, id: &NodeId) -> Option<Place> {
+        let place = self.rights.put_out(id)?;
+        let mark = self.marks.get(id)?;
+        let is_last = mark.join.place().max(mark.leave.place()) < Some(place);
+        (is_last && mark.join.place().is_some()).then_some(place)
     }
 
     /// Whether it was a member until a host missed it, and has not said that it left.
     pub(crate) fn was_missed(&self, id: &NodeId) -> bool {
         self.marks.get(id).is_some_and(|mark| {
-            mark.position().is_none() && mark.leave.value() == Some(&Leave::Gone)
+            !self.contains(id)
+                && mark.leave.value() == Some(&Leave::Gone)
+                && mark.leave.place() > self.rights.put_out(id)
         })
     }
 
@@ -117,8 +152,33 @@ impl Roster {
         })
     }
 
+    /// Who goes by a nick, or else who did last.
+    pub(crate) fn find(&self, nick: &Nick) -> Option<NodeId> {
+        let wanted = nick.folded();
+        let named = self.marks.iter().filter(|(_, mark)| {
+            let named = mark.nick.value();
+            named.is_some_and(|(_, folded)| *folded == wanted)
+        });
+        let found = named.max_by_key(|(id, mark)| (self.contains(id), mark.nick.place()));
+        found.map(|(id, _)| *id)
+    }
+
+    /// Of the topics that each member set last, the latest whose author had the right.
     pub(crate) fn topic(&self) -> &str {
-        self.topic.value().map_or("", String::as_str)
+        let topics = self.marks.iter().filter_map(|(id, mark)| {
+            let place = mark.topic.place()?;
+            self.may_set_topic(id, Some(place)).then_some((place, mark))
+        });
+        let latest = topics.max_by_key(|(place, _)| *place);
+        latest.map_or("", |(_, mark)| {
+            mark.topic.value().map_or("", String::as_str)
+        })
+    }
+
+    /// Whether a key may set the topic just before a place; at the log's end without one.
+    pub(crate) fn may_set_topic(&self, id: &NodeId, before: Option<Place>) -> bool {
+        !self.rights.holds(Mode::TopicLock, before)
+            || self.rights.rank(id, before) >= Rank::Operator
     }
 
     fn name(&mut self, id: EntryId, place: Place, nick: &Nick) -> bool {
@@ -134,9 +194,9 @@ impl Roster {
 
     fn change(&mut self, id: NodeId, with: impl FnOnce(&mut Mark)) -> bool {
         let mark = self.marks.entry(id).or_default();
-        let before = mark.position();
+        let before = mark.position(&id, &self.rights);
         with(mark);
-        let after = mark.position();
+        let after = mark.position(&id, &self.rights);
         if before == after {
             return false;
         }
@@ -147,6 +207,14 @@ impl Roster {
             self.order.insert(place, id);
         }
         true
+    }
+
+    /// A ruling may put in or out whoever it likes, and make others' rulings count or not.
+    fn count_again(&mut self) {
+        let marks = self.marks.iter();
+        let positions =
+            marks.filter_map(|(id, mark)| Some((mark.position(id, &self.rights)?, *id)));
+        self.order = positions.collect();
     }
 }
 

@@ -10,8 +10,11 @@ use crate::proto::id::{Epoch, NodeId, Seq};
 use crate::proto::limits::{CATCH_UP_SIZE, HEIRS, PACED_MAX};
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
+use crate::proto::seal::Hash;
 use crate::proto::vector;
-use crate::proto::wire::{Body, Entry, Lease, Lines, Message, Reason, Run, Served, Vector};
+use crate::proto::wire::{
+    Body, Entry, Lease, Lines, Message, Reason, Refusal, Run, Served, Vector,
+};
 
 impl Group {
     /// A member says hello. One that has heard of our lease before we have says it again.
@@ -22,7 +25,11 @@ impl Group {
         from: NodeId,
         lease: &Lease,
         theirs: (&Lines, Option<&Served>),
+        charter: Option<Hash>,
     ) {
+        if !self.is_of_ours(cx, link, charter) {
+            return;
+        }
         self.learn(cx, lease, Kind::Peer);
         match (&self.phase, &self.lease) {
             (Phase::Hosting(host), _) if host.lease.epoch == lease.epoch => {
@@ -47,6 +54,9 @@ impl Group {
         from: NodeId,
         (theirs, served): (&Lines, Option<&Served>),
     ) {
+        if self.roster.rights().is_banned(&from, None) {
+            return self.say_shut(cx, link, Refusal::Banned);
+        }
         self.receive(cx, from, theirs, served);
         let has = theirs.vector();
         let base = self.base();

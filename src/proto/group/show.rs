@@ -72,6 +72,7 @@ impl Group {
                 } else {
                     Standing::Member
                 },
+                rank: self.roster.rights().rank(&id, None),
                 present: id == cx.me || Some(id) == host || self.here.contains(&id),
             })
             .collect()

@@ -328,8 +328,13 @@ async fn fill(desk: &Desk, lines: u64) {
         },
         Write::Table(vec![listed("m1", true)]),
         Write::Record {
-            lease: lease(1),
-            roster: vec![key("anna")],
+            record: GroupRecord {
+                lease: lease(1),
+                roster: vec![key("anna")],
+                charter: None,
+                quiet_ms: 0,
+            },
+            noted: Wall(1),
         },
     ])
     .await

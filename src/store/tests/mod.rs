@@ -20,10 +20,13 @@ use super::*;
 use crate::proto::event::What;
 use crate::proto::id::{Epoch, Nick, NodeName, Number, Seq};
 use crate::proto::role::Moved;
+use crate::proto::ruling::{Mode, Ruling};
 use crate::proto::saved::{Fork, SavedLine};
 use crate::proto::seal::{Hash, Signature};
 use crate::proto::time::{Hlc, Wall};
-use crate::proto::wire::{Body, Entry, Lease, Listed, Record, Roles, Run, Sequenced};
+use crate::proto::wire::{
+    Body, Charter, Entry, GroupRecord, Lease, Listed, Record, Roles, Run, Sequenced, Witness,
+};
 
 #[tokio::test]
 async fn everything_that_was_said_to_be_written_is_there_at_the_next_start() {
@@ -47,13 +50,17 @@ async fn everything_that_was_said_to_be_written_is_there_at_the_next_start() {
         Write::Clock(u64::MAX),
         Write::Table(vec![listed("m1", true), listed("m2", false)]),
         Write::Record {
-            lease: lease.clone(),
-            roster: vec![key("anna"), key("bob")],
+            record: record(&lease),
+            noted: Wall(77),
         },
         Write::Group {
             group: hearth(),
             joined: true,
             lease: Some(lease.clone()),
+        },
+        Write::Charter {
+            group: hearth(),
+            charter: charter(),
         },
         Write::Outbox {
             group: hearth(),
@@ -82,12 +89,10 @@ async fn everything_that_was_said_to_be_written_is_there_at_the_next_start() {
     assert_eq!(saved.nick, Some(nick("anna")));
     assert_eq!(saved.clock, u64::MAX);
     assert_eq!(saved.table, [listed("m1", true), listed("m2", false)]);
-    assert_eq!(
-        saved.records,
-        [(lease.clone(), vec![key("anna"), key("bob")])]
-    );
+    assert_eq!(saved.records, [(record(&lease), Wall(77))]);
     let group = &saved.groups[&hearth()];
     assert!(group.joined);
+    assert_eq!(group.charter, Some(charter()));
     assert_eq!(group.lease, Some(lease.clone()));
     let line = SavedLine {
         seq: Seq(2),
@@ -103,6 +108,124 @@ async fn everything_that_was_said_to_be_written_is_there_at_the_next_start() {
     assert_eq!(group.outbox.values().collect::<Vec<_>>(), [&second]);
     let shaping: Vec<_> = group.shaping.iter().map(|(_, entry)| entry).collect();
     assert_eq!(shaping, [&run.entries[0].entry]);
+}
+
+fn charter() -> Charter {
+    Charter {
+        group: hearth(),
+        founder: key("anna"),
+        born: Wall(5),
+        signature: Signature([7; 64]),
+        witness: Some(Witness {
+            by: key("m1"),
+            signature: Signature([8; 64]),
+        }),
+    }
+}
+
+fn record(lease: &Lease) -> GroupRecord {
+    GroupRecord {
+        lease: lease.clone(),
+        roster: vec![key("anna"), key("bob")],
+        charter: Some(charter()),
+        quiet_ms: 3_000,
+    }
+}
+
+#[tokio::test]
+async fn a_group_goes_by_another_name_with_all_it_has_and_shows_its_old_lease() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let (run, head) = run(1, 1, &[say("anna", "hi"), say("anna", "there")]);
+    let to = hearth().tagged(&charter().hash());
+    let writes = vec![
+        Write::Group {
+            group: hearth(),
+            joined: true,
+            lease: Some(lease(1)),
+        },
+        Write::Run {
+            group: hearth(),
+            run: run.clone(),
+            head,
+            lease: lease(1),
+        },
+        // It was asked for by that name before.
+        Write::Group {
+            group: to.clone(),
+            joined: false,
+            lease: None,
+        },
+        Write::Rename {
+            group: hearth(),
+            to: to.clone(),
+        },
+        Write::Record {
+            record: record(&lease(1)),
+            noted: Wall(1),
+        },
+        Write::RecordGone { group: hearth() },
+    ];
+    assert_eq!(open.write(writes).await, Ok(Vec::new()));
+    open.store.close().await;
+
+    let saved = desk.open().saved;
+
+    assert_eq!(saved.groups.keys().collect::<Vec<_>>(), [&to]);
+    let group = &saved.groups[&to];
+    assert!(group.joined);
+    assert_eq!(group.lease, Some(lease(1)));
+    let line = &group.lines[&run.epoch];
+    assert_eq!(
+        (line.seq, line.head, &line.lease),
+        (Seq(2), head, &lease(1))
+    );
+    assert_eq!(saved.records, []);
+}
+
+#[tokio::test]
+async fn every_ruling_is_there_at_a_start_and_pages_tell_it() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let bob = key("bob");
+    let rulings = [
+        Ruling::Ban { member: bob },
+        Ruling::Unban { member: bob },
+        Ruling::Ban { member: bob },
+        Ruling::Op { member: bob },
+        Ruling::Deop { member: bob },
+        Ruling::Kick {
+            member: bob,
+            why: "no".to_owned(),
+        },
+        Ruling::Mode {
+            mode: Mode::Moderated,
+            on: false,
+        },
+    ];
+    let bodies: Vec<_> = rulings
+        .iter()
+        .map(|ruling| ("anna", Body::Ruling(ruling.clone())))
+        .collect();
+    let (run, _) = run(1, 1, &bodies);
+    open.put(&run).await.unwrap();
+    let (lines, _) = open.page(None, 100).await;
+    let told: Vec<_> = lines
+        .iter()
+        .filter_map(|line| match &line.what {
+            What::Ruling { ruling, .. } => Some(ruling.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, rulings);
+    open.store.close().await;
+
+    let saved = desk.open().saved;
+
+    let shaping = &saved.groups[&hearth()].shaping;
+    let bodies: Vec<_> = shaping.iter().map(|(_, entry)| &entry.body).collect();
+    let expected: Vec<_> = run.entries.iter().map(|s| &s.entry.body).collect();
+    assert_eq!(bodies, expected);
 }
 
 #[tokio::test]

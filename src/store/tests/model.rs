@@ -126,6 +126,9 @@ impl Model {
         for (_, shaping) in last {
             assert!(saved.shaping.contains(shaping), "{shaping:?}");
         }
+        let is_ruling = |it: &&(Place, Entry)| matches!(it.1.body, Body::Ruling(_));
+        let rulings: Vec<_> = saved.shaping.iter().filter(is_ruling).collect();
+        assert_eq!(rulings, log.iter().filter(is_ruling).collect::<Vec<_>>());
     }
 }
 
@@ -136,8 +139,10 @@ fn subject(entry: &Entry) -> Option<(&'static str, NodeId)> {
         Body::Nick { .. } => ("nick", entry.author),
         Body::Part { .. } => ("part", entry.author),
         Body::Quit { .. } => ("quit", entry.author),
-        Body::Topic { .. } => ("topic", NodeId::default()),
+        Body::Topic { .. } => ("topic", entry.author),
         Body::Gone { member } => ("gone", *member),
+        // Of rulings every one is there.
+        Body::Ruling(_) => return None,
         Body::Text { .. } | Body::Action { .. } | Body::Void => return None,
     })
 }
@@ -148,7 +153,7 @@ const LENGTH: u64 = 12;
 /// Lines in which the same few authors and numbers come again and again, readings are often equal, and two
 /// epochs share a number.
 fn lines() -> impl Strategy<Value = Vec<Run>> {
-    let one = (0..6_u64, 0..3_usize, 1..9_u64, 0..9_usize);
+    let one = (0..6_u64, 0..3_usize, 1..9_u64, 0..11_usize);
     let line = prop::collection::vec(one, LENGTH as usize);
     prop::collection::vec(line, LINES).prop_map(|lines| {
         let run = |(n, entries): (usize, Vec<(u64, usize, u64, usize)>)| Run {
@@ -180,6 +185,14 @@ fn sequenced((hlc, author, number, kind): (u64, usize, u64, usize)) -> Sequenced
             member: key(members[number as usize % 3]),
         },
         6 => Body::Void,
+        9 => Body::Ruling(Ruling::Kick {
+            member: key(members[number as usize % 3]),
+            why: "so".into(),
+        }),
+        10 => Body::Ruling(Ruling::Mode {
+            mode: Mode::TopicLock,
+            on: number % 2 == 0,
+        }),
         7 => Body::Action {
             text: format!("does {number}"),
         },
@@ -324,6 +337,7 @@ fn nick_at(log: &[(Place, Entry)], line: &Line, inclusive: bool) -> Nick {
         | Body::Text { .. }
         | Body::Action { .. }
         | Body::Topic { .. }
+        | Body::Ruling(_)
         | Body::Gone { .. }
         | Body::Void => None,
     });
