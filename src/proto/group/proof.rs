@@ -141,7 +141,7 @@ impl Group {
         let obeyed = self.lease.iter().find(|lease| lease.epoch == epoch);
         let sent = || {
             // A line from before the group lost its name has a lease of that name.
-            let is_its = |group: &GroupName| *group == self.name || *group == self.name.bare();
+            let is_its = |group: &GroupName| self.name.is_or_was(group);
             let is_meant = |lease: &&Lease| lease.epoch == epoch && is_its(&lease.group);
             let lease = leases.iter().find(is_meant)?;
             let is_credible = cx.table.was_supernode(&lease.by) && lease.is_genuine(cx.seal);
