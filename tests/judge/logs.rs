@@ -142,12 +142,9 @@ impl<'a> Case<'a> {
 
     /// Whether somebody who is away has a line at the place where it was confirmed, and brings it back.
     fn is_brought_back(&self, id: &str, (epoch, seq): (u64, u64)) -> bool {
-        let is_it =
-            |kept: &Kept| kept.id == id && kept.epoch.number == epoch && kept.seq == seq;
+        let is_it = |kept: &Kept| kept.id == id && kept.epoch.number == epoch && kept.seq == seq;
         let mut people = self.history.people.iter();
-        people.any(|person| {
-            matches!(person.fate, Fate::Away(_)) && person.log().iter().any(is_it)
-        })
+        people.any(|person| matches!(person.fate, Fate::Away(_)) && person.log().iter().any(is_it))
     }
 
     /// Whether all who were promised to hold a confirmed line may be gone for good: its author, and as many
