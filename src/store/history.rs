@@ -101,7 +101,7 @@ fn set_line(
 ) -> rusqlite::Result<i64> {
     db.prepare_cached(
         "INSERT INTO lines (in_group, number, host, seq, head, lease_by, lease_signature, lease_group)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, (SELECT name FROM groups WHERE id = ?1)))
          ON CONFLICT DO UPDATE SET seq = excluded.seq, head = excluded.head RETURNING id",
     )?
     .query_row(
@@ -113,7 +113,7 @@ fn set_line(
             head.0,
             lease.by.0,
             lease.signature.0,
-            lease.group.as_str(),
+            lease.group.as_str()
         ],
         |row| row.get(0),
     )

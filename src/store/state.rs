@@ -99,8 +99,8 @@ pub(super) fn rename_group(
         )?
         .execute([to.as_str()])?;
         db.prepare_cached(
-            "UPDATE lines SET lease_group = ?1 WHERE lease_group IS NULL
-             AND in_group = (SELECT id FROM groups WHERE name = ?1)",
+            "UPDATE lines SET lease_group = ?1
+             WHERE lease_group IS NULL AND in_group = (SELECT id FROM groups WHERE name = ?1)",
         )?
         .execute([group.as_str()])?;
         db.prepare_cached("UPDATE groups SET name = ?2 WHERE name = ?1")?
@@ -244,7 +244,7 @@ fn load_lines(
 ) -> rusqlite::Result<BTreeMap<Epoch, SavedLine>> {
     db.prepare_cached(
         "SELECT l.number, h.key, l.seq, l.head, e.sealed, e.ord, l.lease_by, l.lease_signature, v.line IS NOT NULL,
-         l.lease_group
+                l.lease_group IS NOT NULL
          FROM lines l JOIN keys h ON h.id = l.host JOIN entries e ON e.place = l.id << 32 | l.seq
          LEFT JOIN evidence v ON v.line = l.id
          WHERE l.in_group = ?1 AND l.lease_by IS NOT NULL AND e.sealed IS NOT NULL",
@@ -254,12 +254,14 @@ fn load_lines(
             number: unsigned(row.get(0)?),
             host: NodeId(row.get(1)?),
         };
-        let named = row.get::<_, Option<String>>(9)?;
+        let is_from_before: bool = row.get(9)?;
+        let group = if is_from_before {
+            group.bare()
+        } else {
+            group.clone()
+        };
         let lease = Lease {
-            group: match named {
-                Some(_) => group_name(row, 9)?,
-                None => group.clone(),
-            },
+            group,
             epoch,
             by: NodeId(row.get(6)?),
             signature: Signature(row.get(7)?),

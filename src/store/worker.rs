@@ -45,7 +45,6 @@ pub(super) fn run(
 }
 
 /// What comes of a job.
-#[expect(clippy::large_enum_variant, reason = "nearly every answer is an input")]
 pub(super) enum Answer {
     Input(Input),
     Page(Vec<Line>, bool),

@@ -220,11 +220,11 @@ impl Stage {
         self.written.iter().rev().find_map(|write| match write {
             Write::Charter { charter, .. } => Some(charter),
             Write::Run { .. }
+            | Write::Evidence { .. }
             | Write::Outbox { .. }
             | Write::OutboxDone { .. }
             | Write::Group { .. }
             | Write::Rename { .. }
-            | Write::Evidence { .. }
             | Write::Nick(_)
             | Write::Table(_)
             | Write::Clock(_)
@@ -261,42 +261,8 @@ fn charter(founder: NodeId, born: u64) -> Charter {
     charter.witnessed(&CheapSeal(NodeId([7; 32])))
 }
 
-/// The host delivers what these did, in this order.
-fn deliver(stage: &mut Stage, deeds: &[(NodeId, u64, Body)]) -> Hash {
-    let epoch = Epoch {
-        number: 1,
-        host: HOST,
-    };
-    let entries = (1..).zip(deeds).map(|(at, (author, number, body))| {
-        let (seal, group) = (CheapSeal(*author), name(HEARTH));
-        let entry = Entry::signed(&seal, &group, Number(*number), Wall(at), body.clone());
-        let hlc = Hlc((1_000 + at) << 16);
-        Sequenced { hlc, entry }
-    });
-    let entries = entries.collect();
-    let run = run(Seq(1), Hash::default(), entries);
-    let tip = Tip {
-        seq: run.last(),
-        head: run.head(),
-    };
-    let group = name(HEARTH);
-    let lines = Lines {
-        tips: [(epoch, tip)].into(),
-        older: Hash::default(),
-    };
-    stage.say(
-        stage.peer,
-        Message::Welcome {
-            group,
-            epoch,
-            lines,
-        },
-    );
-    pass_on(stage, run)
-}
-
-/// A piece of the host's line, signed by it.
-fn run(first: Seq, prev: Hash, entries: Vec<Sequenced>) -> Run {
+/// A piece of the host's line after `prev`, as the host signs it.
+fn signed_run(first: Seq, prev: Hash, entries: Vec<Sequenced>) -> Run {
     let run = Run {
         epoch: Epoch {
             number: 1,
@@ -311,16 +277,41 @@ fn run(first: Seq, prev: Hash, entries: Vec<Sequenced>) -> Run {
     run.signed(&CheapSeal(HOST), &name(HEARTH), head)
 }
 
-/// The host delivers a piece of its line; returns the head after it.
-fn pass_on(stage: &mut Stage, run: Run) -> Hash {
-    let head = run.head();
+/// The host delivers what these did, in this order; the head of its line after that.
+fn deliver(stage: &mut Stage, deeds: &[(NodeId, u64, Body)]) -> Hash {
+    let epoch = Epoch {
+        number: 1,
+        host: HOST,
+    };
+    let entries = (1..).zip(deeds).map(|(at, (author, number, body))| {
+        let (seal, group) = (CheapSeal(*author), name(HEARTH));
+        let entry = Entry::signed(&seal, &group, Number(*number), Wall(at), body.clone());
+        let hlc = Hlc((1_000 + at) << 16);
+        Sequenced { hlc, entry }
+    });
+    let run = signed_run(Seq(1), Hash::default(), entries.collect());
+    let (group, head) = (name(HEARTH), run.head());
+    let seq = run.last();
+    let lines = Lines {
+        tips: [(epoch, Tip { seq, head })].into(),
+        ..Lines::default()
+    };
+    stage.say(
+        stage.peer,
+        Message::Welcome {
+            group: group.clone(),
+            epoch,
+            lines,
+        },
+    );
+    let (runs, report) = (vec![run], false);
     stage.say(
         stage.peer,
         Message::Deliver {
-            group: name(HEARTH),
-            report: false,
+            group,
+            report,
             leases: Vec::new(),
-            runs: vec![run],
+            runs,
         },
     );
     head
@@ -403,8 +394,17 @@ fn a_host_that_makes_itself_an_operator_is_none_and_nobodys_rulings_change_nothi
     });
     let hlc = Hlc(2_000 << 16);
     let entry = entry.expect("our own join");
-    let run = run(Seq(12), head, vec![Sequenced { hlc, entry }]);
-    pass_on(&mut stage, run);
+    let run = signed_run(Seq(12), head, vec![Sequenced { hlc, entry }]);
+    let (group, report) = (name(HEARTH), false);
+    stage.say(
+        stage.peer,
+        Message::Deliver {
+            group,
+            report,
+            leases: Vec::new(),
+            runs: vec![run],
+        },
+    );
     stage.wait(200);
     let ranks: Vec<_> = stage
         .members()

@@ -168,11 +168,11 @@ impl Moment {
             | Message::Table { .. }
             | Message::Refused { .. }
             | Message::Presence { .. }
-            | Message::Founded { .. }
             | Message::Unfollow { .. }
             | Message::Declined { .. }
             | Message::Blocks { .. }
             | Message::Older { .. }
+            | Message::Founded { .. }
             | Message::Merged { .. } => None,
         }
     }

@@ -300,8 +300,8 @@ impl Group {
     }
 
     fn hello(&mut self, cx: &mut Context<'_>, link: LinkId) {
-        let charter = self.charter_hash();
         let served = self.served_before(cx).map(Box::new);
+        let charter = self.charter_hash();
         let (Phase::Following(follow), Some(lease)) = (&mut self.phase, &self.lease) else {
             return;
         };

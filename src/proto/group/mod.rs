@@ -74,9 +74,9 @@ pub(crate) struct Group {
     log: Log,
     roster: Roster,
     outbox: Outbox,
-    birth: Birth,
     /// The number we gave last since the process started.
     given: Option<Number>,
+    birth: Birth,
     /// The highest lease we know.
     lease: Option<Lease>,
     /// The epoch we may have hosted before the process started; it is never resumed.
@@ -213,8 +213,8 @@ impl Group {
             log: Log::restored(saved),
             roster,
             outbox: Outbox::restored(saved.outbox.clone()),
-            birth: Birth::restored(saved.charter.clone()),
             given: None,
+            birth: Birth::restored(saved.charter.clone()),
             lease: saved.lease.clone(),
             barred: saved.lease.as_ref().map(|lease| lease.epoch),
             lease_write: None,
@@ -309,10 +309,10 @@ impl Group {
             .filter(is_here)
             .take(SUCCESSION_MAX)
             .collect();
-        let charter = self.charter_to_show(cx, link).map(Box::new);
         if mutant::is(Mutant::SuccessionBackwards) {
             roster.reverse();
         }
+        let charter = self.charter_to_show(cx, link).map(Box::new);
         cx.act.send(
             link,
             Message::Register {

@@ -140,6 +140,7 @@ impl Group {
     fn credible(&self, cx: &Context<'_>, epoch: Epoch, leases: &[Lease]) -> Option<Lease> {
         let obeyed = self.lease.iter().find(|lease| lease.epoch == epoch);
         let sent = || {
+            // A line from before the group lost its name has a lease of that name.
             let is_meant =
                 |lease: &&Lease| lease.epoch == epoch && self.name.is_or_was(&lease.group);
             let lease = leases.iter().find(is_meant)?;

@@ -176,8 +176,10 @@ async fn a_group_goes_by_another_name_with_all_it_has_and_shows_its_old_lease() 
     assert!(group.joined);
     assert_eq!(group.lease, Some(lease(1)));
     let line = &group.lines[&run.epoch];
-    assert_eq!((line.seq, line.head), (Seq(2), head));
-    assert_eq!(line.lease, lease(1), "its signature names the old name");
+    assert_eq!(
+        (line.seq, line.head, &line.lease),
+        (Seq(2), head, &lease(1))
+    );
     assert_eq!(saved.records, []);
 }
 

@@ -1,0 +1,247 @@
+//! A UDP network under tokio's paused clock: what is sent arrives after a while, or does not. A second of it takes
+//! no longer than what is done in it.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use fireside::identity::Identity;
+use fireside::net::Endpoint;
+use fireside::proto::role::Kind;
+use quinn::udp::{RecvMeta, Transmit};
+use quinn::{AsyncUdpSocket, TokioRuntime, UdpPoller};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::rng::Rng;
+
+/// Packets waiting at one socket; a system drops what comes on top.
+const INBOX_MAX: usize = 4096;
+
+/// The network; every handle is to the same.
+#[derive(Clone)]
+pub struct Network(Arc<Mutex<State>>);
+
+struct State {
+    chance: Rng,
+    delay: Duration,
+    loss_percent: u64,
+    began: Instant,
+    /// Who is not reached and reaches nobody: a cable is out, a process or its machine is dead.
+    cut: BTreeSet<IpAddr>,
+    /// Whose packets, in and out, wait: the process is stopped.
+    stopped: BTreeMap<IpAddr, Vec<Packet>>,
+    inboxes: BTreeMap<SocketAddr, Inbox>,
+    sent: u64,
+    lost: u64,
+    /// A checksum of when packets of what size were sent from where to where.
+    trace: u64,
+}
+
+#[derive(Default)]
+struct Inbox {
+    packets: BinaryHeap<Reverse<Packet>>,
+    waker: Option<Waker>,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Packet {
+    at: Instant,
+    number: u64,
+    from: SocketAddr,
+    to: SocketAddr,
+    bytes: Vec<u8>,
+}
+
+impl Network {
+    pub fn new(seed: u64, delay_ms: u64, loss_percent: u64) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            chance: Rng::of(seed, 3),
+            delay: Duration::from_millis(delay_ms),
+            loss_percent,
+            began: Instant::now(),
+            cut: BTreeSet::new(),
+            stopped: BTreeMap::new(),
+            inboxes: BTreeMap::new(),
+            sent: 0,
+            lost: 0,
+            trace: 0,
+        })))
+    }
+
+    /// An endpoint at this address.
+    pub fn endpoint(&self, identity: &Identity, address: SocketAddr, accepts: Kind) -> Endpoint {
+        let mut state = self.0.lock().unwrap();
+        state.inboxes.insert(address, Inbox::default());
+        drop(state);
+        let socket = Socket {
+            address,
+            network: self.clone(),
+            next: Mutex::new(Box::pin(sleep_until(Instant::now()))),
+        };
+        Endpoint::over(identity, Arc::new(socket), Arc::new(TokioRuntime), accepts).unwrap()
+    }
+
+    /// Nothing reaches this address any more, and nothing comes from it.
+    pub fn cut(&self, ip: IpAddr) {
+        self.0.lock().unwrap().cut.insert(ip);
+    }
+
+    pub fn mend(&self, ip: IpAddr) {
+        self.0.lock().unwrap().cut.remove(&ip);
+    }
+
+    /// As if whoever is there were stopped: what comes waits in its socket, and nothing goes out.
+    pub fn stop(&self, ip: IpAddr) {
+        self.0.lock().unwrap().stopped.entry(ip).or_default();
+    }
+
+    pub fn go_on(&self, ip: IpAddr) {
+        let mut state = self.0.lock().unwrap();
+        for mut packet in state.stopped.remove(&ip).unwrap_or_default() {
+            packet.at = Instant::now() + state.delay;
+            state.deliver(packet);
+        }
+    }
+
+    /// Packets sent and lost so far, and a checksum of them all.
+    pub fn totals(&self) -> (u64, u64, u64) {
+        let state = self.0.lock().unwrap();
+        (state.sent, state.lost, state.trace)
+    }
+}
+
+impl State {
+    fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+        self.sent += 1;
+        let elapsed = self.began.elapsed().as_micros();
+        let sizes = [
+            elapsed as u64,
+            bytes.len() as u64,
+            u64::from(from.port()),
+            u64::from(to.port()),
+        ];
+        for number in sizes {
+            self.trace = (self.trace ^ number)
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                .rotate_left(29);
+        }
+        let is_cut = self.cut.contains(&from.ip()) || self.cut.contains(&to.ip());
+        if is_cut || self.chance.chance(self.loss_percent, 100) {
+            self.lost += 1;
+            return;
+        }
+        let packet = Packet {
+            at: Instant::now() + self.delay,
+            number: self.sent,
+            from,
+            to,
+            bytes,
+        };
+        for ip in [from.ip(), to.ip()] {
+            if let Some(waiting) = self.stopped.get_mut(&ip) {
+                return waiting.push(packet);
+            }
+        }
+        self.deliver(packet);
+    }
+
+    fn deliver(&mut self, packet: Packet) {
+        let inbox = self.inboxes.get_mut(&packet.to);
+        let Some(inbox) = inbox.filter(|inbox| inbox.packets.len() < INBOX_MAX) else {
+            self.lost += 1;
+            return;
+        };
+        inbox.packets.push(Reverse(packet));
+        if let Some(waker) = inbox.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// One end of the network.
+struct Socket {
+    address: SocketAddr,
+    network: Network,
+    /// When the next packet is due.
+    next: Mutex<Pin<Box<Sleep>>>,
+}
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Socket({})", self.address)
+    }
+}
+
+#[derive(Debug)]
+struct AlwaysWritable;
+
+impl UdpPoller for AlwaysWritable {
+    fn poll_writable(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncUdpSocket for Socket {
+    fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
+        Box::pin(AlwaysWritable)
+    }
+
+    fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        let size = transmit.segment_size.unwrap_or(transmit.contents.len());
+        let mut state = self.network.0.lock().unwrap();
+        for bytes in transmit.contents.chunks(size.max(1)) {
+            state.send(self.address, transmit.destination, bytes.to_vec());
+        }
+        Ok(())
+    }
+
+    fn poll_recv(
+        &self,
+        context: &mut Context<'_>,
+        buffers: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        let mut state = self.network.0.lock().unwrap();
+        let inbox = state.inboxes.get_mut(&self.address).unwrap();
+        let mut count = 0;
+        while count < buffers.len().min(meta.len()) {
+            let is_due = |next: &Reverse<Packet>| next.0.at <= Instant::now();
+            if !inbox.packets.peek().is_some_and(is_due) {
+                break;
+            }
+            let Some(Reverse(packet)) = inbox.packets.pop() else {
+                break;
+            };
+            let length = packet.bytes.len();
+            buffers[count][..length].copy_from_slice(&packet.bytes);
+            meta[count] = RecvMeta::default();
+            meta[count].addr = packet.from;
+            meta[count].len = length;
+            meta[count].stride = length;
+            count += 1;
+        }
+        if count > 0 {
+            return Poll::Ready(Ok(count));
+        }
+        inbox.waker = Some(context.waker().clone());
+        let Some(at) = inbox.packets.peek().map(|next| next.0.at) else {
+            return Poll::Pending;
+        };
+        let mut next = self.next.lock().unwrap();
+        next.as_mut().reset(at);
+        // Should the moment come in this very call, the task is woken all the same.
+        if next.as_mut().poll(context).is_ready() {
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.address)
+    }
+}
