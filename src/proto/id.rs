@@ -133,6 +133,12 @@ impl GroupName {
         Self(format!("{}{TAG_SIGN}{}", self.root(), &tag[..TAG_SIZE]))
     }
 
+    /// Whether the group of this name is called `other`, or was before it got its tag.
+    #[must_use]
+    pub fn is_or_was(&self, other: &Self) -> bool {
+        self == other || other.0 == self.root()
+    }
+
     /// This name without its tag.
     #[must_use]
     pub fn bare(&self) -> Self {

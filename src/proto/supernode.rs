@@ -281,7 +281,7 @@ impl Supernode {
             return cx.act.close(link, Reason::BadSignature);
         }
         // A group that lost its name shows the lease from before, so that its epochs go on.
-        let is_its = |lease: &Lease| lease.group == group || lease.group == group.bare();
+        let is_its = |lease: &Lease| group.is_or_was(&lease.group);
         let lease = lease.filter(|lease| is_its(lease) && self.is_credible(cx, &group, lease));
         if let Some(to) = cx.responsible(&group).filter(|to| *to != cx.me) {
             let known = self.held.get(&group).map(|held| &held.birth);

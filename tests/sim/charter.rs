@@ -345,6 +345,31 @@ fn a_banned_member_stays_out_whoever_hosts_until_it_is_let_in() {
 }
 
 #[test]
+fn a_banned_member_does_not_come_in_where_nobody_is_either() {
+    let mut town = town(114, 1, 2);
+    let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
+    let ban = Ruling::Ban {
+        member: nick("cat"),
+    };
+    put_out(&mut town, anna, cat, ban);
+    town.settle();
+    for who in [anna, bob] {
+        town.quit(who);
+        town.run(4_000);
+    }
+    town.join(cat, HEARTH);
+    town.run(20_000);
+    assert!(!town.is_in(cat, HEARTH));
+    let disk = &town.world.node(cat).disk;
+    assert_eq!(disk.joined().count(), 0, "it has given up");
+    town.gives_up(cat, &name(HEARTH));
+    town.start(bob);
+    town.join(bob, HEARTH);
+    town.settle();
+    assert_eq!(town.view(bob, HEARTH).members.len(), 1);
+}
+
+#[test]
 fn operators_rule_in_the_founders_absence_and_nobody_else() {
     let mut town = town(109, 1, 2);
     let [anna, bob, cat, dan] = town.circle(HEARTH, ["anna", "bob", "cat", "dan"]);
