@@ -27,10 +27,6 @@ pub enum Mutant {
     NotPushed,
     /// A new host forgets what was in its own outbox.
     OutboxForgotten,
-    /// Being up to date with a host survives into a new epoch of the same host.
-    SyncedSurvives,
-    /// A refusal makes a host drop a member, however old the lease in it is.
-    StaleRefusal,
     /// A dial that came to nothing is made again at once.
     RetriedAtOnce,
     /// The clock reading of an entry is not raised above what the log has.
@@ -41,11 +37,11 @@ pub enum Mutant {
     NumberTwice,
     /// A member goes on with its numbers where its disk ends.
     NumbersGoOn,
-    /// A restarted host resumes its epoch by anybody's word.
+    /// A restarted host resumes its epoch.
     EpochResumed,
     /// A supernode lets a host with an old disk resume its epoch.
     OldDiskResumes,
-    /// A lease is obeyed though a higher one is known.
+    /// A lease counts though a higher one is known.
     LowerEpochObeyed,
     /// An entry is shown at each place it is found at.
     ShownTwice,

@@ -607,7 +607,8 @@ impl Supernode {
         }
         let held = self.held.entry(group.clone()).or_default();
         let known = held.lease.as_ref().map(|lease| lease.epoch);
-        if known.is_some_and(|known| lease.epoch < known) {
+        let is_lower = known.is_some_and(|known| lease.epoch < known);
+        if is_lower && !mutant::is(Mutant::LowerEpochObeyed) {
             return;
         }
         if !roster.is_empty() {
@@ -652,7 +653,7 @@ impl Supernode {
         let is_restarted = host.is_some_and(|host| {
             let knows = host.epoch == Some(lease.epoch);
             let is_granted = host.granted == Some(lease.epoch);
-            knows && !host.is_hosting
+            knows && !host.is_hosting && !mutant::is(Mutant::EpochResumed)
                 || !knows && !is_granted && !mutant::is(Mutant::OldDiskResumes)
         });
         if is_hosting {

@@ -11,6 +11,7 @@
 )]
 
 mod bites;
+mod blows;
 mod charter;
 mod checker;
 mod disk;
@@ -26,12 +27,14 @@ mod liars;
 mod link;
 mod liveness;
 mod merges;
+mod moment;
 mod mutants;
 mod own;
 mod rng;
 mod scenarios;
 mod seal;
 mod town;
+mod weather;
 mod world;
 mod worlds;
 mod years;

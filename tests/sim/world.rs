@@ -23,55 +23,17 @@ use crate::disk::{Disk, Kept};
 use crate::judge::Ending;
 use crate::judged::Judged;
 use crate::link::{Death, Link, LinkNo, NodeIx, Side, State};
+use crate::moment::Moment;
 use crate::rng::Rng;
 use crate::seal::CheapSeal;
+use crate::weather::{SPIKE_MS, Weather};
 
 /// Wall clock of a node whose clock is right, when the world begins: 2026-01-01.
 const EPOCH_MS: u64 = 1_767_225_600_000;
 /// How long a dial without an answer is waited for.
 const DIAL_TIMEOUT_MS: u64 = 5_000;
-/// The longest that a frame is held up by a spike of delay.
-const SPIKE_MS: u64 = 2_000;
 /// Timeouts in a row without time passing that are taken for an endless loop.
 const SPINS_MAX: u32 = 1_000;
-
-/// How the network and the disks behave.
-#[derive(Clone, Debug)]
-pub struct Weather {
-    /// One-way delay between two nodes; each direction of each pair draws its own, for good.
-    pub distance_ms: (u64, u64),
-    /// More delay, drawn for each frame.
-    pub jitter_ms: u64,
-    /// Frames in a thousand that are lost and sent again, which shows as delay.
-    pub loss_permille: u64,
-    /// Frames in a thousand that are held up for up to [`SPIKE_MS`], and all behind them with them.
-    pub spikes_permille: u64,
-    /// Frames in a million at which the link breaks.
-    pub breaks_per_million: u64,
-    /// From the end of one disk job to the end of the next.
-    pub flush_ms: (u64, u64),
-    /// How long after the last sign of life a link is quiet; and where a machine says that nobody is there.
-    pub quiet_ms: (u64, u64),
-    pub refused_ms: (u64, u64),
-    /// After how long without a sign of life a link is given up.
-    pub idle_ms: (u64, u64),
-}
-
-impl Default for Weather {
-    fn default() -> Self {
-        Self {
-            distance_ms: (1, 120),
-            jitter_ms: 10,
-            loss_permille: 5,
-            spikes_permille: 0,
-            breaks_per_million: 0,
-            flush_ms: (1, 20),
-            quiet_ms: (1_500, 2_250),
-            refused_ms: (550, 1_350),
-            idle_ms: (30_000, 31_000),
-        }
-    }
-}
 
 /// A way to break the contract with the roles on purpose, to see that the checker notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,65 +81,6 @@ pub struct World {
     pub sprung: Option<(NodeIx, NodeIx)>,
 }
 
-/// A small window of the protocol, seen by a message that has just been sent and has not arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
-    Registering,
-    HandingOver,
-    Greeting,
-    ChangingHeirs,
-    Merging,
-    Speaking,
-    Confirming,
-    Moving,
-}
-
-impl Moment {
-    pub const ALL: [Self; 8] = [
-        Self::Registering,
-        Self::HandingOver,
-        Self::Greeting,
-        Self::ChangingHeirs,
-        Self::Merging,
-        Self::Speaking,
-        Self::Confirming,
-        Self::Moving,
-    ];
-
-    /// The window that a message is in.
-    fn of(message: &Message) -> Option<Self> {
-        match message {
-            Message::Register { .. } => Some(Self::Registering),
-            Message::Leave { .. } | Message::HostIs { .. } | Message::Not { .. } => {
-                Some(Self::HandingOver)
-            }
-            Message::Hello { .. } | Message::Welcome { .. } => Some(Self::Greeting),
-            Message::Deliver { runs, report, .. } if *report && runs.is_empty() => {
-                Some(Self::ChangingHeirs)
-            }
-            Message::Push { .. } => Some(Self::Merging),
-            Message::Put { .. } | Message::Deliver { .. } => Some(Self::Speaking),
-            Message::Stored { .. } | Message::Kept { .. } => Some(Self::Confirming),
-            Message::Moved { .. }
-            | Message::Transfer { .. }
-            | Message::Query { .. }
-            | Message::Known { .. } => Some(Self::Moving),
-            Message::Open { .. }
-            | Message::Observed { .. }
-            | Message::TableWanted { .. }
-            | Message::Table { .. }
-            | Message::Refused { .. }
-            | Message::Presence { .. }
-            | Message::Unfollow { .. }
-            | Message::Declined { .. }
-            | Message::Blocks { .. }
-            | Message::Older { .. }
-            | Message::Founded { .. }
-            | Message::Merged { .. } => None,
-        }
-    }
-}
-
 /// What a world has done, for totals and to compare two runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Happened {
@@ -218,7 +121,7 @@ pub struct Node {
     /// Copies of the disk as it was, to be put back.
     backup: Option<Disk>,
     /// Since when the process is stopped, and what waits for it to go on.
-    frozen: Option<(u64, Vec<What>)>,
+    frozen: Option<(u64, Vec<Happening>)>,
     disk_busy_until: u64,
     jobs: BTreeMap<u64, Job>,
     /// When the timer that is set goes off.
@@ -493,9 +396,11 @@ impl World {
             return;
         };
         self.say(ix, "goes on");
-        for what in waiting {
-            if !matches!(what, What::Timer(..)) {
-                self.schedule(self.now, what);
+        // In the order in which it came, and before whatever comes now.
+        for happening in waiting {
+            if !matches!(happening.what, What::Timer(..)) {
+                let at = self.now;
+                self.queue.push(Reverse(Happening { at, ..happening }));
             }
         }
         self.nodes[ix].mono_stood += self.now - since;
@@ -600,11 +505,15 @@ impl World {
 
     pub fn run_until(&mut self, end: u64) {
         while self.queue.peek().is_some_and(|next| next.0.at <= end) {
-            let Some(Reverse(Happening { at, what, .. })) = self.queue.pop() else {
+            let Some(Reverse(happening)) = self.queue.pop() else {
                 return;
             };
-            self.now = at;
-            self.happen(what);
+            self.now = happening.at;
+            let concerned = self.concerned(&happening.what);
+            match concerned.and_then(|ix| self.nodes[ix].frozen.as_mut()) {
+                Some((_, waiting)) => waiting.push(happening),
+                None => self.happen(happening.what),
+            }
             if self.sprung.is_some() {
                 return;
             }
@@ -613,10 +522,6 @@ impl World {
     }
 
     fn happen(&mut self, what: What) {
-        let concerned = self.concerned(&what);
-        if let Some((_, waiting)) = concerned.and_then(|ix| self.nodes[ix].frozen.as_mut()) {
-            return waiting.push(what);
-        }
         match what {
             What::Give(ix, run, input) => {
                 if self.nodes[ix].run == run {

@@ -10,6 +10,7 @@ use crate::proto::event::{Event, MeshState};
 use crate::proto::group::Group;
 use crate::proto::id::NodeId;
 use crate::proto::limits::{RETRY_FIRST, RETRY_LAST, WIRE_VERSION};
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{DialId, Kind, LinkId, Target};
 use crate::proto::table::Change;
 use crate::proto::time::{Mono, Now};
@@ -45,6 +46,9 @@ impl Client {
                 .act
                 .jitter(u64::try_from(wait.as_millis() / 4).unwrap_or(1));
             pause.until = now.mono + wait + Duration::from_millis(jitter);
+            if mutant::is(Mutant::RetriedAtOnce) {
+                pause.until = now.mono;
+            }
             pause.failures += 1;
             // A node has several addresses, and is missed only if none of them leads to it.
             let is_dialled = |id| self.search.dials.values().any(|(_, to)| *to == Some(id));

@@ -6,7 +6,6 @@ use super::{Client, Touched};
 use crate::proto::group::Group;
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::limits::WIRE_VERSION;
-use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::time::Now;
 use crate::proto::wire::{Lease, Listed, Message, Reason, Record};
@@ -272,9 +271,6 @@ impl Client {
             Message::Not { lease } => {
                 self.lease(now, &lease, Kind::Peer);
                 self.in_group(now, &lease.group, |group, cx| {
-                    if mutant::is(Mutant::StaleRefusal) {
-                        group.unfollow(cx, link, from);
-                    }
                     group.gives_way(from);
                     group.fell_silent(cx, link);
                 });

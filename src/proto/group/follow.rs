@@ -251,11 +251,6 @@ impl Group {
             let pause = RETRY_FIRST * 2_u32.pow(follow.failures.min(5));
             let pause = pause.min(RETRY_LAST);
             let jitter = cx.act.jitter(u64::try_from(pause.as_millis()).unwrap_or(1));
-            let pause = if mutant::is(Mutant::RetriedAtOnce) {
-                std::time::Duration::ZERO
-            } else {
-                pause
-            };
             *again = cx.now.mono + pause + std::time::Duration::from_millis(jitter);
             *dial = None;
             follow.failures += 1;

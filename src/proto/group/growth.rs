@@ -208,16 +208,12 @@ impl Group {
         for (epoch, seq) in &writing.lines {
             self.log.flush(*epoch, *seq);
         }
-        // What waits in memory to be written again may have been told at a place that the disk does not know.
-        let doubtful = if self.unsaved.again.is_some() {
-            self.unsaved.doubtful.extend(writing.doubtful);
-            Vec::new()
-        } else {
-            writing.doubtful
-        };
-        for (place, entry, history) in doubtful {
+        for (place, entry, history) in writing.doubtful {
             let found = moved.iter().rfind(|moved| moved.id == entry.id());
-            if found.is_none_or(|moved| moved.place == place) {
+            // What waits in memory to be written again may have been told at a place that the disk does not know.
+            if found.is_none() && self.unsaved.again.is_some() {
+                self.unsaved.doubtful.push((place, entry, history));
+            } else if found.is_none_or(|moved| moved.place == place) {
                 let nick = self.roster.nick(&entry.author);
                 self.tell(cx, place, &entry, nick, history);
             }

@@ -58,12 +58,6 @@ impl Group {
                 host.step_down(cx, lease);
                 self.miss(cx, cx.now.mono, cx.me);
             }
-            Phase::Following(follow)
-                if follow.host() == lease.epoch.host && mutant::is(Mutant::SyncedSurvives) =>
-            {
-                self.phase = Phase::Following(follow);
-                return;
-            }
             Phase::Following(follow) => {
                 let host = follow.host();
                 if let Some(link) = follow.link().filter(|_| host != lease.epoch.host) {
