@@ -123,12 +123,18 @@ impl<'a> Case<'a> {
         let Fate::There(log) = &person.fate else {
             return;
         };
+        let is_there = |kept: &Kept| kept.epoch.number == epoch && kept.seq == seq;
+        // Its other place comes back with somebody who is away.
+        let is_away = |other: &Person| {
+            let is_it = |kept: &Kept| kept.id == id && is_there(kept);
+            matches!(&other.fate, Fate::Away(log) if log.iter().any(is_it))
+        };
         let mut places = log.iter().filter(|kept| kept.id == id).peekable();
         if places.peek().is_none() {
             let line = self.line(id);
             let what = format!("{line} is confirmed and {} lacks it", person.name);
             self.blame(Rule::Lost, what);
-        } else if !places.any(|kept| kept.epoch.number == epoch && kept.seq == seq) {
+        } else if !places.any(is_there) && !self.history.people.iter().any(is_away) {
             let line = self.line(id);
             let what = format!(
                 "{line} was confirmed at {epoch}/{seq}, where {} has it not",
