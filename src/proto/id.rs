@@ -376,6 +376,20 @@ mod tests {
     }
 
     #[test]
+    fn a_run_begins_above_all_that_is_known_and_whatever_the_clock_says() {
+        let now = Wall(RUNS_SINCE_MS + 1_000_000);
+        let first = Number::of_run(now, Number(0), 7);
+        assert!(first.follows(Number(0)) && first.follows(Number(3)));
+        let second = Number(first.0 + 1);
+        assert!(second.follows(first) && !second.follows(Number(0)));
+        let again = Number::of_run(Wall(now.0 + RUN_TICK_MS), second, 7);
+        assert!(again.follows(second) && !second.follows(again));
+        let set_back = Number::of_run(Wall(0), again, 7);
+        assert!(set_back.follows(again));
+        assert_ne!(set_back, Number::of_run(Wall(0), again, 8));
+    }
+
+    #[test]
     fn group_names_fold_and_refuse_what_cannot_be_typed_or_seen() {
         assert_eq!(GroupName::parse("#Hearth"), GroupName::parse("#hearth"));
         assert_eq!(

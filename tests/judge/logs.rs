@@ -123,18 +123,14 @@ impl<'a> Case<'a> {
         let Fate::There(log) = &person.fate else {
             return;
         };
-        let is_there = |kept: &Kept| kept.epoch.number == epoch && kept.seq == seq;
-        // Its other place comes back with somebody who is away.
-        let is_away = |other: &Person| {
-            let is_it = |kept: &Kept| kept.id == id && is_there(kept);
-            matches!(&other.fate, Fate::Away(log) if log.iter().any(is_it))
-        };
         let mut places = log.iter().filter(|kept| kept.id == id).peekable();
         if places.peek().is_none() {
             let line = self.line(id);
             let what = format!("{line} is confirmed and {} lacks it", person.name);
             self.blame(Rule::Lost, what);
-        } else if !places.any(is_there) && !self.history.people.iter().any(is_away) {
+        } else if !places.any(|kept| kept.epoch.number == epoch && kept.seq == seq)
+            && !self.is_brought_back(id, (epoch, seq))
+        {
             let line = self.line(id);
             let what = format!(
                 "{line} was confirmed at {epoch}/{seq}, where {} has it not",
@@ -142,6 +138,13 @@ impl<'a> Case<'a> {
             );
             self.blame(Rule::Different, what);
         }
+    }
+
+    /// Whether somebody who is away has a line at the place where it was confirmed, and brings it back.
+    fn is_brought_back(&self, id: &str, (epoch, seq): (u64, u64)) -> bool {
+        let is_it = |kept: &Kept| kept.id == id && kept.epoch.number == epoch && kept.seq == seq;
+        let mut people = self.history.people.iter();
+        people.any(|person| matches!(person.fate, Fate::Away(_)) && person.log().iter().any(is_it))
     }
 
     /// Whether all who were promised to hold a confirmed line may be gone for good: its author, and as many

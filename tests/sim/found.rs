@@ -110,3 +110,61 @@ fn a_host_that_crashes_before_its_lease_is_on_disk_writes_no_line_twice() {
     town.settle();
     assert_eq!(town.texts(bob, HEARTH), town.texts(cat, HEARTH));
 }
+
+#[test]
+fn a_leave_that_could_not_be_told_is_heard_of_all_the_same() {
+    let mut town = Town::new(34, 1, 1);
+    let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
+    let supernode = town.supernodes[0];
+    town.world.freeze(supernode);
+    town.run(5_000);
+    town.part(anna, HEARTH);
+    town.run(5_000);
+    town.world.thaw(supernode);
+    town.say(cat, HEARTH);
+    town.settle();
+    assert_eq!(town.host(cat, HEARTH), bob);
+}
+
+#[test]
+fn who_comes_again_before_its_leave_is_told_is_in() {
+    let mut town = Town::new(35, 1, 1);
+    let [_, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
+    let supernode = town.supernodes[0];
+    town.world.freeze(supernode);
+    town.run(5_000);
+    town.part(bob, HEARTH);
+    town.run(5_000);
+    town.join(bob, HEARTH);
+    town.run(1_000);
+    town.world.thaw(supernode);
+    town.say(cat, HEARTH);
+    town.settle();
+    assert!(town.is_in(bob, HEARTH));
+}
+
+#[test]
+fn a_member_with_an_old_disk_gives_no_number_twice() {
+    let mut town = town(36);
+    let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
+    town.say(bob, HEARTH);
+    town.run(1_000);
+    town.world.back_up(bob);
+    for _ in 0..3 {
+        town.say(bob, HEARTH);
+    }
+    town.run(1_000);
+    town.crash(bob);
+    town.world.put_back(bob);
+    town.start(bob);
+    town.say(bob, HEARTH);
+    town.settle();
+    assert_eq!(town.texts(cat, HEARTH).len(), 5);
+    town.crash(bob);
+    town.world.wipe(bob);
+    town.start(bob);
+    town.join(bob, HEARTH);
+    town.say(bob, HEARTH);
+    town.settle();
+    assert_eq!(town.texts(anna, HEARTH).len(), 6);
+}

@@ -166,7 +166,8 @@ impl Group {
         };
         let (from_us, gained) = (merge.lacked, merge.gained);
         host.merge.from_them += gained;
-        let is_news = gained > 0 || !std::mem::replace(&mut host.merge.is_told, true);
+        // Those who are late hear of it, and their side has been told already.
+        let is_news = !std::mem::replace(&mut host.merge.is_told, true);
         let group = self.name.clone();
         for (id, follower) in &host.followers {
             let (from_us, from_them) = match merge.guests.contains(id) {

@@ -172,6 +172,9 @@ pub(crate) struct Registration {
     pub(crate) moved: Option<NodeId>,
     pub(crate) at: Option<LinkId>,
     pub(crate) again: Mono,
+    /// Whether we have come in again since we registered last. A supernode that never heard that we left has told
+    /// us who hosts, as far as it knows, and would not say it again.
+    is_new: bool,
     /// The supernode that the face was told of last.
     told: Option<NodeId>,
 }
@@ -280,7 +283,10 @@ impl Group {
         self.missed = None;
         self.served = None;
         self.standing = None;
-        self.registration = Registration::default();
+        self.registration = Registration {
+            is_new: true,
+            ..Registration::default()
+        };
     }
 
     /// Registers at the supernode at the other end of `link`, if that is news to it or it is time again.
@@ -300,6 +306,9 @@ impl Group {
         );
         if is_leaving || cx.now.mono < self.registration.again {
             return;
+        }
+        if std::mem::take(&mut self.registration.is_new) {
+            self.tell_leave(cx);
         }
         self.registration.again = cx.now.mono + limits::REGISTER_INTERVAL;
         let is_here = |id: &NodeId| *id == cx.me || self.here.contains(id);

@@ -10,7 +10,7 @@ use super::log::Fit;
 use super::{Context, Group, Phase, Source};
 use crate::proto::codec::{self, RUN_SIZE};
 use crate::proto::event::Event;
-use crate::proto::id::{Epoch, NodeId};
+use crate::proto::id::{Epoch, GroupName, NodeId};
 use crate::proto::limits::RUN_SIZE_MAX;
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::saved::{Fork, Write};
@@ -141,8 +141,8 @@ impl Group {
         let obeyed = self.lease.iter().find(|lease| lease.epoch == epoch);
         let sent = || {
             // A line from before the group lost its name has a lease of that name.
-            let is_meant =
-                |lease: &&Lease| lease.epoch == epoch && self.name.is_or_was(&lease.group);
+            let is_its = |group: &GroupName| self.name.is_or_was(group);
+            let is_meant = |lease: &&Lease| lease.epoch == epoch && is_its(&lease.group);
             let lease = leases.iter().find(is_meant)?;
             let is_credible = cx.table.was_supernode(&lease.by) && lease.is_genuine(cx.seal);
             is_credible.then_some(lease)
