@@ -30,7 +30,7 @@ fn and_the_others_go_on_when_the_first(leaves: impl Fn(&mut Client), machines: [
     leaves(&mut anna);
     let began = Instant::now();
     talk(&mut [&mut bo, &mut cat], "meanwhile");
-    took("talking", began, 20);
+    took("talking", began);
     anna.ends();
     talk(&mut [&mut bo, &mut cat], "after");
     assert_eq!(bo.talk("#hearth"), cat.talk("#hearth"));

@@ -7,12 +7,9 @@ use serde_json::Value;
 use crate::harness::Client;
 use crate::network::Network;
 
-/// That something took no longer than so many seconds: several times what it takes where nothing else runs.
-#[track_caller]
-pub(crate) fn took(what: &str, since: Instant, seconds_max: u64) {
-    let time = since.elapsed();
-    println!("{what} after {time:?}");
-    assert!(time.as_secs() < seconds_max, "{what} after {time:?}");
+/// Tells how long something took: that it happened is what the clients waited for.
+pub(crate) fn took(what: &str, since: Instant) {
+    println!("{what} after {:?}", since.elapsed());
 }
 
 /// Waits until everybody has everybody in the group.
@@ -80,14 +77,14 @@ fn the_next_machine_finds_whoever_started_first() {
     let began = Instant::now();
     let mut anna = first.client("anna");
     let joined = anna.joins("#hearth");
-    took("alone in the group", began, 4);
+    took("alone in the group", began);
     assert_eq!(joined["host"], "anna");
 
     let began = Instant::now();
     let mut bo = second.client("bo");
     bo.joins("#hearth");
     meet(&mut [&mut anna, &mut bo]);
-    took("with another machine", began, 4);
+    took("with another machine", began);
     talk(&mut [&mut anna, &mut bo], "together");
 }
 
@@ -130,7 +127,7 @@ fn machines_that_start_in_one_moment_become_one_network() {
         client.types(&format!("early {nick}"));
     }
     meet(&mut [&mut anna, &mut bo, &mut cat]);
-    took("three islands are one", began, 4);
+    took("three islands are one", began);
     talk(&mut [&mut anna, &mut bo, &mut cat], "together");
     for nick in ["anna", "bo", "cat"] {
         for client in [&mut anna, &mut bo, &mut cat] {
