@@ -78,6 +78,47 @@ fn a_line_that_somebody_away_has_is_not_lost() {
 }
 
 #[test]
+fn a_place_that_only_somebody_away_has_is_not_another_place() {
+    let mut history = good();
+    let at = (2, 9);
+    let (Fate::There(log) | Fate::Away(log)) = &mut history.people[ANNA].fate else {
+        unreachable!("she is there");
+    };
+    let mut again = log
+        .iter()
+        .find(|kept| kept.text.is_some())
+        .expect("one")
+        .clone();
+    again.is_shown = false;
+    (again.epoch.number, again.seq) = at;
+    let id = again.id.clone();
+    log.push(again);
+    let told = |note: &mut (u64, Note)| {
+        if let (
+            _,
+            Note::Told(Told::Confirmed {
+                id: of, epoch, seq, ..
+            }),
+        ) = note
+            && *of == id
+        {
+            (*epoch, *seq) = at;
+        }
+    };
+    let lives = history
+        .people
+        .iter_mut()
+        .flat_map(|person| &mut person.lives);
+    lives.for_each(|life| life.notes.iter_mut().for_each(told));
+    let Fate::There(log) = history.people[ANNA].fate.clone() else {
+        unreachable!("she is there");
+    };
+    caught(&history, &[Rule::Different]);
+    history.people[ANNA].fate = Fate::Away(log);
+    believed(&history);
+}
+
+#[test]
 fn a_line_that_one_lacks_is_seen_though_it_is_not_confirmed() {
     let mut history = good();
     never_confirmed(&mut history, (BOB, 1, 2));

@@ -284,7 +284,7 @@ impl Group {
         self.served = None;
         self.standing = None;
         self.registration = Registration {
-            is_new: true,
+            is_new: self.lease.is_some(),
             ..Registration::default()
         };
     }
