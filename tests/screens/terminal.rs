@@ -276,6 +276,14 @@ impl Terminal {
         }
     }
 
+    /// Whether the process has stopped, as Linux tells it: the letter behind its name.
+    fn is_stopped(&self) -> bool {
+        let pid = self.child.process_id().unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let (_, after) = stat.rsplit_once(')').unwrap();
+        after.trim_start().starts_with('T')
+    }
+
     fn left(&self) -> usize {
         self.seen
             .windows(LEAVE.len())
@@ -356,6 +364,12 @@ fn stopped_it_gives_the_terminal_back_and_going_on_it_draws_anew() {
     terminal.signal(Signal::TSTP);
     terminal.wait_until("the terminal given back", |terminal| terminal.left() == 1);
     assert!(!terminal.screen.screen().alternate_screen());
+    // It is given back first; going on counts only for who has stopped.
+    let deadline = Instant::now() + PATIENCE;
+    while !terminal.is_stopped() {
+        assert!(Instant::now() < deadline, "it never stopped");
+        std::thread::yield_now();
+    }
     terminal.signal(Signal::CONT);
     terminal.wait_until("the screen anew", |terminal| {
         terminal.screen.screen().alternate_screen()
