@@ -324,6 +324,18 @@ impl Peer {
         }
     }
 
+    /// Sends the last few packets once more, if this tunnel is the one in use.
+    pub(super) fn kick(&self, number: u64) {
+        let path = self.path();
+        if path
+            .tunnel
+            .as_ref()
+            .is_some_and(|tunnel| tunnel.number == number)
+        {
+            path.kick();
+        }
+    }
+
     /// How many packets were sent to it so far.
     pub(super) fn sent(&self) -> u64 {
         self.path().sent

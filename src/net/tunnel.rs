@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use quinn::{Connection, RecvStream, SendStream};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::link::Event;
 use super::socket::{Peer, Queue, Socket, TUNNEL_QUEUE_MAX};
@@ -21,6 +21,9 @@ use crate::proto::role::LinkId;
 const PACKET_SIZE_MAX: usize = 1500;
 /// Before a refused tunnel is tried again: QUIC's own retries are rarer than this, an outage's are not.
 const REOPEN_PAUSE: Duration = Duration::from_millis(100);
+/// How many times in a row a refused tunnel is tried again with what was sent last, without waiting for QUIC to send
+/// more: two members that lose a supernode come to the next one within a second of each other.
+const RETRIES_MAX: u32 = 10;
 /// A tunnel without a packet for so long is no longer used: a living link sends one each second.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -83,7 +86,9 @@ impl Uplink {
         mut streams: Option<Streams>,
     ) {
         self.tell(peer).await;
+        let mut retries = 0;
         loop {
+            let began = Instant::now();
             let carried = match streams.take() {
                 Some((send, receive)) => self.carry(peer, queue, None, send, receive).await,
                 None => {
@@ -105,6 +110,14 @@ impl Uplink {
                         self.tell(peer).await;
                     }
                     sleep(REOPEN_PAUSE).await;
+                    retries = if began.elapsed() > IDLE {
+                        0
+                    } else {
+                        retries + 1
+                    };
+                    if retries <= RETRIES_MAX {
+                        peer.kick(queue.number);
+                    }
                 }
             }
         }

@@ -93,6 +93,32 @@ async fn a_dead_supernode_costs_its_members_a_path_and_no_link() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_comes_to_the_next_supernode_first_finds_the_other_as_soon_as_it_is_there() {
+    for late_ms in [130, 370, 610] {
+        let network = Network::new(late_ms, DELAY_MS, 0);
+        let (first, second) = (supernode(&network, 1), supernode(&network, 2));
+        let (mut anna, mut bert) = (client(&network, 3), client(&network, 4));
+        let anna_first = anna.link(&first).await;
+        bert.link(&first).await;
+        let anna_second = anna.link(&second).await;
+        let to_bert = anna.reach(bert.id, anna_first).await;
+        let from_anna = bert.dialled_by(anna.id).await;
+        sleep(Duration::from_secs(5)).await;
+        first.dies();
+        anna.quiet(anna_first).await;
+        anna.route(bert.id, anna_second).await;
+        anna.say(to_bert, message("#over-there")).await;
+        sleep(Duration::from_millis(late_ms)).await;
+        bert.link(&second).await;
+        let there = Instant::now();
+        assert_eq!(bert.heard(from_anna).await, message("#over-there"));
+        let took = there.elapsed();
+        println!("found after {} ms, {late_ms} ms late", took.as_millis());
+        assert!(took < Duration::from_millis(300), "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_splice_lives_through_an_outage_of_either_member() {
     for outage_ms in [500, 3_000, 10_000] {
         let mut p = pair(outage_ms, DELAY_MS, 0).await;
