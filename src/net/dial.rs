@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::knock;
 use super::socket::Peer;
-use super::stream::{CLIENT, NODE};
+use super::stream::{CLIENT, NODE, Run};
 use super::tls;
 use crate::proto::id::NodeId;
 use crate::proto::limits::{DIAL_TIMEOUT, KNOCK_INTERVAL, REFUSED_WAIT};
@@ -28,8 +28,8 @@ pub(super) struct Up {
     pub(super) receive: RecvStream,
     pub(super) kind: Kind,
     pub(super) peer: NodeId,
-    /// Whether a client dialled, so that it can be relayed for.
-    pub(super) by_client: bool,
+    /// Which process of the client it is that dialled, so that it can be relayed for.
+    pub(super) client: Option<Run>,
     /// Keeps the virtual address of a peer.
     pub(super) path: Option<Arc<Peer>>,
 }
@@ -71,11 +71,11 @@ impl From<ConnectionError> for Error {
     }
 }
 
-/// The dialler's side. `accepts` is what our own endpoint accepts, which tells a client from a mesh node.
+/// The dialler's side. `client` is the run of our process, if we are a client and no mesh node.
 pub(super) async fn dial(
     connecting: Result<Connecting, quinn::ConnectError>,
     kind: Kind,
-    accepts: Kind,
+    client: Option<Run>,
     path: Option<Arc<Peer>>,
 ) -> Result<Up, Error> {
     let connecting = connecting?;
@@ -83,10 +83,14 @@ pub(super) async fn dial(
         let connection = connecting.await?;
         let peer = identify(&connection, kind, path.as_deref())?;
         let (mut send, receive) = connection.open_bi().await?;
-        let by_client = accepts == Kind::Peer;
-        let first = if by_client { CLIENT } else { NODE };
+        let run = client.unwrap_or_default().to_be_bytes();
+        let mut first = vec![NODE];
+        if client.is_some() {
+            first[0] = CLIENT;
+            first.extend(run);
+        }
         // The other end sees the stream, and so the link, with its first byte.
-        if send.write_all(&[first]).await.is_err() {
+        if send.write_all(&first).await.is_err() {
             return Err(Error::from(connection.closed().await));
         }
         Ok(Up {
@@ -95,7 +99,7 @@ pub(super) async fn dial(
             receive,
             kind,
             peer,
-            by_client,
+            client,
             path,
         })
     })
@@ -133,9 +137,15 @@ pub(super) async fn answer(
         let peer = identify(&connection, kind, path.as_deref())?;
         let (send, mut receive) = connection.accept_bi().await?;
         let mut first = [0];
-        let by_client = match receive.read_exact(&mut first).await {
-            Ok(()) if first[0] == CLIENT => true,
-            Ok(()) if first[0] == NODE => false,
+        let client = match receive.read_exact(&mut first).await {
+            Ok(()) if first[0] == CLIENT => {
+                let mut run = [0; size_of::<Run>()];
+                if receive.read_exact(&mut run).await.is_err() {
+                    return Err(refuse(&connection, Reason::Unexpected));
+                }
+                Some(Run::from_be_bytes(run))
+            }
+            Ok(()) if first[0] == NODE => None,
             Ok(()) | Err(_) => return Err(refuse(&connection, Reason::Unexpected)),
         };
         Ok(Up {
@@ -144,7 +154,7 @@ pub(super) async fn answer(
             receive,
             kind,
             peer,
-            by_client,
+            client,
             path,
         })
     })

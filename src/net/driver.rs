@@ -273,7 +273,8 @@ impl Driver {
             }
         };
         let connecting = self.endpoint.dial(kind, address, wanted);
-        let dialled = dial::dial(connecting, kind, self.endpoint.accepts, path);
+        let client = (self.endpoint.accepts == Kind::Peer).then_some(self.endpoint.run);
+        let dialled = dial::dial(connecting, kind, client, path);
         if kind == Kind::Mesh && self.endpoint.knocks {
             let dialled = dial::dial_unless_refused(dialled, address);
             self.tasks
@@ -375,7 +376,7 @@ impl Driver {
             receive,
             kind,
             peer,
-            by_client,
+            client,
             path,
         } = up;
         let address = (kind == Kind::Mesh).then(|| unmapped(connection.remote_address()));
@@ -383,13 +384,13 @@ impl Driver {
         let link = Link::new(peer, kind, connection.clone(), path, dial.is_some(), now);
         let rtt_ms = link.rtt_ms();
         let id = self.links.insert(link);
-        let relayed_for = (kind == Kind::Mesh && by_client && dial.is_none()).then_some(peer);
-        if let Some(client) = relayed_for {
-            // Whoever runs twice under one identity cannot be reached twice.
-            if let Some(old) = self.links.is_client(client, id) {
-                self.close(old, Reason::Replaced);
+        let client = client.filter(|_| kind == Kind::Mesh && dial.is_none());
+        let relayed_for = client.map(|_| peer);
+        if let Some(run) = client {
+            for (old, why) in self.links.is_client(peer, run, id) {
+                self.close(old, why);
             }
-            self.exchange.connect(client, connection);
+            self.exchange.connect(peer, connection);
         }
         let streams = self.streams(id, relayed_for);
         if let Some(link) = self.links.get(id) {

@@ -12,10 +12,12 @@ use quinn::{
     TransportConfig, VarInt,
 };
 use quinn_proto::HashedConnectionIdGenerator;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use socket2::{Domain, Protocol, SockAddr, Type};
 
 use super::relay::Observer;
 use super::socket::{Socket, is_virtual, unmapped};
+use super::stream::Run;
 use super::tls;
 use crate::identity::Identity;
 use crate::proto::id::NodeId;
@@ -51,6 +53,7 @@ pub struct Endpoint {
     pub(super) quinn: quinn::Endpoint,
     pub(super) socket: Arc<Socket>,
     pub(super) id: NodeId,
+    pub(super) run: Run,
     pub(super) observer: Option<Arc<dyn Observer>>,
     /// What is accepted: a client accepts peers, a mesh node accepts whoever dials its address.
     pub(super) accepts: Kind,
@@ -136,6 +139,7 @@ impl Endpoint {
             quinn,
             socket,
             id: identity.id(),
+            run: random_run(),
             observer: None,
             accepts,
             knocks: false,
@@ -182,6 +186,14 @@ impl Endpoint {
         self.quinn
             .connect_with(config, address, &tls::server_name(wanted))
     }
+}
+
+fn random_run() -> Run {
+    let mut bytes = [0; size_of::<Run>()];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("a system without random bytes cannot run QUIC");
+    Run::from_be_bytes(bytes)
 }
 
 impl fmt::Debug for Endpoint {

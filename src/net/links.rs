@@ -5,19 +5,24 @@ use std::sync::Arc;
 
 use super::link::Link;
 use super::socket::Peer;
+use super::stream::Run;
 use super::watch::{self, Seen};
 use crate::proto::event::Path;
 use crate::proto::id::NodeId;
 use crate::proto::role::{Input, Kind, LinkId};
 use crate::proto::time::Mono;
+use crate::proto::wire::Reason;
+
+/// Links of one client at a time: it races the addresses of a node, and keeps one.
+const CLIENT_LINKS_MAX: usize = 16;
 
 /// All links, and what follows from them.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     by_id: BTreeMap<LinkId, Link>,
     peers: BTreeMap<NodeId, Reached>,
-    /// The link of each client that dialled us.
-    clients: BTreeMap<NodeId, LinkId>,
+    /// The clients that dialled us.
+    clients: BTreeMap<NodeId, Client>,
     numbered: u64,
 }
 
@@ -28,6 +33,13 @@ struct Reached {
     path: Arc<Peer>,
     /// What the role was last told: nothing yet, lost, or relayed by that supernode.
     told: Option<Option<NodeId>>,
+}
+
+/// A process of a client, and its links in the order in which they came up.
+#[derive(Debug)]
+struct Client {
+    run: Run,
+    links: BTreeSet<LinkId>,
 }
 
 impl Links {
@@ -73,9 +85,34 @@ impl Links {
         }
     }
 
-    /// Notes that this link is the one of a client, and says which one was before.
-    pub(super) fn is_client(&mut self, client: NodeId, id: LinkId) -> Option<LinkId> {
-        self.clients.insert(client, id)
+    /// Notes that this link is one of a client, and says which older ones are to be closed for it: all of another
+    /// process, since nobody can be reached twice; of the same one those that are not heard, and those too many.
+    pub(super) fn is_client(
+        &mut self,
+        client: NodeId,
+        run: Run,
+        id: LinkId,
+    ) -> Vec<(LinkId, Reason)> {
+        let known = self.clients.entry(client).or_insert_with(|| Client {
+            run,
+            links: BTreeSet::new(),
+        });
+        let older = if known.run == run {
+            let is_quiet = |link: &LinkId| self.by_id.get(link).is_some_and(|l| l.watch.is_quiet());
+            let (quiet, heard): (Vec<_>, Vec<_>) = known.links.iter().copied().partition(is_quiet);
+            let surplus = (heard.len() + 1).saturating_sub(CLIENT_LINKS_MAX);
+            let quiet = quiet.into_iter().map(|link| (link, Reason::Done));
+            let surplus = heard.into_iter().take(surplus);
+            quiet
+                .chain(surplus.map(|link| (link, Reason::Limit)))
+                .collect()
+        } else {
+            known.run = run;
+            let older = known.links.iter().map(|link| (*link, Reason::Replaced));
+            older.collect()
+        };
+        known.links.insert(id);
+        older
     }
 
     /// Forgets a link. The peers that were reached over it keep their links, without a path for the time;
@@ -85,8 +122,11 @@ impl Links {
         let mut inputs = Vec::new();
         match gone.kind {
             Kind::Mesh => {
-                if self.clients.get(&gone.peer) == Some(&id) {
-                    self.clients.remove(&gone.peer);
+                if let Some(client) = self.clients.get_mut(&gone.peer) {
+                    client.links.remove(&id);
+                    if client.links.is_empty() {
+                        self.clients.remove(&gone.peer);
+                    }
                 }
                 for reached in self.peers.values() {
                     reached.path.unroute(id);

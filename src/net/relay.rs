@@ -29,7 +29,7 @@ pub trait Observer: Send + Sync {
 /// writes it once per link.
 #[derive(Default)]
 pub(super) struct Exchange {
-    links: RwLock<BTreeMap<NodeId, Connection>>,
+    links: RwLock<BTreeMap<NodeId, Vec<Connection>>>,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -44,23 +44,27 @@ impl Exchange {
     /// Relays for and to this client from here on, over its latest link.
     pub(super) fn connect(&self, id: NodeId, connection: Connection) {
         let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
-        links.insert(id, connection);
+        links.entry(id).or_default().push(connection);
     }
 
-    /// Forgets this link; a later one of the same client stays.
+    /// Forgets this link; others of the same client stay.
     pub(super) fn disconnect(&self, id: NodeId, connection: &Connection) {
         let mut links = self.links.write().unwrap_or_else(PoisonError::into_inner);
-        if links
-            .get(&id)
-            .is_some_and(|link| link.stable_id() == connection.stable_id())
-        {
-            links.remove(&id);
+        if let Some(of_client) = links.get_mut(&id) {
+            of_client.retain(|link| link.stable_id() != connection.stable_id());
+            if of_client.is_empty() {
+                links.remove(&id);
+            }
         }
     }
 
     fn find(&self, id: NodeId) -> Option<Connection> {
         let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
-        links.get(&id).cloned()
+        let latest = links.get(&id)?.iter().rev();
+        latest
+            .into_iter()
+            .find(|link| link.close_reason().is_none())
+            .cloned()
     }
 }
 

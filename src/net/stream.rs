@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::endpoint::STREAMS_AT_FIRST;
 use crate::proto::id::NodeId;
 
-/// Messages, and the dialler is a client, for which a supernode relays.
+/// Messages, and the dialler is a client, for which a supernode relays; the run of its process follows.
 pub(super) const CLIENT: u8 = b'c';
 /// Messages, and the dialler is a mesh node.
 pub(super) const NODE: u8 = b'n';
@@ -35,6 +35,9 @@ pub(super) enum Cause {
     /// The supernode has no link to that peer, or lost it.
     NotLinked = 404,
 }
+
+/// Tells the processes of one identity apart: chosen at random by each.
+pub(super) type Run = u64;
 
 /// Ends both directions of a stream.
 pub(super) fn refuse(send: &mut SendStream, receive: &mut RecvStream, why: Cause) {

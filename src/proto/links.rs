@@ -78,6 +78,12 @@ impl Links {
         self.nodes.contains_key(id) && self.to_node(id).is_none()
     }
 
+    /// Every link to this mesh node, heard or quiet.
+    pub(crate) fn all_to_node(&self, id: &NodeId) -> Vec<LinkId> {
+        let links = self.nodes.get(id);
+        links.into_iter().flatten().copied().collect()
+    }
+
     pub(crate) fn get(&self, id: LinkId) -> Option<Link> {
         self.all.get(&id).copied()
     }

@@ -208,6 +208,33 @@ async fn the_newer_of_two_links_of_one_client_wins() {
 }
 
 #[tokio::test]
+async fn two_links_of_one_process_stand_side_by_side_and_either_carries() {
+    let mut node = supernode(94);
+    let (mut anna, mut bert) = (client(95), client(96));
+    let (one, two) = (anna.link(&node).await, anna.link(&node).await);
+    let from_one = node.dialled_by(anna.id).await;
+    node.dialled_by(anna.id).await;
+    anna.say(one, message("#one")).await;
+    assert_eq!(node.heard(from_one).await, message("#one"));
+    // Which of the two the node thinks of first is nothing that anna can know.
+    for link in [two, one] {
+        let other = if link == two {
+            one
+        } else {
+            anna.link(&node).await
+        };
+        let reason = Reason::Done;
+        anna.order(Output::Close { link, reason }).await;
+        let up = bert.link(&node).await;
+        let to_anna = bert.reach(anna.id, up).await;
+        bert.say(to_anna, message("#you")).await;
+        let from_bert = anna.dialled_by(bert.id).await;
+        assert_eq!(anna.heard(from_bert).await, message("#you"));
+        anna.say(other, message("#still")).await;
+    }
+}
+
+#[tokio::test]
 async fn two_links_between_mesh_nodes_stand_side_by_side() {
     let (mut one, mut two) = (supernode(89), supernode(90));
     let (first, second) = (one.link(&two).await, one.link(&two).await);

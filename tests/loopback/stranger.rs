@@ -21,13 +21,13 @@ pub struct Stranger {
     _endpoint: Endpoint,
 }
 
-/// Links with a mesh node as a client does, up to where messages begin.
+/// Links with a mesh node as a client does, up to where messages begin: a letter, and which run it is in eight bytes.
 pub async fn link(identity: &Identity, address: SocketAddr) -> Stranger {
     let (connection, endpoint) = dial(tls::client(identity, Kind::Mesh), address)
         .await
         .unwrap();
     let (mut send, receive) = connection.open_bi().await.unwrap();
-    send.write_all(b"c").await.unwrap();
+    send.write_all(b"c12345678").await.unwrap();
     Stranger {
         connection,
         send,

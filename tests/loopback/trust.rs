@@ -192,7 +192,7 @@ async fn the_honest_twin_of_the_forger_gets_through() {
     let config = QuicClientConfig::try_from(config).unwrap();
     let (connection, _endpoint) = stranger::dial(config, node.address).await.unwrap();
     let (mut send, _receive) = connection.open_bi().await.unwrap();
-    send.write_all(b"c").await.unwrap();
+    send.write_all(b"c12345678").await.unwrap();
     node.dialled_by(fireside::proto::seal::Seal::id(&honest))
         .await;
 }

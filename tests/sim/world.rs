@@ -953,7 +953,8 @@ impl World {
         }
     }
 
-    /// A client has one link to each mesh node, the latest: the network sees to that, and not a role.
+    /// What the network sees to, and not a role: the links of a client's earlier run end with its next one, and those
+    /// of the same run that are quiet.
     fn replace(&mut self, by: LinkNo, side: Side) {
         let Some(link) = self.links.get(&by) else {
             return;
@@ -968,11 +969,19 @@ impl World {
             };
             let at = link.side_of(ix);
             let is_old = at == Side::Dialled && link.end(at.other()).node == client;
-            if is_old && link.end(at).state == State::Up {
-                let (link, why) = (no.id(at), Some(Reason::Replaced));
-                self.close(link, Reason::Replaced);
-                self.give(ix, Input::Lost { link, why });
+            if !is_old || link.end(at).state != State::Up {
+                continue;
             }
+            let reason = if link.end(at.other()).state == State::Gone {
+                Reason::Replaced
+            } else if link.end(at).is_quiet {
+                Reason::Done
+            } else {
+                continue;
+            };
+            let (link, why) = (no.id(at), Some(reason));
+            self.close(link, reason);
+            self.give(ix, Input::Lost { link, why });
         }
     }
 

@@ -153,7 +153,7 @@ async fn a_client_that_dials_while_its_link_is_quiet_has_one_link_in_the_end() {
     node.quiet(from_anna).await;
     network.mend(node.ip());
     let again = anna.link(&node).await;
-    assert_eq!(node.lost(from_anna).await, Some(Reason::Replaced));
+    assert_eq!(node.lost(from_anna).await, Some(Reason::Done));
     let from_again = node.dialled_by(anna.id).await;
     anna.say(again, message("#again")).await;
     assert_eq!(node.heard(from_again).await, message("#again"));

@@ -21,13 +21,28 @@ use crate::proto::wire::{Listed, Message, Reason, Record};
 const RACED_MAX: usize = 8;
 
 impl Client {
-    pub(super) fn linked(&mut self, link: LinkId, dial: Option<DialId>, kind: Kind, peer: NodeId) {
-        self.links.add(link, kind, peer);
-        if kind == Kind::Mesh {
-            self.latest.insert(peer, link);
-        }
+    pub(super) fn linked(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        dial: Option<DialId>,
+        kind: Kind,
+        peer: NodeId,
+    ) {
         if let Some((address, _)) = dial.and_then(|dial| self.search.dials.remove(&dial)) {
             self.search.pauses.remove(&address);
+        }
+        // Of the links to a node at several of its addresses the first to come up is the one.
+        if kind == Kind::Mesh && self.links.to_node(&peer).is_some() {
+            return self.act.close(link, Reason::Done);
+        }
+        let quiet = match kind {
+            Kind::Mesh => self.links.all_to_node(&peer),
+            Kind::Peer => Vec::new(),
+        };
+        self.links.add(link, kind, peer);
+        for quiet in quiet {
+            self.close(now, quiet, Reason::Done);
         }
         self.act.send(
             link,
@@ -71,9 +86,7 @@ impl Client {
         if gone.kind != Kind::Mesh {
             return;
         }
-        // Unless it was replaced by another link of ours: to the same node at another of its addresses, or since
-        // this one was quiet.
-        if why == Some(Reason::Replaced) && self.latest.get(&gone.peer) == Some(&link) {
+        if why == Some(Reason::Replaced) {
             self.act.tell(Event::Error {
                 group: None,
                 what: "cannot stay".to_owned(),

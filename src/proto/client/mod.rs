@@ -46,8 +46,6 @@ pub struct Client {
     act: Actions,
     table: Table,
     links: Links,
-    /// Our latest link to each mesh node, be it gone by now.
-    latest: BTreeMap<NodeId, LinkId>,
     groups: BTreeMap<GroupName, Group>,
     search: Search,
     /// Groups whose name is said to be another's.
@@ -117,7 +115,6 @@ impl Client {
             act: Actions::new(seed),
             table,
             links: Links::default(),
-            latest: BTreeMap::new(),
             groups: groups.collect(),
             search: Search::default(),
             doubts: BTreeMap::new(),
@@ -505,7 +502,7 @@ impl Role for Client {
                 address: _,
                 rtt_ms,
             } => {
-                self.linked(link, dial, kind, peer);
+                self.linked(now, link, dial, kind, peer);
                 self.links.measured(link, rtt_ms);
             }
             Input::Undialled { dial, why: _ } => self.undialled(now, dial),
