@@ -13,6 +13,7 @@ use std::time::Duration;
 use self::birth::Birth;
 use self::keep::Keep;
 use super::actions::Actions;
+use super::figures::Groups;
 use super::id::{Epoch, GroupName, NodeId};
 use super::limits::{
     ANSWER_WAIT, COUNT_MAX, GROUPS_PER_LINK_MAX, HEIRS, HOST_LOST, REGISTER_INTERVAL, REHOST_WAIT,
@@ -44,6 +45,15 @@ pub(crate) struct Supernode {
     arrivals: u64,
     /// Where the next look at the records goes on.
     kept_upto: Option<GroupName>,
+    done: Done,
+}
+
+/// What was done since the start, for the operator alone.
+#[derive(Clone, Debug, Default)]
+struct Done {
+    leases: u64,
+    successions: u64,
+    handoffs: u64,
 }
 
 /// What is known of one group.
@@ -776,6 +786,9 @@ impl Supernode {
         }
         held.is_vacant = false;
         held.has_granted = true;
+        self.done.leases += 1;
+        let before = held.lease.as_ref().map(|lease| lease.epoch.host);
+        self.done.successions += u64::from(before.is_some_and(|before| before != host));
         let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
         held.lease = Some(lease.clone());
         if let Some(registered) = held.registered.get_mut(&host) {
@@ -821,6 +834,19 @@ impl Supernode {
         {
             let record = Box::new(record);
             cx.act.send(link, Message::Transfer { record });
+            self.done.handoffs += 1;
+        }
+    }
+
+    pub(crate) fn figures(&self) -> Groups {
+        let registered = self.held.values().map(|held| held.registered.len());
+        Groups {
+            held: self.held.len(),
+            live: registered.clone().filter(|members| *members > 0).count(),
+            registered: registered.sum(),
+            granted: self.done.leases,
+            succeeded: self.done.successions,
+            passed_on: self.done.handoffs,
         }
     }
 }
