@@ -350,6 +350,14 @@ impl World {
         }
     }
 
+    /// Has a node hear of these addresses now, and whenever it looks for others.
+    pub fn tell_of(&mut self, ix: NodeIx, addresses: Vec<SocketAddr>) {
+        self.nodes[ix].bootstrap.clone_from(&addresses);
+        if self.is_running(ix) {
+            self.give_later(ix, 0, Input::Found { addresses });
+        }
+    }
+
     /// Cuts the network: nodes on different sides do not reach each other. Nodes not named are on side 0.
     pub fn partition(&mut self, sides: BTreeMap<NodeIx, u8>) {
         self.say_all("the network parts");
