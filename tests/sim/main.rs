@@ -14,10 +14,12 @@ mod bites;
 mod blows;
 mod charter;
 mod checker;
+mod closed;
 mod disk;
 mod forgers;
 mod found;
 mod hostile;
+mod islands;
 #[allow(dead_code, reason = "nobody is gone for good here")]
 #[path = "../judge/mod.rs"]
 mod judge;
