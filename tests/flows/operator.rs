@@ -116,7 +116,7 @@ fn a_server_under_systemd_that_cannot_be_reached_does_not_begin() {
     let (status, _, why) = crate::harness::output(command);
     assert_eq!(status.code(), Some(1));
     assert!(
-        why.contains("cannot reach systemd at NOTIFY_SOCKET=/nowhere/at/all"),
+        why.contains("cannot tell systemd how we are: NOTIFY_SOCKET=/nowhere/at/all: "),
         "{why}"
     );
 }
