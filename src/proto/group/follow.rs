@@ -42,6 +42,8 @@ pub(super) struct Follow {
     kept: (Vector, u32),
     /// When to say hello again, since something was declined for now.
     doubt: Option<Mono>,
+    /// How often that was so.
+    doubts: u32,
     /// Whether we caught the host in a lie.
     is_liar: bool,
     /// Whether the host may still tell of a merge: once a welcome.
@@ -87,6 +89,7 @@ impl Follow {
             stored: Vector::new(),
             kept: (Vector::new(), 0),
             doubt: None,
+            doubts: 0,
             is_liar: false,
             may_merge: false,
             welcomed: None,
@@ -137,9 +140,12 @@ impl Follow {
         if let Stage::Catching { goal, .. } = &mut self.stage {
             goal.remove(&epoch);
         }
-        if why == Decline::NoLease {
-            // By then whoever lacks the supernode's record has had a chance to hear of it.
-            self.doubt.get_or_insert(now + TABLE_INTERVAL);
+        if why == Decline::NoLease && self.doubt.is_none() {
+            // Whoever lacks the supernode's record is about to hear of it, mostly: after an exchange of tables at the
+            // latest.
+            let pause = RETRY_FIRST * 2_u32.pow(self.doubts.min(7));
+            self.doubt = Some(now + pause.min(TABLE_INTERVAL));
+            self.doubts += 1;
         }
     }
 
@@ -724,4 +730,32 @@ fn parcels(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
         parcels.last_mut().expect("there is one").push(entry);
     }
     parcels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_declined_for_now_is_offered_again_soon_and_then_less_often() {
+        let epoch = Epoch {
+            number: 1,
+            host: NodeId([1; 32]),
+        };
+        let mut follow = Follow::new(epoch);
+        follow.stage = Stage::Live { link: LinkId(1) };
+        let mut now = Mono(0);
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            follow.waive(now, epoch, Decline::NoLease);
+            let due = follow.due().expect("it is said again");
+            pauses.push((due - now).as_millis());
+            now = due;
+            follow.doubt = None;
+        }
+        assert_eq!(pauses[..3], [100, 200, 400]);
+        assert_eq!(pauses[7..], [10_000, 10_000]);
+        follow.waive(now, epoch, Decline::TooMany);
+        assert_eq!(follow.due(), None);
+    }
 }
