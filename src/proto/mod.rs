@@ -17,6 +17,7 @@ mod links;
 pub mod mutant;
 pub mod node;
 pub mod past;
+pub mod path;
 pub mod ring;
 pub mod role;
 pub mod ruling;
