@@ -125,6 +125,7 @@ impl ClientData {
             notes: notes(&self.disk),
             discover,
             found,
+            unwritten: Arc::default(),
         };
         let running = wiring::run(
             Box::new(role),
