@@ -195,7 +195,7 @@ impl Driver {
                 Seen::Silent => self.knock(id),
             }
         }
-        self.handle_pending();
+        self.settle();
     }
 
     fn heard(&mut self, link: LinkId) {
@@ -230,10 +230,10 @@ impl Driver {
     /// Gives the role an input, and then those that come of what it wants done.
     fn handle(&mut self, input: Input) {
         self.pending.push_back(input);
-        self.handle_pending();
+        self.settle();
     }
 
-    fn handle_pending(&mut self) {
+    fn settle(&mut self) {
         while let Some(input) = self.pending.pop_front() {
             self.role.handle(self.clock.now(), input);
             while let Some(output) = self.role.poll() {
@@ -463,7 +463,7 @@ impl Driver {
             } else if !has_share {
                 tracing::info!(address = %from, peer = %peer.short(), "closing a link: its share is used up");
                 self.close(link, Reason::Limit);
-                self.handle_pending();
+                self.settle();
             }
         }
     }

@@ -11,6 +11,7 @@ mod embedded;
 mod lan;
 mod mesh;
 mod metrics;
+mod past;
 mod process;
 mod resolve;
 mod seek;

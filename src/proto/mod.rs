@@ -18,6 +18,8 @@ pub mod limits;
 mod links;
 pub mod mutant;
 pub mod node;
+pub mod past;
+pub mod path;
 pub mod ring;
 pub mod role;
 pub mod ruling;

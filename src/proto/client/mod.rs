@@ -181,7 +181,7 @@ impl Client {
             Command::Nick { nick } => self.rename(now, &nick),
             Command::Names { group } => self.in_group(now, &group, |group, _| group.show_again()),
             // Pages come from the store; whoever drives us answers this before it gets here.
-            Command::History { .. } => {}
+            Command::History { .. } | Command::Past(_) => {}
             Command::Quit { why } => {
                 let why = clip(why);
                 for name in self.names() {
