@@ -394,6 +394,23 @@ mod tests {
     }
 
     #[test]
+    fn the_settings_that_a_package_brings_are_all_comments_that_can_be_made_true() {
+        for text in [
+            include_str!("../assets/deb/supernode.toml"),
+            include_str!("../assets/deb/directory.toml"),
+        ] {
+            assert_eq!(read(text), Ok(Config::default()));
+            let is_key = |line: &&str| line.starts_with('#') && line.contains(" = ");
+            let keys: Vec<&str> = text.lines().filter(is_key).collect();
+            let keys = keys.iter().filter_map(|line| line.strip_prefix('#'));
+            let keys: Vec<&str> = keys.filter(|line| !line.starts_with(' ')).collect();
+            assert!(keys.len() >= 8, "{keys:?}");
+            let config = read(&keys.join("\n")).unwrap();
+            assert_eq!(config.allow_nodes, Some(Vec::new()));
+        }
+    }
+
+    #[test]
     fn what_has_no_meaning_is_named_with_its_line_and_key() {
         for (text, line, words) in [
             (

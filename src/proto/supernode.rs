@@ -480,7 +480,7 @@ impl Supernode {
     }
 
     pub(crate) fn figures(&self) -> Groups {
-        let registered = self.held.values().map(|held| held.registered.len());
+        let registered = self.held.values().map(|held| held.heard().count());
         Groups {
             held: self.held.len(),
             live: registered.clone().filter(|members| *members > 0).count(),

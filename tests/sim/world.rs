@@ -8,9 +8,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use fireside::proto::admission::Admission;
 use fireside::proto::codec;
 use fireside::proto::command::Command;
 use fireside::proto::event::{Event, Path};
+use fireside::proto::figures::Figures;
 use fireside::proto::id::{EntryId, GroupName, NodeId};
 use fireside::proto::role::{DialId, Input, Kind, LinkId, Moved, Output, Role, Target, Ticket};
 use fireside::proto::saved::{Saved, Write};
@@ -353,6 +355,17 @@ impl World {
             self.judged.asked(self.now, self.nodes[ix].id, &command);
             self.give_later(ix, 0, Input::Command(command));
         }
+    }
+
+    /// Has an operator say whom a mesh node is open to.
+    pub fn admit(&mut self, ix: NodeIx, admission: Admission) {
+        self.give_later(ix, 0, Input::Admission(admission));
+    }
+
+    /// What a running node tells its operator.
+    pub fn figures(&self, ix: NodeIx) -> Figures {
+        let role = self.nodes[ix].role.as_ref();
+        role.expect("it is running").figures()
     }
 
     /// Has a node hear of these addresses now, and whenever it looks for others.
