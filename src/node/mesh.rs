@@ -182,6 +182,12 @@ pub fn serve(settings: MeshSettings) -> anyhow::Result<Server> {
 }
 
 impl Server {
+    /// Where it is reached.
+    #[must_use]
+    pub fn listening(&self) -> SocketAddr {
+        self.mesh.listening
+    }
+
     /// One line that says that it is ready, and what others need to know of it.
     #[must_use]
     pub fn ready(&self) -> String {

@@ -6,6 +6,7 @@
 mod addresses;
 mod ask;
 mod client;
+mod demo;
 mod discovery;
 mod embedded;
 mod lan;
@@ -23,6 +24,7 @@ use crate::proto::wire::Roles;
 
 pub use ask::{Source, known_table};
 pub use client::{ClientData, Handle};
+pub use demo::Demo;
 pub use mesh::{Server, serve};
 
 /// What a client needs to know.
