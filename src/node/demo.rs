@@ -11,16 +11,18 @@ mod script;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::Context as _;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::friend::{Friend, Heard};
 use self::home::Home;
 use self::script::Script;
-use super::{ClientData, ClientSettings, Handle, MeshSettings, Search, serve};
+use super::{
+    ClientData, ClientSettings, Handle, LINKS_PER_ADDRESS, MeshSettings, Search, Server, serve,
+};
 use crate::address::{Host, HostPort};
+use crate::proto::admission::Admission;
 use crate::proto::command::Command;
 use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::proto::wire::Roles;
@@ -49,15 +51,8 @@ pub struct Demo {
     /// Who keeps the group, as far as anybody has said.
     host: Option<NodeId>,
     script: Script,
-    mesh: Node,
+    mesh: Server,
     home: Home,
-}
-
-/// The mesh node, and how to end it.
-#[derive(Debug)]
-struct Node {
-    stop: oneshot::Sender<()>,
-    ended: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Demo {
@@ -78,19 +73,14 @@ impl Demo {
             listen: any,
             advertise: None,
             bootstrap: Vec::new(),
+            metrics: None,
+            admission: Admission::default(),
+            links_per_address: LINKS_PER_ADDRESS,
         })?;
         let search = Search::Bootstrap(vec![HostPort {
             host: Host::Ip(server.listening().ip()),
             port: server.listening().port(),
         }]);
-        let (stop, stopped) = oneshot::channel();
-        let mesh = Node {
-            stop,
-            ended: tokio::spawn(server.run(async {
-                // A demo that is gone ends it too.
-                _ = stopped.await;
-            })),
-        };
         let settings = |name: &str, nick: Nick| ClientSettings {
             data: home.of(name),
             nick: Some(nick),
@@ -120,7 +110,7 @@ impl Demo {
             hint: watch::Sender::new(script::STARTING.to_owned()),
             pulls: mpsc::channel(PULLS_MAX),
             host: None,
-            mesh,
+            mesh: server,
             home,
         };
         Ok((demo, ours))
@@ -292,9 +282,8 @@ impl Demo {
         for friend in self.friends {
             _ = timeout(PATIENCE, friend.ended()).await;
         }
-        _ = self.mesh.stop.send(());
-        match timeout(PATIENCE, self.mesh.ended).await {
-            Ok(Ok(Ok(()))) => {}
+        match timeout(PATIENCE, self.mesh.end()).await {
+            Ok(Ok(())) => {}
             other => tracing::warn!(?other, "the demo's node"),
         }
         self.home.remove();

@@ -708,7 +708,8 @@ impl World {
             | Reason::Limit
             | Reason::Fork
             | Reason::FalseReport
-            | Reason::Disorder => true,
+            | Reason::Disorder
+            | Reason::NotAdmitted => true,
             Reason::Done
             | Reason::UnknownVersion
             | Reason::TooSlow
@@ -883,7 +884,15 @@ impl World {
 
     fn undial(&mut self, ix: NodeIx, dial: DialId, after: u64, why: &str) {
         let why = why.to_owned();
-        self.give_later(ix, after, Input::Undialled { dial, why });
+        self.give_later(
+            ix,
+            after,
+            Input::Undialled {
+                dial,
+                why,
+                reason: None,
+            },
+        );
     }
 
     fn dialled(&mut self, ix: NodeIx, dial: DialId, reach: Reach) {

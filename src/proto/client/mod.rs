@@ -30,7 +30,7 @@ use crate::proto::saved::{Saved, Write};
 use crate::proto::seal::Seal;
 use crate::proto::table::Table;
 use crate::proto::time::{Mono, Now, Wall};
-use crate::proto::wire::Body;
+use crate::proto::wire::{Body, Reason};
 
 /// How long the table gathers changes before it is written to disk.
 const TABLE_GATHERED: Duration = Duration::from_secs(1);
@@ -80,6 +80,10 @@ struct Search {
     /// Addresses given to us, to be dialled when no node is linked.
     addresses: BTreeSet<SocketAddr>,
     pauses: BTreeMap<SocketAddr, Pause>,
+    /// The addresses at which we dialled the links we have.
+    reached: BTreeMap<LinkId, SocketAddr>,
+    /// Why a node would not have us, as told to our person; until one has.
+    refused: Option<Reason>,
     /// When to ask for more addresses, if we are still without a node.
     again: Mono,
     asked: u32,
@@ -494,7 +498,7 @@ impl Role for Client {
         }
         match input {
             Input::Start => self.start(now),
-            Input::Timeout | Input::Addresses { .. } => {}
+            Input::Timeout | Input::Addresses { .. } | Input::Admission(_) => {}
             Input::Command(command) => self.command(now, command),
             Input::Linked {
                 link,
@@ -507,7 +511,11 @@ impl Role for Client {
                 self.linked(now, link, dial, kind, peer);
                 self.links.measured(link, rtt_ms);
             }
-            Input::Undialled { dial, why: _ } => self.undialled(now, dial),
+            Input::Undialled {
+                dial,
+                why: _,
+                reason,
+            } => self.undialled(now, dial, reason),
             Input::Quiet { link, since } => self.quiet(now, link, since),
             Input::Heard { link } => self.heard(now, link),
             Input::Lost { link, why } => self.lost(now, link, why),
