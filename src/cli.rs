@@ -81,6 +81,8 @@ enum Verb {
         #[arg(value_parser = config::group)]
         group: Option<GroupName>,
     },
+    /// A small network in one process: four friends talk, and you may kill whoever keeps the group
+    Demo,
     /// Tell the table: every directory and supernode that is known
     Table,
 }
@@ -113,7 +115,7 @@ struct Options {
     config: Option<PathBuf>,
 
     /// The name to go by
-    #[arg(long, value_name = "NICK", value_parser = Nick::parse)]
+    #[arg(long, value_name = "NICK", global = true, value_parser = Nick::parse)]
     nick: Option<Nick>,
 
     /// Neither look for others on the local network nor be seen there: this machine only
@@ -132,6 +134,7 @@ struct Options {
 
 const EXAMPLES: &str = "\
 Examples:
+  fireside demo                          see a group outlive its host, in a minute
   fireside '#hearth'                     chat; with --data DIR you are somebody else
   fireside --directory                   keep a directory on this machine
   fireside --supernode --bootstrap HOST  keep a supernode that registers there
@@ -147,6 +150,12 @@ pub struct Plan {
 
 #[derive(Debug)]
 pub enum Task {
+    /// Show what becomes of a group whose host dies.
+    Demo {
+        nick: Option<Nick>,
+        theme: Option<String>,
+        themes_dir: Option<PathBuf>,
+    },
     /// Help, the version, or what was generated, to be printed.
     Print(String),
     Chat(Chat),
@@ -253,6 +262,11 @@ impl Cli {
             data,
         };
         Ok(match self.verb {
+            Some(Verb::Demo) => Task::Demo {
+                nick: options.nick,
+                theme: config.theme,
+                themes_dir: config.dir.map(|dir| dir.join("themes")),
+            },
             Some(Verb::Table) => Task::Table {
                 ask: ask(options.data_dir()?),
                 json: self.json,
