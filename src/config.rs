@@ -25,6 +25,7 @@ pub struct Config {
     pub log: Option<LevelFilter>,
     /// Whether nodes on the local network are looked for, and one of ours is shown there.
     pub lan: Option<bool>,
+    pub relay_only: Option<bool>,
     /// Where clients on this machine look for a node of this machine.
     pub local_port: Option<u16>,
     /// Groups to join at the start.
@@ -114,6 +115,7 @@ impl Config {
             "nick" => self.nick = Some(word(value, "nick = \"anna\"", Nick::parse)?),
             "log" => self.log = Some(word(value, LEVELS, level)?),
             "lan" => self.lan = Some(truth(value, "lan = false")?),
+            "relay-only" => self.relay_only = Some(truth(value, "relay-only = true")?),
             "local-port" => self.local_port = Some(port(value)?),
             "join" => self.join = list(value, "join = [\"#hearth\"]", group)?,
             "face" => self.face = Some(word(value, FACES, face)?),
@@ -182,7 +184,7 @@ pub fn level(text: &str) -> Result<LevelFilter, String> {
     }
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "advertise",
     "bootstrap",
     "data",
@@ -195,6 +197,7 @@ const KEYS: [&str; 14] = [
     "log",
     "name",
     "nick",
+    "relay-only",
     "supernode",
     "theme",
 ];
@@ -325,6 +328,7 @@ mod tests {
             face = "json"
             join = ["#hearth", "erlang"]
             lan = false
+            relay-only = true
             listen = "[::]:7700"
             local-port = 7777
             log = "debug"
@@ -339,6 +343,7 @@ mod tests {
         assert_eq!(config.join.len(), 2);
         assert_eq!(config.local_port, Some(7777));
         assert_eq!(config.lan, Some(false));
+        assert_eq!(config.relay_only, Some(true));
         assert_eq!(config.face, Some(Face::Json));
         assert!(config.directory && config.supernode);
         assert_eq!(config.nick, Nick::parse("anna").ok());

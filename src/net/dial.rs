@@ -8,7 +8,7 @@ use quinn::{Connecting, Connection, ConnectionError, RecvStream, SendStream, Var
 use tokio::time::{sleep, timeout};
 
 use super::knock;
-use super::socket::Peer;
+use super::peer::Peer;
 use super::stream::{CLIENT, NODE, Run};
 use super::tls;
 use crate::proto::id::NodeId;

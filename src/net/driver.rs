@@ -24,9 +24,12 @@ use super::endpoint::Endpoint;
 use super::knock;
 use super::link::{Event, Full, Link, millis};
 use super::links::Links;
+use super::offer;
+use super::peer::Peer;
 use super::relay::{self, Exchange};
-use super::socket::{Peer, Socket, is_virtual, unmapped};
+use super::socket::{Socket, is_virtual, unmapped};
 use super::tunnel::{self, Uplink};
+use super::vantage::{self, Vantage};
 use super::watch::Seen;
 use crate::proto::codec;
 use crate::proto::id::NodeId;
@@ -62,6 +65,7 @@ pub async fn run(
     let mut driver = Driver {
         role,
         exchange: Arc::new(Exchange::new(endpoint.observer.clone())),
+        vantage: Vantage::new(endpoint.local_addr().context("where do we listen")?),
         endpoint,
         clock: Clock::new(),
         links: Links::default(),
@@ -72,6 +76,9 @@ pub async fn run(
         backlog: VecDeque::new(),
         is_finished: false,
     };
+    if driver.endpoint.socket.is_direct {
+        driver.vantage.look();
+    }
     let ended = driver.turn(inputs, network, &outputs, &stop).await;
     if timeout(STOP_WAIT, driver.end(&outputs)).await.is_err() {
         tracing::warn!("some links were not closed in time");
@@ -83,6 +90,7 @@ struct Driver {
     role: Box<dyn Role + Send>,
     endpoint: Endpoint,
     exchange: Arc<Exchange>,
+    vantage: Vantage,
     clock: Clock,
     links: Links,
     handshakes: usize,
@@ -149,6 +157,9 @@ impl Driver {
 
     /// Tells the role which links have fallen quiet, and which have come to themselves.
     fn look(&mut self) {
+        if self.endpoint.socket.is_direct && self.vantage.look() {
+            self.moved();
+        }
         let now = self.clock.now().mono;
         for (id, seen) in self.links.look(now) {
             // What was seen before may have led the role to close it.
@@ -171,6 +182,17 @@ impl Driver {
             }
         }
         self.handle_pending();
+    }
+
+    /// Our network is another: supernodes are to see it at once, and peers are sought anew.
+    fn moved(&mut self) {
+        tracing::info!("our addresses have changed");
+        let socket = Arc::clone(&self.endpoint.socket);
+        // The same socket once more: QUIC then sends something on every link, so that it is seen to have moved.
+        if let Err(error) = self.endpoint.quinn.rebind_abstract(socket) {
+            tracing::debug!(%error, "asking QUIC to show that we have moved");
+        }
+        self.endpoint.socket.moved();
     }
 
     fn heard(&mut self, link: LinkId) {
@@ -420,21 +442,37 @@ impl Driver {
     }
 
     /// What serves the streams on a link that are not for messages: tunnels, from a client that is relayed for, or
-    /// from the supernode that relays for us. On other links nobody opens any.
+    /// from the supernode that relays for us; and words on where we are, or where the other end is. Between mesh nodes
+    /// nobody opens any.
     fn streams(
         &self,
         id: LinkId,
         relayed_for: Option<NodeId>,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        match (self.uplink(id), relayed_for) {
-            (Some(uplink), Some(client)) => {
-                let exchange = Arc::clone(&self.exchange);
-                Box::pin(relay::serve(exchange, uplink.connection, client))
+        let Some(link) = self.links.get(id) else {
+            return Box::pin(pending());
+        };
+        let connection = link.connection.clone();
+        match (&link.path, self.uplink(id), relayed_for) {
+            (Some(peer), _, _) => {
+                let (socket, peer) = (Arc::clone(&self.endpoint.socket), Arc::clone(peer));
+                let (ours, events) = (self.vantage.addresses(), self.events.clone());
+                Box::pin(offer::exchange(connection, socket, peer, ours, events))
             }
-            (Some(uplink), None) if self.endpoint.accepts == Kind::Peer => {
-                Box::pin(tunnel::accept(uplink))
+            (None, _, Some(client)) => {
+                let relayed = relay::serve(Arc::clone(&self.exchange), connection.clone(), client);
+                let seen = vantage::tell(connection, link.seen.subscribe());
+                Box::pin(async {
+                    tokio::join!(relayed, seen);
+                })
             }
-            (Some(_), None) | (None, _) => Box::pin(pending()),
+            (None, Some(uplink), None) if self.endpoint.accepts == Kind::Peer => {
+                let seen = vantage::hear(connection, id, self.events.clone());
+                Box::pin(async {
+                    tokio::join!(tunnel::accept(uplink), seen);
+                })
+            }
+            (None, _, None) => Box::pin(pending()),
         }
     }
 
@@ -463,11 +501,18 @@ impl Driver {
                 }
             }
             Event::Path { peer } => self.tell_path(peer),
+            Event::Seen { link, address } => {
+                tracing::debug!(link = link.0, %address, "where we are seen");
+                if self.links.get(link).is_some() && self.vantage.is_seen(link, address) {
+                    self.endpoint.socket.moved();
+                }
+            }
         }
     }
 
     fn forget(&mut self, id: LinkId) -> Option<Link> {
         let (gone, inputs) = self.links.remove(id)?;
+        self.vantage.forget(id);
         self.exchange.disconnect(gone.peer, &gone.connection);
         self.pending.extend(inputs);
         Some(gone)

@@ -14,11 +14,15 @@ pub mod endpoint;
 mod knock;
 mod link;
 mod links;
+mod offer;
+mod peer;
+mod probe;
 pub mod relay;
 mod socket;
 mod stream;
 pub mod tls;
 mod tunnel;
+mod vantage;
 mod watch;
 
 pub use endpoint::Endpoint;

@@ -7,6 +7,7 @@
 #[path = "../flows/harness.rs"]
 mod harness;
 mod internet;
+mod matrix;
 #[path = "../lan/namespace.rs"]
 mod namespace;
 mod people;
