@@ -10,6 +10,7 @@ mod discovery;
 mod embedded;
 mod lan;
 mod mesh;
+mod past;
 mod resolve;
 mod wiring;
 

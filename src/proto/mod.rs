@@ -16,6 +16,7 @@ pub mod limits;
 mod links;
 pub mod mutant;
 pub mod node;
+pub mod past;
 pub mod path;
 pub mod ring;
 pub mod role;
