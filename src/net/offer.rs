@@ -30,6 +30,17 @@ pub(super) struct Offer {
     pub(super) addresses: Vec<SocketAddr>,
 }
 
+impl Offer {
+    fn of(terms: Terms, is_hidden: bool, addresses: &[SocketAddr]) -> Self {
+        let addresses = if is_hidden { &[] } else { addresses };
+        Self {
+            terms,
+            is_hidden,
+            addresses: addresses.to_vec(),
+        }
+    }
+}
+
 /// Tells where we are and hears where the peer is, and keeps the time of its path, until the link ends.
 pub(super) async fn exchange(
     connection: Connection,
@@ -55,11 +66,7 @@ async fn tell(
         return;
     };
     loop {
-        let offer = Offer {
-            terms: peer.terms,
-            is_hidden: !socket.is_direct,
-            addresses: ours.borrow_and_update().clone(),
-        };
+        let offer = Offer::of(peer.terms, !socket.is_direct, &ours.borrow_and_update());
         if write(&mut stream, &offer).await.is_none() || ours.changed().await.is_err() {
             return;
         }
@@ -137,11 +144,15 @@ mod tests {
 
     #[test]
     fn the_longest_offer_has_room() {
-        let offer = Offer {
-            terms: Terms::random(),
-            is_hidden: false,
-            addresses: vec!["[2001:db8:ffff:ffff::7]:65535".parse().unwrap(); CANDIDATES_MAX],
-        };
+        let addresses = vec!["[2001:db8:ffff:ffff::7]:65535".parse().unwrap(); CANDIDATES_MAX];
+        let offer = Offer::of(Terms::random(), false, &addresses);
+        assert_eq!(offer.addresses, addresses);
         assert!(postcard::to_stdvec(&offer).unwrap().len() <= SIZE_MAX);
+    }
+
+    #[test]
+    fn who_is_hidden_gives_no_address_away() {
+        let addresses = vec!["203.0.113.7:4000".parse().unwrap()];
+        assert!(Offer::of(Terms::random(), true, &addresses).addresses.is_empty());
     }
 }
