@@ -18,6 +18,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::change::Changes;
 use super::clock::Clock;
 use super::dial::{self, Up};
 use super::endpoint::Endpoint;
@@ -76,9 +77,7 @@ pub async fn run(
         backlog: VecDeque::new(),
         is_finished: false,
     };
-    if driver.endpoint.socket.is_direct {
-        driver.vantage.look();
-    }
+    driver.vantage.look();
     let ended = driver.turn(inputs, network, &outputs, &stop).await;
     if timeout(STOP_WAIT, driver.end(&outputs)).await.is_err() {
         tracing::warn!("some links were not closed in time");
@@ -126,6 +125,7 @@ impl Driver {
         let mut timer = Box::pin(sleep_until(Instant::now()));
         let mut looks = interval(QUIET_LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let changes = Changes::new();
         while !self.is_finished {
             let has_timer = self.set_timer(timer.as_mut());
             let may_read = self.backlog.len() < INPUT_QUEUE_MAX;
@@ -150,6 +150,11 @@ impl Driver {
                 },
                 () = timer.as_mut(), if has_timer => self.handle(Input::Timeout),
                 _ = looks.tick() => self.look(),
+                () = changes.next(), if self.is_person() => {
+                    if self.vantage.look() {
+                        self.moved();
+                    }
+                }
             }
         }
         Ok(())
@@ -157,7 +162,7 @@ impl Driver {
 
     /// Tells the role which links have fallen quiet, and which have come to themselves.
     fn look(&mut self) {
-        if self.endpoint.socket.is_direct && self.vantage.look() {
+        if self.is_person() && self.vantage.look_now_and_then() {
             self.moved();
         }
         let now = self.clock.now().mono;
@@ -182,6 +187,11 @@ impl Driver {
             }
         }
         self.handle_pending();
+    }
+
+    /// Whether this is a client's, on a real network. A mesh node stays where it is.
+    fn is_person(&self) -> bool {
+        self.endpoint.accepts == Kind::Peer && self.endpoint.knocks
     }
 
     /// Our network is another: supernodes are to see it at once, and peers are sought anew.

@@ -7,6 +7,7 @@
 //! QUIC stream, quinn hands packets to `socket`, and that sends them to an address, or into a `relay` tunnel when
 //! the destination is a peer, whose address is a virtual one.
 
+mod change;
 mod clock;
 mod dial;
 pub mod driver;

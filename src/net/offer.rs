@@ -153,6 +153,10 @@ mod tests {
     #[test]
     fn who_is_hidden_gives_no_address_away() {
         let addresses = vec!["203.0.113.7:4000".parse().unwrap()];
-        assert!(Offer::of(Terms::random(), true, &addresses).addresses.is_empty());
+        assert!(
+            Offer::of(Terms::random(), true, &addresses)
+                .addresses
+                .is_empty()
+        );
     }
 }

@@ -1,10 +1,11 @@
 //! Where we are, as others could see it: the addresses of this machine, and those that supernodes see us at.
 //!
 //! A supernode tells its clients on a stream of its own, again whenever it sees them elsewhere. The machine's own
-//! addresses are looked at once a second, which costs it one question to the system.
+//! addresses are looked at when the system says that its network has changed, and once a second besides, which costs
+//! a question or two.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use quinn::{Connection, SendStream};
@@ -19,6 +20,12 @@ use crate::proto::role::LinkId;
 
 /// How often this machine's addresses are looked at.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Somewhere in the Internet, where nobody is (RFC 5737 and RFC 3849).
+const ANYWHERE_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
+const ANYWHERE_V6: SocketAddr = SocketAddr::new(
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+    9,
+);
 /// Address and port, IPv4 in IPv6 clothes.
 const SIZE: usize = 18;
 /// Least pause between two words of a supernode on where it sees us.
@@ -29,6 +36,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Vantage {
     bound: SocketAddr,
     local: BTreeSet<IpAddr>,
+    /// The addresses from which packets to the world set out, in both families.
+    outward: [Option<IpAddr>; 2],
     observed: BTreeMap<LinkId, SocketAddr>,
     looked: Option<Instant>,
     told: watch::Sender<Vec<SocketAddr>>,
@@ -40,6 +49,7 @@ impl Vantage {
         Self {
             bound,
             local: BTreeSet::new(),
+            outward: [None; 2],
             observed: BTreeMap::new(),
             looked: None,
             told: watch::Sender::default(),
@@ -56,19 +66,24 @@ impl Vantage {
         self.observed.values().copied()
     }
 
-    /// Looks at this machine's addresses, if it is time; true if they have changed since the last look.
+    /// As [`Vantage::look`], if it is time.
+    pub(super) fn look_now_and_then(&mut self) -> bool {
+        let is_due = self.looked.is_none_or(|at| at.elapsed() >= LOOK_INTERVAL);
+        is_due && self.look()
+    }
+
+    /// Looks at this machine's addresses; true if they have changed since the last look.
     pub(super) fn look(&mut self) -> bool {
-        if self.looked.is_some_and(|at| at.elapsed() < LOOK_INTERVAL) {
-            return false;
-        }
         self.looked = Some(Instant::now());
         let local = if self.bound.ip().is_unspecified() {
             of_interfaces(self.bound.is_ipv6())
         } else {
             BTreeSet::from([self.bound.ip()])
         };
-        let is_change = self.local != local;
+        let outward = [ANYWHERE_V4, ANYWHERE_V6].map(outward);
+        let is_change = self.local != local || self.outward != outward;
         self.local = local;
+        self.outward = outward;
         self.tell();
         is_change
     }
@@ -146,6 +161,17 @@ async fn write(stream: &mut SendStream, at: SocketAddr) -> Option<()> {
     bytes[..SIZE - 2].copy_from_slice(&ip.octets());
     bytes[SIZE - 2..].copy_from_slice(&at.port().to_be_bytes());
     stream.write_all(&bytes).await.ok()
+}
+
+/// The address that packets to somewhere set out from, if there is a way. Nothing is sent.
+fn outward(anywhere: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = match anywhere {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(anywhere).ok()?;
+    Some(socket.local_addr().ok()?.ip())
 }
 
 fn of_interfaces(with_v6: bool) -> BTreeSet<IpAddr> {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod faults;
 #[allow(dead_code, reason = "part of it is for servers and single machines")]
 #[path = "../flows/harness.rs"]
 mod harness;
@@ -12,4 +13,5 @@ mod matrix;
 mod namespace;
 mod people;
 mod relayed;
+mod roaming;
 mod router;

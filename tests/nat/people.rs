@@ -46,6 +46,11 @@ pub(crate) fn goes(client: &mut Client, way: &str) -> Value {
     client.sees(way, |e| e["event"] == "path" && e["path"] == way)
 }
 
+/// The same, of what was told after the first `mark` events.
+pub(crate) fn goes_again(client: &mut Client, mark: usize, way: &str) -> Value {
+    client.sees_after(mark, way, |e| e["event"] == "path" && e["path"] == way)
+}
+
 /// That nobody was ever reached straight.
 #[track_caller]
 pub(crate) fn is_relayed_throughout(clients: &[&Client]) {
