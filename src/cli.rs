@@ -81,6 +81,8 @@ enum Verb {
         #[arg(value_parser = config::group)]
         group: Option<GroupName>,
     },
+    /// A small network in one process: four friends talk, and you may kill whoever keeps the group
+    Demo,
     /// Tell the table: every directory and supernode that is known
     Table,
 }
@@ -113,12 +115,16 @@ struct Options {
     config: Option<PathBuf>,
 
     /// The name to go by
-    #[arg(long, value_name = "NICK", value_parser = Nick::parse)]
+    #[arg(long, value_name = "NICK", global = true, value_parser = Nick::parse)]
     nick: Option<Nick>,
 
     /// Neither look for others on the local network nor be seen there: this machine only
     #[arg(long, global = true)]
     no_lan: bool,
+
+    /// Keep your address from the others of a group: talk to them through supernodes only
+    #[arg(long)]
+    relay_only: bool,
 
     /// The UDP port at which clients of this machine find each other
     #[arg(long, value_name = "PORT", global = true, hide_short_help = true, default_value = None,
@@ -132,6 +138,7 @@ struct Options {
 
 const EXAMPLES: &str = "\
 Examples:
+  fireside demo                          see a group outlive its host, in a minute
   fireside '#hearth'                     chat; with --data DIR you are somebody else
   fireside --directory                   keep a directory on this machine
   fireside --supernode --bootstrap HOST  keep a supernode that registers there
@@ -147,6 +154,12 @@ pub struct Plan {
 
 #[derive(Debug)]
 pub enum Task {
+    /// Show what becomes of a group whose host dies.
+    Demo {
+        nick: Option<Nick>,
+        theme: Option<String>,
+        themes_dir: Option<PathBuf>,
+    },
     /// Help, the version, or what was generated, to be printed.
     Print(String),
     Chat(Chat),
@@ -253,6 +266,11 @@ impl Cli {
             data,
         };
         Ok(match self.verb {
+            Some(Verb::Demo) => Task::Demo {
+                nick: options.nick,
+                theme: config.theme,
+                themes_dir: config.dir.map(|dir| dir.join("themes")),
+            },
             Some(Verb::Table) => Task::Table {
                 ask: ask(options.data_dir()?),
                 json: self.json,
@@ -302,6 +320,7 @@ impl Options {
             config: self.config,
             nick: self.nick.or_else(|| config.nick.clone()),
             no_lan: self.no_lan || config.lan == Some(false),
+            relay_only: self.relay_only || config.relay_only == Some(true),
             local_port: self.local_port.or(config.local_port),
             log: self.log,
         }
@@ -330,6 +349,7 @@ impl Options {
             nick: self.nick,
             listen: self.listen.unwrap_or(any).or_port(0),
             search,
+            relay_only: self.relay_only,
         })
     }
 

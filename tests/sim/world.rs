@@ -34,6 +34,8 @@ use crate::weather::{SPIKE_MS, Weather};
 const EPOCH_MS: u64 = 1_767_225_600_000;
 /// How long a dial without an answer is waited for.
 const DIAL_TIMEOUT_MS: u64 = 5_000;
+/// Things that are about to happen at once: a hundredth of it is a crowd, and all of it messages that breed.
+const HAPPENINGS_MAX: usize = 1_000_000;
 /// Timeouts in a row without time passing that are taken for an endless loop.
 const SPINS_MAX: u32 = 1_000;
 
@@ -610,6 +612,7 @@ impl World {
     }
 
     fn schedule(&mut self, at: u64, what: What) {
+        assert!(self.queue.len() < HAPPENINGS_MAX, "a storm of messages");
         self.order += 1;
         let order = self.order;
         self.queue.push(Reverse(Happening { at, order, what }));
