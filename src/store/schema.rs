@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 ///
 /// A later one may build on `entries.place`, which is a stable row id: that is where a full-text index hooks in
 /// (`fts5(text, content='entries', content_rowid='place')`).
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
 
 /// - `format` repeats `PRAGMA user_version` in another page, so that a flipped bit in the file's header is not
 ///   taken for a file of another version.
@@ -131,6 +131,17 @@ ALTER TABLE records ADD COLUMN noted INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX entries_ruling ON entries (in_group, ord) WHERE earliest AND kind >= 9;
 ";
 
+/// How the nodes of the mesh are, and which are out of service for good.
+///
+/// - `mesh.liveness` numbers what `alive` told before: alive, suspect, missed, dead. `mesh.since` is the wall clock's
+///   milliseconds when that began.
+/// - `burials.burial` is in the wire's form.
+const V4: &str = "
+ALTER TABLE mesh ADD COLUMN liveness INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mesh ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE burials (key BLOB PRIMARY KEY, burial BLOB NOT NULL) STRICT, WITHOUT ROWID;
+";
+
 /// What a file's version says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
@@ -206,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_migration_that_was_published_is_never_changed() {
-        let published = ["d44c45bbf144", "9b4c1116f8bb", "531300b1564f"];
+        let published = ["d44c45bbf144", "9b4c1116f8bb", "531300b1564f", "000000000000"];
         for (migration, start) in MIGRATIONS.iter().zip(published) {
             let found = format!("{:?}", Hash::of(&[migration.as_bytes()]));
             assert!(found.starts_with(start), "add a migration instead: {found}");

@@ -8,7 +8,7 @@ use crate::proto::id::{GroupName, NodeId};
 use crate::proto::limits::WIRE_VERSION;
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::time::Now;
-use crate::proto::wire::{Lease, Listed, Message, Reason, Record};
+use crate::proto::wire::{Lease, Listed, Liveness, Message, Reason, Record};
 
 use super::TABLE_GATHERED;
 
@@ -53,7 +53,8 @@ impl Client {
                     now,
                     Listed {
                         record,
-                        alive: true,
+                        liveness: Liveness::Alive,
+                        since: now.wall,
                     },
                 );
                 self.found_node(&told);
@@ -81,7 +82,7 @@ impl Client {
                 // No records at all mean that its table is the same as ours.
                 let is_same = listed.is_empty() && !more;
                 if !std::mem::replace(&mut self.has_heard, true) && !is_same {
-                    self.doubt_cache();
+                    self.doubt_cache(now);
                 }
                 for listed in listed {
                     self.list(now, listed);
@@ -106,7 +107,7 @@ impl Client {
                 });
             }
             Message::Moved { group, to } => {
-                self.table.set_alive(to, true);
+                self.table.set_alive(to, true, now.wall);
                 self.in_group(now, &group, |group, cx| {
                     if cx.table.get(&to).is_some() && to != from {
                         group.registration.moved = Some(to);
@@ -136,6 +137,15 @@ impl Client {
             Message::Observed { .. } => {}
             Message::Open { .. }
             | Message::TableWanted { .. }
+            | Message::Gossip(_)
+            | Message::TableDigest { .. }
+            | Message::TableBlocks { .. }
+            | Message::TableClocks { .. }
+            | Message::RecordsWanted { .. }
+            | Message::Buried { .. }
+            | Message::Unlisted { .. }
+            | Message::Introduce { .. }
+            | Message::Outcome(_)
             | Message::Register { .. }
             | Message::Leave { .. }
             | Message::Transfer { .. }
@@ -281,6 +291,15 @@ impl Client {
             Message::Open { .. }
             | Message::Observed { .. }
             | Message::TableWanted { .. }
+            | Message::Gossip(_)
+            | Message::TableDigest { .. }
+            | Message::TableBlocks { .. }
+            | Message::TableClocks { .. }
+            | Message::RecordsWanted { .. }
+            | Message::Buried { .. }
+            | Message::Unlisted { .. }
+            | Message::Introduce { .. }
+            | Message::Outcome(_)
             | Message::Table { .. }
             | Message::Register { .. }
             | Message::Leave { .. }
