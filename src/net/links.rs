@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::gauge::LinkFigures;
 use super::link::Link;
 use super::socket::Peer;
 use super::stream::Run;
@@ -63,6 +64,19 @@ impl Links {
         self.by_id.get(&id)
     }
 
+    pub(super) fn figures(&self) -> LinkFigures {
+        let mut figures = LinkFigures::default();
+        for link in self.by_id.values() {
+            match link.kind {
+                Kind::Peer => figures.peers += 1,
+                Kind::Mesh if self.clients.contains_key(&link.peer) => figures.clients += 1,
+                Kind::Mesh => figures.nodes += 1,
+            }
+            figures.quiet += usize::from(link.watch.is_quiet());
+        }
+        figures
+    }
+
     /// Looks at every link, and says what is to be seen of it.
     pub(super) fn look(&mut self, now: Mono) -> Vec<(LinkId, Seen)> {
         let look = |(id, link): (&LinkId, &mut Link)| {
@@ -113,6 +127,15 @@ impl Links {
         };
         known.links.insert(id);
         older
+    }
+
+    /// Whether this is a client's link, and the client has another one that is heard.
+    pub(super) fn is_outlived(&self, id: LinkId) -> bool {
+        let client = self.by_id.get(&id).and_then(|l| self.clients.get(&l.peer));
+        let links = client.filter(|client| client.links.contains(&id));
+        let mut others = links.into_iter().flat_map(|client| &client.links);
+        let is_heard = |link: &LinkId| self.by_id.get(link).is_some_and(|l| !l.watch.is_quiet());
+        others.any(|other| *other != id && is_heard(other))
     }
 
     /// Forgets a link. The peers that were reached over it keep their links, without a path for the time;

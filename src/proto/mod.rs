@@ -6,10 +6,12 @@
 //! and in the simulator, and a seed replays it exactly; which is also why only ordered maps are used.
 
 mod actions;
+pub mod admission;
 pub mod client;
 pub mod codec;
 pub mod command;
 pub mod event;
+pub mod figures;
 mod group;
 pub mod id;
 pub mod limits;
@@ -18,6 +20,8 @@ mod membership;
 pub mod mutant;
 pub mod node;
 mod packet;
+pub mod past;
+pub mod path;
 pub mod ring;
 pub mod role;
 pub mod ruling;

@@ -5,9 +5,9 @@
 //! holes in either heal by [`exchange`]. In a small mesh every node keeps a link to every other; in a larger one, to
 //! its neighbours on the ring, and others are made when there is something to say ([`dials`]).
 
-mod admit;
 mod deeds;
 mod dials;
+mod door;
 mod exchange;
 mod watch;
 
@@ -16,13 +16,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::admit::Admission;
 use self::deeds::Deeds;
 use self::dials::Dials;
+use self::door::Door;
 use self::watch::Watch;
 use super::actions::Actions;
+use super::admission::Admission;
 use super::command::Command;
 use super::event::Event;
+use super::figures::Figures;
 use super::id::{NodeId, NodeName};
 use super::limits::{
     ADDRESSES_MAX, RECORDS_PER_MESSAGE_MAX, RESPONSIBLE_INTERVAL, TABLE_INTERVAL, WIRE_VERSION,
@@ -46,7 +48,9 @@ const TABLE_GATHERED: Duration = Duration::from_secs(1);
 pub struct MeshNode {
     seal: Arc<dyn Seal>,
     record: Record,
-    rules: Rules,
+    admission: Admission,
+    /// Whose burials and introductions we obey; and what a directory tells that we were given, which knows its own.
+    operators: BTreeSet<NodeId>,
     act: Actions,
     table: Table,
     links: Links,
@@ -59,7 +63,7 @@ pub struct MeshNode {
     news: BTreeSet<NodeId>,
     news_due: Option<Mono>,
     watch: Watch,
-    admission: Admission,
+    door: Door,
     dials: Dials,
     deeds: Deeds,
     table_due: Option<Mono>,
@@ -67,15 +71,6 @@ pub struct MeshNode {
     check_due: Mono,
     is_ending: bool,
     due: Option<Mono>,
-}
-
-/// Whom a node obeys, and whom it lets in.
-#[derive(Clone, Debug, Default)]
-pub struct Rules {
-    /// Whose burials and introductions it obeys. It also takes the burials that a directory it was given tells it.
-    pub operators: BTreeSet<NodeId>,
-    /// The keys of a closed mesh; `None` is an open one.
-    pub allowed: Option<BTreeSet<NodeId>>,
 }
 
 impl MeshNode {
@@ -97,7 +92,8 @@ impl MeshNode {
         Self {
             watch: Watch::new(record.edition(), seed),
             record,
-            rules: Rules::default(),
+            admission: Admission::default(),
+            operators: BTreeSet::new(),
             act: Actions::new(seed),
             table,
             links: Links::default(),
@@ -106,7 +102,7 @@ impl MeshNode {
             told: BTreeSet::new(),
             news: BTreeSet::new(),
             news_due: None,
-            admission: Admission::default(),
+            door: Door::default(),
             dials: Dials::default(),
             deeds: Deeds::default(),
             table_due: None,
@@ -118,10 +114,18 @@ impl MeshNode {
         }
     }
 
-    /// The same node under these rules.
+    /// The same node, open to these alone until it is told otherwise.
     #[must_use]
-    pub fn under(mut self, rules: Rules) -> Self {
-        self.rules = rules;
+    pub fn admitting(mut self, admission: Admission) -> Self {
+        self.admission = admission;
+        self.unlist_strangers();
+        self
+    }
+
+    /// The same node, which obeys these operators.
+    #[must_use]
+    pub fn obeying(mut self, operators: BTreeSet<NodeId>) -> Self {
+        self.operators = operators;
         self
     }
 
@@ -177,6 +181,9 @@ impl MeshNode {
             return self.act.close(link, Reason::Unexpected);
         }
         let dialled = dial.and_then(|dial| self.dials.answered(dial, peer));
+        if !self.admission.admits(&peer) {
+            return self.act.close(link, Reason::NotAdmitted);
+        }
         if let Some(address) = dialled {
             self.answers_at(now, peer, address);
         }
@@ -213,10 +220,11 @@ impl MeshNode {
         };
         self.introduced(Some(failed.address), false);
         // A node has several addresses, and is missed only if none of them leads to it.
-        let is_missed =
-            |id: &NodeId| self.links.to_node(id).is_none() && !self.dials.is_dialled(id);
-        if let Some(id) = failed.id.filter(is_missed) {
-            self.unanswered(id);
+        let Some(id) = failed.id.filter(|id| !self.dials.is_dialled(id)) else {
+            return;
+        };
+        self.unanswered(id);
+        if self.links.to_node(&id).is_none() {
             self.missed(now, id);
         }
     }
@@ -228,7 +236,7 @@ impl MeshNode {
         self.dials.forget(link);
         self.told.remove(&link);
         self.nodes.remove(&link);
-        self.admission.unlinked(link);
+        self.door.unlinked(link);
         self.deeds.unlinked(link);
         self.in_supernode(now, |supernode, cx| supernode.unlinked(cx, link, gone.peer));
         // One that was of no use any more is not missed.
@@ -407,7 +415,7 @@ impl MeshNode {
 
     fn list_since(&mut self, now: Now, listed: Listed) -> Result<Change, Unlisted> {
         let key = listed.record.key;
-        if !self.is_allowed(&key) {
+        if !self.admission.admits_node(&key) && key != self.record.key {
             return Err(Unlisted::Closed);
         }
         let addresses = listed.record.addresses.clone();
@@ -561,13 +569,14 @@ impl Role for MeshNode {
             } => {
                 self.linked(now, link, dial, kind, peer, address);
             }
-            Input::Undialled { dial, why: _ } => self.undialled(now, dial),
+            Input::Undialled { dial, .. } => self.undialled(now, dial),
             Input::Quiet { link, since: _ } => self.hushed(now, link, true),
             Input::Heard { link } => self.hushed(now, link, false),
             Input::Lost { link, why } => self.lost(now, link, why),
             Input::Received { link, message } => self.received(now, link, message),
             Input::Found { addresses } => self.found(&addresses),
             Input::Addresses { addresses } => self.addresses(now, addresses),
+            Input::Admission(admission) => self.admitting_from_here(now, admission),
             Input::Timeout => self.dials.is_stale = true,
             Input::Command(_)
             | Input::PathIs { .. }
@@ -584,5 +593,12 @@ impl Role for MeshNode {
 
     fn poll_timeout(&self) -> Option<Mono> {
         self.due
+    }
+
+    fn figures(&self) -> Figures {
+        Figures {
+            groups: self.supernode.figures(),
+            nodes: self.table.figures(),
+        }
     }
 }

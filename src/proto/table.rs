@@ -9,6 +9,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::figures::Nodes;
 use super::id::{NodeId, NodeName};
 use super::limits::{
     ADDRESSES_MAX, BURIALS_MAX, NODE_REMEMBERED, NODES_PER_ADDRESS_MAX, RECORDS_MAX, TABLE_BLOCKS,
@@ -300,6 +301,29 @@ impl Table {
         self.nodes.len()
     }
 
+    /// How many of its nodes are what.
+    #[must_use]
+    pub fn figures(&self) -> Nodes {
+        let mut nodes = Nodes {
+            buried: self.burials.len(),
+            ..Nodes::default()
+        };
+        for Listed {
+            record, liveness, ..
+        } in self.nodes.values()
+        {
+            match (record.tombstone, liveness.is_up()) {
+                (true, _) => nodes.buried += 1,
+                (false, false) => nodes.down += 1,
+                (false, true) => {
+                    nodes.alive += 1;
+                    nodes.supernodes += usize::from(record.roles.supernode);
+                }
+            }
+        }
+        nodes
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
@@ -409,6 +433,16 @@ impl Table {
         };
         self.nodes.insert(listed.record.key, listed);
         self.changed();
+    }
+
+    /// Forgets the nodes that are not to be kept, as if they had never been told of; says who they are.
+    pub fn retain(&mut self, keep: impl Fn(&NodeId) -> bool) -> Vec<NodeId> {
+        let gone: Vec<_> = self.nodes.keys().filter(|id| !keep(id)).copied().collect();
+        for key in &gone {
+            self.remove(key);
+            self.changed();
+        }
+        gone
     }
 
     fn remove(&mut self, key: &NodeId) -> Option<Listed> {

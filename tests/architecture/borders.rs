@@ -62,6 +62,7 @@ const SCREEN: &[&str] = &[
     "proto::event",
     "proto::id",
     "proto::limits",
+    "proto::past",
     "proto::ruling",
     "proto::time",
 ];
@@ -76,6 +77,7 @@ const LINES: &[&str] = &[
     "proto::event",
     "proto::id",
     "proto::limits",
+    "proto::past",
     "proto::ruling",
     "proto::time",
     "proto::ring",
@@ -113,7 +115,9 @@ pub(crate) const BORDERS: &[Border] = &[
             "proto::command",
             "proto::id",
             "proto::limits",
+            "proto::past",
             "proto::ruling",
+            "proto::time",
             "sanitize",
         ],
         never: PURE,
@@ -132,6 +136,11 @@ pub(crate) const BORDERS: &[Border] = &[
         module: "signals",
         uses: &[],
         never: &[],
+    },
+    Border {
+        module: "systemd",
+        uses: &[],
+        never: ASYNC,
     },
     Border {
         module: "identity",
@@ -175,9 +184,14 @@ pub(crate) const BORDERS: &[Border] = &[
         never: ASYNC,
     },
     Border {
+        module: "service",
+        uses: &["node", "log", "report", "signals", "systemd"],
+        never: ASYNC,
+    },
+    Border {
         module: "main",
         uses: &[
-            "cli", "node", "face", "tui", "config", "log", "report", "signals", "proto",
+            "service", "cli", "node", "face", "tui", "config", "log", "report", "signals", "proto",
         ],
         never: &[],
     },

@@ -8,6 +8,7 @@
 mod hostile;
 mod keeping;
 mod keys;
+mod past;
 mod pictures;
 mod screens;
 mod story;

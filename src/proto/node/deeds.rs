@@ -37,7 +37,7 @@ impl MeshNode {
     pub(super) fn introduce(&mut self, link: LinkId, from: NodeId, address: SocketAddr) {
         let at = self.dials.birth(link).and_then(|birth| birth.from);
         let is_here = at.is_some_and(|at| at.ip().to_canonical().is_loopback());
-        if !is_here && !self.rules.operators.contains(&from) {
+        if !is_here && !self.operators.contains(&from) {
             let outcome = Outcome::NotAllowed;
             return self.act.send(link, Message::Outcome(outcome));
         }
@@ -94,7 +94,7 @@ impl MeshNode {
         let mut outcome = Outcome::NotAllowed;
         for burial in burials {
             let is_obeyed = is_from_ours
-                || self.rules.operators.contains(&burial.by)
+                || self.operators.contains(&burial.by)
                 || mutant::is(Mutant::AnybodyBuries);
             if is_obeyed && burial.is_genuine(&*self.seal) {
                 outcome = Outcome::Done;

@@ -235,7 +235,7 @@ impl MeshNode {
         });
         let given = given.map(|(address, _)| (None, vec![*address]));
         let introduced = self.deeds.places().map(|address| (None, vec![address]));
-        let candidates = self.admission.places();
+        let candidates = self.door.places();
         let all: Vec<_> = wanted
             .into_iter()
             .chain(given)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::MeshNode;
 use crate::proto::id::NodeId;
-use crate::proto::limits::{CANDIDATES_MAX, RECORDS_PER_MESSAGE_MAX, STANDINGS_MAX, TABLE_BLOCKS};
+use crate::proto::limits::{NEWCOMERS_MAX, RECORDS_PER_MESSAGE_MAX, STANDINGS_MAX, TABLE_BLOCKS};
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::LinkId;
 use crate::proto::seal::Hash;
@@ -36,7 +36,7 @@ impl Asked {
         if self.at.get(&key).is_some_and(is_asked) {
             return false;
         }
-        if self.at.len() >= CANDIDATES_MAX {
+        if self.at.len() >= NEWCOMERS_MAX {
             self.at.retain(|_, (_, at)| now - *at < ASKED_AGAIN);
         }
         // Too many at once: the next exchange asks for the rest.
@@ -193,7 +193,7 @@ impl MeshNode {
     /// Asks for records that are not here.
     pub(super) fn want(&mut self, now: Now, link: LinkId, editions: &[Edition]) {
         let wanted = editions.iter().copied();
-        let wanted = wanted.filter(|edition| self.admission.asked.wants(now.mono, *edition));
+        let wanted = wanted.filter(|edition| self.door.asked.wants(now.mono, *edition));
         let keys: Vec<_> = wanted.map(|edition| edition.key).collect();
         for keys in keys.chunks(STANDINGS_MAX) {
             let keys = keys.to_vec();
@@ -270,7 +270,7 @@ impl MeshNode {
             Ok(_) if is_up => self.met(now, edition),
             Ok(_) => {}
             // Its teller may keep it.
-            Err(_) => self.admission.asked.refuse(edition),
+            Err(_) => self.door.asked.refuse(edition),
         }
     }
 }

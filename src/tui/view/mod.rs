@@ -3,6 +3,7 @@
 //! *Invariant:* every text passes `paint::put`; drawing changes nothing but caches, and asks for older
 //! lines when the first one comes into view.
 
+mod finder;
 mod groups;
 mod help;
 mod input;
@@ -65,6 +66,9 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     }
     status::draw(app, places.status, buf, places.groups.is_none());
     let cursor = input::draw(app, places.input, buf);
+    if app.finder.as_ref().is_some_and(|finder| finder.is_open) {
+        return finder::draw(app, area, buf);
+    }
     if app.help.is_some() {
         help::draw(app, area, buf);
         return None;

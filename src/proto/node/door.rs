@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::MeshNode;
 use super::exchange::Asked;
+use super::{MeshNode, TABLE_GATHERED};
+use crate::proto::admission::Admission;
 use crate::proto::event::Event;
 use crate::proto::id::NodeId;
-use crate::proto::limits::{CANDIDATES_MAX, CANDIDATES_PER_ADDRESS_MAX, WIRE_VERSION};
+use crate::proto::limits::{NEWCOMERS_MAX, NEWCOMERS_PER_ADDRESS_MAX, WIRE_VERSION};
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::LinkId;
 use crate::proto::time::{Mono, Now};
@@ -20,7 +21,7 @@ const TOLD_AGAIN: Duration = Duration::from_secs(600);
 
 /// Who wants to be let in, and how it is with us.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Admission {
+pub(super) struct Door {
     candidates: BTreeMap<NodeId, Candidate>,
     pub(super) asked: Asked,
     /// Why we were not listed somewhere, as was told last.
@@ -38,7 +39,7 @@ struct Candidate {
     was_told: bool,
 }
 
-impl Admission {
+impl Door {
     pub(super) fn unlinked(&mut self, link: LinkId) {
         self.candidates.retain(|_, c| c.link != link);
     }
@@ -56,8 +57,8 @@ impl Admission {
         let beside = self.candidates.values();
         let beside = beside.filter(|c| c.from.map(whose) == from.map(whose));
         let is_local = from.is_none_or(|from| wire::is_local(from.ip()));
-        self.candidates.len() >= CANDIDATES_MAX
-            || !is_local && beside.count() >= CANDIDATES_PER_ADDRESS_MAX
+        self.candidates.len() >= NEWCOMERS_MAX
+            || !is_local && beside.count() >= NEWCOMERS_PER_ADDRESS_MAX
     }
 }
 
@@ -86,6 +87,13 @@ impl MeshNode {
         {
             return self.close(now, link, Reason::BadSignature);
         }
+        let is_admitted = match &record {
+            Some(_) => self.admission.admits_node(&peer),
+            None => self.admission.admits_client(&peer),
+        };
+        if !is_admitted {
+            return self.close(now, link, Reason::NotAdmitted);
+        }
         self.links.open(link);
         let Some(record) = record else {
             return;
@@ -97,14 +105,11 @@ impl MeshNode {
             self.act.send(link, Message::Buried { burials });
             return self.turn_away(now, link, Unlisted::Buried);
         }
-        if !self.is_allowed(&peer) {
-            return self.turn_away(now, link, Unlisted::Closed);
-        }
         if self.is_outdated(&record) {
             // It has lost its disk: it goes on above what we saw of it last.
             self.tell_records(link, &[peer]);
         } else if self.is_proven(link, &record) || mutant::is(Mutant::NotDialledBack) {
-            self.admit(now, link, record);
+            self.let_in(now, link, record);
         } else {
             self.dial_back(link, record);
         }
@@ -117,9 +122,27 @@ impl MeshNode {
         }
     }
 
-    pub(super) fn is_allowed(&self, key: &NodeId) -> bool {
-        let allowed = self.rules.allowed.as_ref();
-        allowed.is_none_or(|allowed| allowed.contains(key) || *key == self.record.key)
+    /// The mesh is open to these from here on; whoever is here and is none of them has to go.
+    pub(super) fn admitting_from_here(&mut self, now: Now, admission: Admission) {
+        self.admission = admission;
+        let is_stranger = |peer: &NodeId| match self.table.get(peer) {
+            Some(_) => !self.admission.admits_node(peer),
+            None => !self.admission.admits_client(peer),
+        };
+        let strangers = self.links.all().filter(|(_, peer)| is_stranger(peer));
+        for (link, _) in strangers.collect::<Vec<_>>() {
+            self.close(now, link, Reason::NotAdmitted);
+        }
+        for key in self.unlist_strangers() {
+            self.unwatch(now, &key);
+        }
+        self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
+    }
+
+    pub(super) fn unlist_strangers(&mut self) -> Vec<NodeId> {
+        let (admission, me) = (&self.admission, self.record.key);
+        self.table
+            .retain(|id| *id == me || admission.admits_node(id))
     }
 
     fn is_outdated(&self, record: &Record) -> bool {
@@ -144,16 +167,16 @@ impl MeshNode {
 
     /// Somebody with this key has answered at this address.
     pub(super) fn answers_at(&mut self, now: Now, key: NodeId, address: SocketAddr) {
-        let candidate = self.admission.candidates.get(&key);
+        let candidate = self.door.candidates.get(&key);
         let proven = candidate.filter(|candidate| proves(&candidate.record, address));
         if let Some((record, link)) = proven.map(|c| (c.record.clone(), c.link)) {
-            self.admit(now, link, record);
+            self.let_in(now, link, record);
         }
     }
 
-    fn admit(&mut self, now: Now, link: LinkId, record: Record) {
+    fn let_in(&mut self, now: Now, link: LinkId, record: Record) {
         let (key, edition) = (record.key, record.edition());
-        self.admission.candidates.remove(&key);
+        self.door.candidates.remove(&key);
         match self.list(now, record, Liveness::Alive) {
             Ok(_) => {
                 self.met(now, edition);
@@ -168,7 +191,7 @@ impl MeshNode {
     fn dial_back(&mut self, link: LinkId, record: Record) {
         let from = self.dials.birth(link).and_then(|birth| birth.from);
         let key = record.key;
-        if !self.admission.candidates.contains_key(&key) && self.admission.is_full(from) {
+        if !self.door.candidates.contains_key(&key) && self.door.is_full(from) {
             return self.act.close(link, Reason::Limit);
         }
         let place = record.ring_address();
@@ -184,12 +207,12 @@ impl MeshNode {
             from,
             was_told: false,
         };
-        self.admission.candidates.insert(key, candidate);
+        self.door.candidates.insert(key, candidate);
     }
 
     /// A node that was dialled back does not answer.
     pub(super) fn unanswered(&mut self, key: NodeId) {
-        if let Some(candidate) = self.admission.candidates.get_mut(&key)
+        if let Some(candidate) = self.door.candidates.get_mut(&key)
             && !std::mem::replace(&mut candidate.was_told, true)
         {
             let why = Unlisted::Unreachable;
@@ -206,13 +229,13 @@ impl MeshNode {
     /// Somebody does not list us. A liar can say so as well, so that we go on; but whoever runs us should know.
     pub(super) fn refused(&mut self, now: Now, why: Unlisted) {
         let is_news = self
-            .admission
+            .door
             .refused
             .is_none_or(|(known, at)| known != why || now.mono - at > TOLD_AGAIN);
         if !is_news {
             return;
         }
-        self.admission.refused = Some((why, now.mono));
+        self.door.refused = Some((why, now.mono));
         let try_ = match why {
             Unlisted::Buried => "to serve again, start with a new --data",
             Unlisted::Unreachable => {
