@@ -6,5 +6,6 @@ mod alone;
 mod handover;
 mod harness;
 mod operator;
+mod past;
 mod servers;
 mod together;
