@@ -138,7 +138,7 @@ pub(crate) const BORDERS: &[Border] = &[
     },
     Border {
         module: "systemd",
-        uses: &[],
+        uses: &["report"],
         never: ASYNC,
     },
     Border {
