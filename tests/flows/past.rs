@@ -1,6 +1,6 @@
 //! Looking back, in real processes: what was said is found, offline and after a restart too.
 
-use crate::harness::{Machine, free_port};
+use crate::harness::{Machine, free_port, output};
 
 #[test]
 fn what_was_said_is_found_and_gone_to_by_programs() {
@@ -116,4 +116,69 @@ fn what_was_said_is_found_without_a_network_and_line_by_line() {
         "{out}"
     );
     assert!(out.contains("nothing found: tea"), "{out}");
+}
+
+#[test]
+fn a_log_is_told_from_disk_while_its_owner_chats_and_after() {
+    let machine = Machine::new();
+    let mut anna = machine.client("anna");
+    anna.joins("#hearth");
+    anna.types("first");
+    anna.types("second \u{202e}line");
+    let said = anna.sees_text("second \u{202e}line");
+    anna.sees("confirmed", |e| {
+        e["event"] == "confirmed" && e["id"] == said["id"]
+    });
+    let log = |args: &[&str]| {
+        let mut command = machine.fireside();
+        command.args(["log", "--data"]).arg(machine.data("anna"));
+        command.args(args);
+        output(command)
+    };
+    let check = |count: usize| {
+        let (status, out, err) = log(&["#hearth"]);
+        assert!(status.success(), "{err}");
+        let rows: Vec<&str> = out.lines().collect();
+        assert!(rows[1].ends_with("anna joined #hearth"), "{out}");
+        assert!(rows[2].ends_with("<anna> first"), "{out}");
+        assert!(
+            rows[3].contains("<anna> second ") && !out.contains('\u{202e}'),
+            "{out}"
+        );
+        assert_eq!(rows.len(), count, "{out}");
+        let (_, out, _) = log(&["hearth", "--json"]);
+        let told: Vec<serde_json::Value> = out
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(told[1]["text"], "first");
+        assert_eq!(told[2]["own"], true);
+        assert_eq!(log(&[]).1, "#hearth\n");
+    };
+    check(4);
+    anna.types("/quit");
+    assert!(anna.ends().success());
+    // She has said that she leaves.
+    check(5);
+    let (status, _, err) = log(&["#nowhere"]);
+    assert_eq!(status.code(), Some(1));
+    assert_eq!(
+        err.trim(),
+        "fireside: cannot tell the log of #nowhere: nothing is stored of it; fireside log tells of which groups \
+         there is something"
+    );
+    std::fs::write(
+        machine.data("anna").join("fireside.db"),
+        "no database at all",
+    )
+    .unwrap();
+    let (status, _, err) = log(&["#hearth"]);
+    assert_eq!(status.code(), Some(1));
+    assert!(err.contains("cannot open the stored history"), "{err}");
+    let mut command = machine.fireside();
+    command.args(["log", "--data"]).arg(machine.data("nobody"));
+    let (status, _, err) = output(command);
+    assert_eq!(status.code(), Some(1));
+    assert!(err.contains("nobody has chatted with"), "{err}");
+    assert!(!machine.data("nobody").exists());
 }
