@@ -7,6 +7,8 @@
 
 #[cfg(unix)]
 mod demo;
+#[cfg(unix)]
+mod film;
 mod hostile;
 mod keeping;
 mod keys;

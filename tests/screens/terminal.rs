@@ -169,6 +169,7 @@ impl Terminal {
     fn start_as(child: &str) -> Self {
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
         command.args(["--exact", child, "--ignored", "--nocapture"]);
+        command.env_remove("COLORTERM");
         Self::run(command, 60, 12)
     }
 
@@ -186,7 +187,6 @@ impl Terminal {
         command.env("TZ", "UTC");
         for unset in [
             "NO_COLOR",
-            "COLORTERM",
             "LC_ALL",
             "LC_CTYPE",
             "KITTY_WINDOW_ID",
