@@ -5,6 +5,7 @@
 //! disagreement costs one blank and leaves no residue.
 
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 use ratatui::buffer::{Buffer, Cell, CellWidth};
 use ratatui::layout::{Position, Rect};
@@ -13,6 +14,27 @@ use ratatui::style::{Color, Modifier};
 /// Keeps the terminal from showing half a frame (a private mode that others ignore).
 const BEGIN: &str = "\x1b[?2026h";
 const END: &str = "\x1b[?2026l";
+/// Around letters that run from right to left (FSI, PDI): a terminal that reorders them reorders nothing else.
+const ISOLATE: &str = "\u{2068}";
+const ISOLATED: &str = "\u{2069}";
+
+/// Cells of a row that belong together in a way that cells cannot tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strip {
+    pub x: u16,
+    pub y: u16,
+    pub columns: u16,
+    /// Where they lead: printable ASCII. Strips that lead to one place are one link, over as many rows as it takes.
+    pub link: Option<Rc<str>>,
+    /// Whether they have letters that run from right to left.
+    pub is_rtl: bool,
+}
+
+impl Strip {
+    fn has(&self, x: u16) -> bool {
+        (self.x..self.x.saturating_add(self.columns)).contains(&x)
+    }
+}
 
 /// What the terminal shows, and what it is to show.
 #[derive(Debug)]
@@ -23,6 +45,10 @@ pub struct Canvas {
     /// Whether nothing is known of what the terminal shows.
     fresh: bool,
     title: String,
+    /// Strips of what the terminal shows, from the top.
+    strips: Vec<Strip>,
+    /// Whether a full row and the next are one text, for who selects with the mouse.
+    joins_rows: bool,
 }
 
 impl Canvas {
@@ -36,6 +62,8 @@ impl Canvas {
             cursor: None,
             fresh: true,
             title: String::new(),
+            strips: Vec::new(),
+            joins_rows: false,
         }
     }
 
@@ -44,6 +72,7 @@ impl Canvas {
         let title = std::mem::take(&mut self.title);
         *self = Self {
             title,
+            joins_rows: self.joins_rows,
             ..Self::new(columns, rows)
         };
     }
@@ -54,6 +83,15 @@ impl Canvas {
         self.title.clear();
     }
 
+    /// Whether a text that goes on after a full row is written so that the terminal knows it: as it selects and
+    /// copies what a shell has written.
+    pub fn join_rows(&mut self, joins: bool) {
+        if self.joins_rows != joins {
+            self.joins_rows = joins;
+            self.forget();
+        }
+    }
+
     /// Where to draw the next frame.
     pub fn buffer(&mut self) -> &mut Buffer {
         self.next.reset();
@@ -61,16 +99,21 @@ impl Canvas {
     }
 
     /// The bytes that bring the terminal from the last frame to this one: none if they are alike.
-    pub fn frame(&mut self, cursor: Option<Position>, title: &str) -> String {
+    pub fn frame(&mut self, cursor: Option<Position>, title: &str, strips: &[Strip]) -> String {
         let mut pen = Pen::default();
         if self.fresh {
             self.shown.reset();
+            self.strips.clear();
             pen.out.push_str("\x1b[0m\x1b[2J");
         }
+        let mut strips = strips.to_vec();
+        strips.sort_by_key(|strip| (strip.y, strip.x));
         let area = self.next.area;
         for y in area.top()..area.bottom() {
-            self.row(y, &mut pen);
+            self.row(y, &strips, &mut pen);
         }
+        self.strips = strips;
+        pen.lead_to(None);
         if title != self.title {
             let title = crate::sanitize::name(title);
             let _ = write!(pen.out, "\x1b]2;{title}\x1b\\");
@@ -101,8 +144,10 @@ impl Canvas {
         out
     }
 
-    fn row(&self, y: u16, pen: &mut Pen) {
+    fn row(&self, y: u16, strips: &[Strip], pen: &mut Pen) {
         let area = self.next.area;
+        let (strips, strips_were) = (of_row(strips, y), of_row(&self.strips, y));
+        let is_changed = |x: u16| self.next[(x, y)] != self.shown[(x, y)];
         let mut x = area.left();
         // How far the cells before were covered by wide clusters of the frame before: those are drawn anew too.
         let mut uncovered = 0;
@@ -110,27 +155,62 @@ impl Canvas {
             let cell = &self.next[(x, y)];
             let was = &self.shown[(x, y)];
             let columns = cell.symbol().cell_width().clamp(1, 2);
-            let changed = cell != was || x < uncovered || (columns == 2 && x + 1 < uncovered);
+            let strip = strips.iter().find(|strip| strip.has(x));
+            let link = strip.and_then(|strip| strip.link.as_ref());
+            let link_was = strips_were
+                .iter()
+                .find(|strip| strip.has(x))
+                .and_then(|strip| strip.link.as_ref());
+            let rtl = strip.filter(|strip| strip.is_rtl);
+            let changed = cell != was
+                || link != link_was
+                || x < uncovered
+                || (columns == 2 && x + 1 < uncovered)
+                // Letters that a terminal reorders are written together or not at all.
+                || rtl.is_some_and(|strip| {
+                    let end = (strip.x + strip.columns).min(area.right());
+                    (strip.x..end).any(is_changed)
+                });
             if was.symbol().cell_width() > 1 && cell != was {
                 uncovered = uncovered.max(x + 2);
             }
-            if changed && columns == 2 && x + 1 < area.right() {
-                pen.put(x + 1, y, cell, " ");
-                pen.put(x, y, cell, cell.symbol());
-                pen.at = None;
-                // What was a wide cluster in the column behind is cut in two by this one.
-                if self.shown[(x + 1, y)].symbol().cell_width() > 1 {
-                    uncovered = uncovered.max(x + 3);
-                }
-            } else if changed {
-                pen.put(x, y, cell, if columns == 2 { " " } else { cell.symbol() });
-                if !cell.symbol().is_ascii() {
+            if changed {
+                let last = rtl.filter(|strip| x + columns >= strip.x + strip.columns);
+                pen.before = rtl.filter(|strip| strip.x == x).map(|_| ISOLATE);
+                pen.lead_to(link);
+                if columns == 2 && x + 1 < area.right() {
+                    let before = pen.before.take();
+                    pen.put(x + 1, y, cell, " ");
+                    pen.before = before;
+                    pen.put(x, y, cell, cell.symbol());
                     pen.at = None;
+                    // What was a wide cluster in the column behind is cut in two by this one.
+                    if self.shown[(x + 1, y)].symbol().cell_width() > 1 {
+                        uncovered = uncovered.max(x + 3);
+                    }
+                } else {
+                    pen.put(x, y, cell, if columns == 2 { " " } else { cell.symbol() });
+                    if !cell.symbol().is_ascii() {
+                        pen.at = None;
+                    }
+                }
+                if last.is_some() {
+                    pen.out.push_str(ISOLATED);
                 }
             }
             x += columns;
         }
+        if self.joins_rows && pen.at == Some((area.right(), y)) {
+            pen.at = Some((area.left(), y + 1));
+        }
     }
+}
+
+/// The strips of a row among all, which go from the top down.
+fn of_row(strips: &[Strip], y: u16) -> &[Strip] {
+    let from = strips.partition_point(|strip| strip.y < y);
+    let to = strips.partition_point(|strip| strip.y <= y);
+    &strips[from..to]
 }
 
 /// Writes cells, remembering where the terminal's cursor is and in which style.
@@ -140,9 +220,31 @@ struct Pen {
     at: Option<(u16, u16)>,
     style: Option<(Color, Color, Modifier)>,
     styled: bool,
+    /// Where what is written leads.
+    link: Option<Rc<str>>,
+    /// What stands right before the next cell, and has no width.
+    before: Option<&'static str>,
 }
 
 impl Pen {
+    /// What is written from here on leads there, or nowhere (OSC 8).
+    fn lead_to(&mut self, link: Option<&Rc<str>>) {
+        if self.link.as_ref() == link {
+            return;
+        }
+        let _ = match link {
+            Some(target) => {
+                // One name for all rows of a link, so that a terminal shows it as one.
+                let id = target.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+                    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+                });
+                write!(self.out, "\x1b]8;id={id:x};{target}\x1b\\")
+            }
+            None => write!(self.out, "\x1b]8;;\x1b\\"),
+        };
+        self.link = link.cloned();
+    }
+
     fn put(&mut self, x: u16, y: u16, cell: &Cell, symbol: &str) {
         if self.at != Some((x, y)) {
             let _ = write!(self.out, "\x1b[{};{}H", y + 1, x + 1);
@@ -153,6 +255,7 @@ impl Pen {
             self.style = Some(style);
             self.styled = true;
         }
+        self.out.push_str(self.before.take().unwrap_or(""));
         self.out.push_str(symbol);
         self.at = Some((x + 1, y));
     }
@@ -165,6 +268,7 @@ impl Pen {
             (Modifier::ITALIC, ";3"),
             (Modifier::UNDERLINED, ";4"),
             (Modifier::REVERSED, ";7"),
+            (Modifier::CROSSED_OUT, ";9"),
         ] {
             if modifier.contains(flag) {
                 self.out.push_str(code);
@@ -214,7 +318,7 @@ mod tests {
         for (row, y) in rows.iter().zip(0..) {
             put(buf, area, 0, y, row, Style::new());
         }
-        canvas.frame(Some(Position { x: 0, y: 0 }), "fireside")
+        canvas.frame(Some(Position { x: 0, y: 0 }), "fireside", &[])
     }
 
     /// A terminal that gives two columns to an emoji with a variation selector, as kitty, foot and wezterm do
@@ -341,7 +445,115 @@ mod tests {
     fn a_title_cannot_escape() {
         let mut canvas = Canvas::new(4, 1);
         canvas.buffer();
-        let out = canvas.frame(None, "a\u{1b}\\\u{7}b\u{9c}");
+        let out = canvas.frame(None, "a\u{1b}\\\u{7}b\u{9c}", &[]);
         assert!(out.contains("\x1b]2;a\\b\x1b\\"), "{out:?}");
+    }
+
+    /// A frame with one row of text, a link from the second column on, or letters that run from right to left.
+    fn strip_frame(canvas: &mut Canvas, row: &str, strips: &[Strip]) -> String {
+        let buf = canvas.buffer();
+        let area = buf.area;
+        put(buf, area, 0, 0, row, Style::new());
+        canvas.frame(None, "", strips)
+    }
+
+    fn strip(x: u16, y: u16, columns: u16, link: Option<&str>) -> Strip {
+        Strip {
+            x,
+            y,
+            columns,
+            link: link.map(Rc::from),
+            is_rtl: link.is_none(),
+        }
+    }
+
+    #[test]
+    fn a_frame_is_one_synchronized_write_to_the_byte() {
+        let mut canvas = Canvas::new(6, 2);
+        let first = frame(&mut canvas, &["ab", "c"]);
+        assert_eq!(
+            first,
+            "\x1b[?2026h\x1b[0m\x1b[2J\x1b[1;1H\x1b[0mab\x1b[2;1Hc\x1b]2;fireside\x1b\\\x1b[0m\x1b[1;1H\x1b[?25h\x1b[?2026l"
+        );
+        assert_eq!(
+            frame(&mut canvas, &["ab", "cd"]),
+            "\x1b[?2026h\x1b[?25l\x1b[2;2H\x1b[0md\x1b[0m\x1b[1;1H\x1b[?25h\x1b[?2026l"
+        );
+        assert_eq!(frame(&mut canvas, &["ab", "cd"]), "");
+    }
+
+    #[test]
+    fn a_link_is_told_over_all_its_rows_and_closed_in_the_same_frame() {
+        let mut canvas = Canvas::new(4, 2);
+        let target = "https://a.org/";
+        let rows = [strip(1, 0, 3, Some(target)), strip(0, 1, 2, Some(target))];
+        let buf = canvas.buffer();
+        let area = buf.area;
+        put(buf, area, 0, 0, "xhtt", Style::new());
+        put(buf, area, 0, 1, "ps", Style::new());
+        let out = canvas.frame(None, "", &rows);
+        let link = "\x1b]8;id=98d5d1ce;https://a.org/\x1b\\";
+        assert_eq!(
+            out,
+            format!(
+                "\x1b[?2026h\x1b[0m\x1b[2J\x1b[1;1H\x1b[0mx{link}htt\x1b[2;1Hps\x1b]8;;\x1b\\\x1b[0m\x1b[?25l\x1b[?2026l"
+            )
+        );
+    }
+
+    #[test]
+    fn a_link_that_changes_under_the_same_letters_is_written_anew() {
+        let mut canvas = Canvas::new(4, 1);
+        let one = [strip(0, 0, 4, Some("https://one/"))];
+        assert!(!strip_frame(&mut canvas, "here", &one).is_empty());
+        assert_eq!(strip_frame(&mut canvas, "here", &one), "");
+        let other = [strip(0, 0, 4, Some("https://other/"))];
+        let changed = strip_frame(&mut canvas, "here", &other);
+        assert!(
+            changed.contains("https://other/") && changed.contains("here"),
+            "{changed:?}"
+        );
+        let none = strip_frame(&mut canvas, "here", &[]);
+        assert!(
+            none.contains("here") && !none.contains("\x1b]8;id"),
+            "{none:?}"
+        );
+    }
+
+    #[test]
+    fn letters_from_right_to_left_are_isolated_and_written_together() {
+        let mut canvas = Canvas::new(12, 1);
+        let hebrew = [strip(3, 0, 4, None)];
+        let first = strip_frame(&mut canvas, "a: שלום b", &hebrew);
+        let inside = |out: &str| -> String {
+            let from = out.find(ISOLATE).unwrap();
+            let to = out.find(ISOLATED).unwrap();
+            let mut inside = out[from..to].to_owned();
+            while let Some(at) = inside.find('\x1b') {
+                let end = at + inside[at..].find('H').unwrap();
+                inside.replace_range(at..=end, "");
+            }
+            inside
+        };
+        assert_eq!(inside(&first), format!("{ISOLATE}שלום"));
+        assert_eq!(strip_frame(&mut canvas, "a: שלום b", &hebrew), "");
+        let beside = strip_frame(&mut canvas, "a: שלום c", &hebrew);
+        assert!(
+            !beside.contains(ISOLATE),
+            "what did not change stays: {beside:?}"
+        );
+        let within = strip_frame(&mut canvas, "a: שלוש c", &hebrew);
+        assert_eq!(inside(&within), format!("{ISOLATE}שלוש"));
+    }
+
+    #[test]
+    fn joined_rows_go_on_without_moving_the_cursor() {
+        let mut canvas = Canvas::new(3, 2);
+        canvas.join_rows(true);
+        let out = frame(&mut canvas, &["abc", "def"]);
+        assert!(out.contains("abcdef"), "{out:?}");
+        canvas.join_rows(false);
+        let out = frame(&mut canvas, &["abc", "def"]);
+        assert!(out.contains("abc\x1b[2;1Hdef"), "{out:?}");
     }
 }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use super::app::App;
+use super::browser;
 use super::look::{Clock, Look};
 use super::press::Wish;
 use super::signals::{self, Signal, Signals};
@@ -156,14 +157,7 @@ impl Screen {
         if self.dirty && now >= self.next_frame {
             self.dirty = false;
             self.next_frame = now + FRAME;
-            let app = &mut self.app;
-            let title = app.title();
-            if !self.blind
-                && self
-                    .terminal
-                    .draw(|| title, |buf| view::draw(app, buf))
-                    .is_err()
-            {
+            if !self.blind && self.show().is_err() {
                 self.lose_terminal();
             }
         }
@@ -173,20 +167,52 @@ impl Screen {
         }
     }
 
+    fn show(&mut self) -> io::Result<()> {
+        self.terminal.take_mouse(self.app.takes_mouse())?;
+        self.terminal.join_rows(self.app.is_bare());
+        let cursor = view::draw(&mut self.app, self.terminal.buffer());
+        let title = self.app.title();
+        self.terminal.show(cursor, &title, self.app.strips())
+    }
+
     fn read(&mut self, read: Option<io::Result<Input>>) {
         self.dirty = true;
         let now = self.now();
         match read {
-            Some(Ok(Input::Key(key))) => match self.app.press(now, key) {
-                Wish::Nothing => {}
-                Wish::Redraw => self.terminal.forget(),
-                Wish::Suspend => signals::stop_with_group(),
-            },
+            Some(Ok(Input::Key(key))) => {
+                let wish = self.app.press(now, key);
+                self.grant(wish);
+            }
             Some(Ok(Input::Paste(text))) => self.app.paste(&text),
-            Some(Ok(Input::Mouse(mouse))) => self.app.point(mouse),
+            Some(Ok(Input::Mouse(mouse))) => {
+                let wish = self.app.point(mouse);
+                self.grant(wish);
+            }
             Some(Ok(Input::Resize(columns, rows))) => self.terminal.resize(columns, rows),
             Some(Ok(Input::FocusGained | Input::FocusLost)) => self.dirty = false,
             Some(Err(_)) | None => self.lose_terminal(),
+        }
+    }
+
+    /// Does what only the program around the screen can do.
+    fn grant(&mut self, wish: Wish) {
+        match wish {
+            Wish::Nothing => {}
+            Wish::Redraw => self.terminal.forget(),
+            Wish::Suspend => signals::stop_with_group(),
+            Wish::Copy(text) => {
+                if self.terminal.copy(&text).is_err() {
+                    self.lose_terminal();
+                }
+            }
+            Wish::Open(link) => {
+                let opened = browser::is_here(|name| std::env::var(name).ok())
+                    && browser::open(&link).is_ok();
+                if !opened && self.terminal.copy(&link).is_err() {
+                    self.lose_terminal();
+                }
+                self.app.tell_opened(&link, opened);
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod hostile;
 mod keeping;
 mod keys;
 mod pictures;
+mod reading;
 mod screens;
 mod story;
 #[cfg(unix)]

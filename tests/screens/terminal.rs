@@ -24,7 +24,7 @@ use crate::story::{EVENING, group, id, nick};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What gives the terminal back, in this order.
 const LEAVE: &[u8] =
-    b"\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[23;0t\x1b[?1049l";
+    b"\x1b[?2026l\x1b]8;;\x1b\\\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[23;0t\x1b[?1049l";
 
 /// Not a test: what the tests here start. Says with its exit code how it ended.
 #[test]

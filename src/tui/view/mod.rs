@@ -14,6 +14,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::app::{App, Column};
+use super::look::UNICODE;
 use super::paint;
 use super::theme::Role;
 
@@ -39,6 +40,22 @@ struct Places {
     input: Rect,
 }
 
+impl Places {
+    /// The log, and nothing else.
+    fn bare(area: Rect) -> Self {
+        let none = Rect { height: 0, ..area };
+        Self {
+            groups: None,
+            title: none,
+            log: area,
+            members: None,
+            trouble: None,
+            status: none,
+            input: none,
+        }
+    }
+}
+
 /// Draws the whole screen; where the cursor is to stand.
 pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     let area = buf.area;
@@ -47,25 +64,33 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
         return None;
     }
     let places = places(app, area);
+    let mut spots = std::mem::take(&mut app.spots);
+    // What has no other signs may show these as signs, too.
+    spots.begin(app.look.signs == UNICODE);
     app.log_size = (places.log.width, places.log.height);
     app.columns = (places.groups.is_some(), places.members.is_some());
-    if log::draw(app, places.log, buf) {
+    if log::draw(app, places.log, buf, &mut spots) {
         app.ask_older();
     }
-    status::draw_title(app, places.title, buf);
-    app.listed = match places.groups {
-        Some(place) => groups::draw(app, place, buf),
-        None => Vec::new(),
-    };
+    if app.look.bare {
+        app.spots = spots;
+        return None;
+    }
+    status::draw_title(app, places.title, buf, &mut spots);
+    if let Some(place) = places.groups {
+        groups::draw(app, place, buf, &mut spots);
+    }
     if let Some(place) = places.members {
-        members::draw(app, place, buf);
+        members::draw(app, place, buf, &mut spots);
     }
     if let Some(place) = places.trouble {
         status::draw_trouble(app, place, buf);
     }
-    status::draw(app, places.status, buf, places.groups.is_none());
+    status::draw(app, places.status, buf, places.groups.is_none(), &mut spots);
     let cursor = input::draw(app, places.input, buf);
+    app.spots = spots;
     if app.help.is_some() {
+        app.spots.clear();
         help::draw(app, area, buf);
         return None;
     }
@@ -73,6 +98,9 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
 }
 
 fn places(app: &App, area: Rect) -> Places {
+    if app.look.bare {
+        return Places::bare(area);
+    }
     let input_height = input::height(app, area);
     let below = area.height - input_height - 1;
     let trouble = u16::from(app.trouble.is_some() && below >= 3);
