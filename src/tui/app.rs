@@ -12,6 +12,7 @@ use super::highlight::Highlights;
 use super::log::Note;
 use super::look::Look;
 use super::pick::Pick;
+use super::preview::Choice;
 use super::rows::{Cache, Page};
 use super::search::Search;
 use super::spot::Spots;
@@ -90,6 +91,7 @@ pub struct App {
     /// Whether the mouse is ours, but for Shift.
     pub(crate) mouse: bool,
     pub(crate) pick: Option<Pick>,
+    pub(crate) choice: Choice,
     /// Groups asked for by `/join`, whose window comes into view when it opens.
     pub(crate) wanted: Vec<GroupName>,
     commands: VecDeque<Command>,
@@ -125,6 +127,7 @@ impl App {
             spots: Spots::default(),
             mouse: true,
             pick: None,
+            choice: Choice::default(),
             wanted: Vec::new(),
             commands: VecDeque::new(),
             numbers: 0,

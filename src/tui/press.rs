@@ -30,6 +30,12 @@ pub enum Wish {
 impl App {
     /// Takes a key in.
     pub fn press(&mut self, now: Now, key: KeyEvent) -> Wish {
+        let wish = self.take_key(now, key);
+        self.preview();
+        wish
+    }
+
+    fn take_key(&mut self, now: Now, key: KeyEvent) -> Wish {
         if key.kind == KeyEventKind::Release {
             return Wish::Nothing;
         }
@@ -44,6 +50,9 @@ impl App {
             return Wish::Nothing;
         }
         if self.press_search(action) {
+            return Wish::Nothing;
+        }
+        if self.press_preview(action) {
             return Wish::Nothing;
         }
         if let Some(wish) = self.press_pick(action) {
@@ -330,21 +339,6 @@ impl App {
                 }
             },
             Local::Window(wanted) => self.go_to(&wanted),
-        }
-    }
-
-    fn change_theme(&mut self, now: Now, name: &str) {
-        match self.themes.load(name) {
-            Ok((theme, warnings)) => {
-                self.look.change_theme(theme);
-                for warning in warnings {
-                    self.note(now.wall, None, Note::Notice(warning));
-                }
-            }
-            Err(why) => {
-                let names = self.themes.names().join(", ");
-                self.hint = Some(Hint::Error(format!("{why}: there are {names}")));
-            }
         }
     }
 

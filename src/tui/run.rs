@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::app::App;
 use super::browser;
+use super::ground::{Ear, Heard};
 use super::look::{Clock, Look};
 use super::press::Wish;
 use super::signals::{self, Signal, Signals};
@@ -28,6 +29,8 @@ use crate::proto::time::{Mono, Now, Wall};
 
 /// Between two frames at least: 125 a second are more than anybody sees.
 const FRAME: Duration = Duration::from_millis(8);
+/// Between two looks at the files of themes.
+const LOOK: Duration = Duration::from_secs(1);
 /// Events taken in before the screen is looked after again.
 const DRAINED_MAX: usize = 256;
 /// How long a leaving client may take to say goodbye before the screen closes all the same.
@@ -48,7 +51,7 @@ impl Settings {
     pub(crate) fn look(&self) -> (Look, Themes, Vec<String>) {
         let shows = Shows::from_env();
         let themes = Themes::new(self.themes_dir.clone(), shows.depth);
-        let usual = themes.usual(shows.no_color);
+        let usual = themes.usual(shows.no_color, shows.is_light);
         let wanted = match &self.theme {
             Some(name) if !shows.no_color => name.as_str(),
             Some(_) | None => usual,
@@ -120,6 +123,11 @@ struct Screen {
     leave_by: Option<Instant>,
     /// Whether the terminal is gone; the client still leaves in order.
     blind: bool,
+    /// Whether the terminal is still to be asked for its ground.
+    asks_ground: bool,
+    ear: Ear,
+    /// When themes are looked at again, whether one was written.
+    next_look: Instant,
 }
 
 impl Screen {
@@ -135,7 +143,13 @@ impl Screen {
             started,
             leave_by: None,
             blind: false,
+            asks_ground: settings.theme.is_none() && Shows::from_env().has_ground(),
+            ear: Ear::default(),
+            next_look: started + LOOK,
         };
+        if settings.theme.is_some() {
+            screen.app.has_chosen_theme();
+        }
         let now = screen.now();
         for text in warnings {
             screen.app.tell(now, Event::Notice { group: None, text });
@@ -172,16 +186,29 @@ impl Screen {
         self.terminal.join_rows(self.app.is_bare());
         let cursor = view::draw(&mut self.app, self.terminal.buffer());
         let title = self.app.title();
-        self.terminal.show(cursor, &title, self.app.strips())
+        self.terminal.show(cursor, &title, self.app.strips())?;
+        if std::mem::take(&mut self.asks_ground) {
+            self.terminal.ask_ground()?;
+        }
+        Ok(())
     }
 
     fn read(&mut self, read: Option<io::Result<Input>>) {
-        self.dirty = true;
+        let was_dirty = std::mem::replace(&mut self.dirty, true);
         let now = self.now();
         match read {
             Some(Ok(Input::Key(key))) => {
-                let wish = self.app.press(now, key);
-                self.grant(wish);
+                self.look_at_themes(false);
+                match self.ear.take(key) {
+                    Heard::Part => self.dirty = was_dirty,
+                    Heard::Ground { is_light } => self.app.suit_ground(is_light),
+                    Heard::Typed(keys) => {
+                        for key in keys {
+                            let wish = self.app.press(now, key);
+                            self.grant(wish);
+                        }
+                    }
+                }
             }
             Some(Ok(Input::Paste(text))) => self.app.paste(&text),
             Some(Ok(Input::Mouse(mouse))) => {
@@ -189,9 +216,21 @@ impl Screen {
                 self.grant(wish);
             }
             Some(Ok(Input::Resize(columns, rows))) => self.terminal.resize(columns, rows),
-            Some(Ok(Input::FocusGained | Input::FocusLost)) => self.dirty = false,
+            Some(Ok(Input::FocusGained)) => self.dirty = self.look_at_themes(true) || was_dirty,
+            Some(Ok(Input::FocusLost)) => self.dirty = was_dirty,
             Some(Err(_)) | None => self.lose_terminal(),
         }
+    }
+
+    /// Takes up what was written to a theme: when somebody comes back to this screen, or types, at most once a second.
+    /// Whether it changed.
+    fn look_at_themes(&mut self, at_once: bool) -> bool {
+        let now = Instant::now();
+        if now < self.next_look && !at_once {
+            return false;
+        }
+        self.next_look = now + LOOK;
+        self.app.reload_theme(self.now())
     }
 
     /// Does what only the program around the screen can do.

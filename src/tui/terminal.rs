@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::canvas::{Canvas, Strip};
 use super::colour::Depth;
+use super::ground;
 use super::look::{ASCII, Signs, UNICODE};
 
 /// Alternate screen, pasted text in brackets, focus; the title is put on the terminal's stack.
@@ -94,6 +95,11 @@ impl Terminal {
             return Ok(());
         }
         write(if takes { MOUSE_ENTER } else { MOUSE_LEAVE })
+    }
+
+    /// Asks for the colour of the ground; the answer comes among the keys, or never.
+    pub(crate) fn ask_ground(&mut self) -> io::Result<()> {
+        write(ground::QUESTION)
     }
 
     /// Puts a text on the clipboard of whoever sits at the terminal (OSC 52), even over ssh.
@@ -207,9 +213,16 @@ pub(crate) struct Shows {
     pub(crate) depth: Depth,
     pub(crate) signs: Signs,
     pub(crate) no_color: bool,
+    /// Whether its ground is said to be light.
+    pub(crate) is_light: bool,
 }
 
 impl Shows {
+    /// Whether a theme with a ground of its own suits it, so that it matters which the terminal has.
+    pub(crate) fn has_ground(&self) -> bool {
+        !self.no_color && self.depth != Depth::Sixteen && !cfg!(windows)
+    }
+
     pub(crate) fn from_env() -> Self {
         Self::from(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
@@ -243,6 +256,7 @@ impl Shows {
                 ASCII
             },
             no_color: env("NO_COLOR").is_some(),
+            is_light: env("COLORFGBG").is_some_and(|colours| ground::told_by(&colours)),
         }
     }
 }

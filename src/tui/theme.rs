@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -174,13 +175,21 @@ fn foreground(style: Style) -> Style {
 pub struct Themes {
     dir: Option<PathBuf>,
     depth: Depth,
+    /// When a file in `dir` was written last, as far as we have looked.
+    written: Option<SystemTime>,
 }
 
 impl Themes {
     /// Built-in themes and those in `dir`, for a terminal of that depth.
     #[must_use]
     pub fn new(dir: Option<PathBuf>, depth: Depth) -> Self {
-        Self { dir, depth }
+        let mut themes = Self {
+            dir,
+            depth,
+            written: None,
+        };
+        themes.written = themes.newest();
+        themes
     }
 
     /// All names, built-in ones first.
@@ -204,6 +213,19 @@ impl Themes {
         users.sort();
         names.append(&mut users);
         names
+    }
+
+    /// Whether a file of a theme was written since this was asked last.
+    pub(crate) fn are_written(&mut self) -> bool {
+        let newest = self.newest();
+        std::mem::replace(&mut self.written, newest) != newest
+    }
+
+    fn newest(&self) -> Option<SystemTime> {
+        let files = std::fs::read_dir(self.dir.as_ref()?).ok()?;
+        files
+            .filter_map(|file| file.ok()?.metadata().ok()?.modified().ok())
+            .max()
     }
 
     /// Reads a theme and those it inherits from. The warnings name the lines that mean nothing.
@@ -243,9 +265,10 @@ impl Themes {
 
     /// The theme for somebody who chose none.
     #[must_use]
-    pub fn usual(&self, no_color: bool) -> &'static str {
+    pub fn usual(&self, no_color: bool, is_light: bool) -> &'static str {
         match self.depth {
             _ if no_color => "mono",
+            Depth::True | Depth::Indexed if is_light => "ash",
             Depth::True | Depth::Indexed => "ember",
             Depth::Sixteen => "ansi",
         }

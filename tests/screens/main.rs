@@ -8,6 +8,8 @@
 mod hostile;
 mod keeping;
 mod keys;
+#[cfg(unix)]
+mod modes;
 mod pictures;
 mod reading;
 mod screens;

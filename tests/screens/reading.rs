@@ -205,3 +205,43 @@ fn the_log_alone_is_cut_as_a_shell_cuts_and_any_key_ends_it() {
         "{screen}"
     );
 }
+
+#[test]
+fn a_theme_is_seen_while_it_is_written_and_taken_only_by_enter() {
+    let mut story = hearth();
+    let drawn = |story: &mut Story| story.draw(80, 12).0[(0, 3)].bg;
+    let ember = drawn(&mut story);
+    story.type_text("/theme as");
+    assert_eq!(drawn(&mut story), ember);
+    story.type_text("h");
+    let ash = drawn(&mut story);
+    assert_ne!(ash, ember);
+    press(&mut story, KeyCode::Esc, KeyModifiers::NONE);
+    assert_eq!(drawn(&mut story), ember);
+    assert!(
+        story.screen(80, 12).contains("mats ›  "),
+        "the line is gone"
+    );
+    story.type_text("/theme as");
+    press(&mut story, KeyCode::Tab, KeyModifiers::NONE);
+    assert_eq!(drawn(&mut story), ash, "completion is a preview, too");
+    press(&mut story, KeyCode::Backspace, KeyModifiers::NONE);
+    press(&mut story, KeyCode::Backspace, KeyModifiers::NONE);
+    assert_eq!(drawn(&mut story), ember);
+    story.type_text("sh");
+    press(&mut story, KeyCode::Enter, KeyModifiers::NONE);
+    assert_eq!(drawn(&mut story), ash);
+    story.app.suit_ground(false);
+    assert_eq!(drawn(&mut story), ash, "what somebody chose stays");
+}
+
+#[test]
+fn a_light_ground_gets_the_light_theme_where_nobody_chose() {
+    let mut story = hearth();
+    let drawn = |story: &mut Story| story.draw(80, 12).0[(0, 3)].bg;
+    let ember = drawn(&mut story);
+    story.app.suit_ground(false);
+    assert_eq!(drawn(&mut story), ember);
+    story.app.suit_ground(true);
+    assert_ne!(drawn(&mut story), ember);
+}
