@@ -156,6 +156,8 @@ impl Driver {
                 continue;
             }
             match seen {
+                // Whoever is reached over it waits for the end of it, and its client is there by another way.
+                Seen::Quiet { .. } if self.links.is_outlived(id) => self.close(id, Reason::Done),
                 Seen::Quiet { since } => {
                     if let Some(link) = self.links.get(id) {
                         let silent_ms = millis(now - since);
@@ -168,6 +170,7 @@ impl Driver {
                 Seen::Silent => self.knock(id),
             }
         }
+        self.handle_pending();
     }
 
     fn heard(&mut self, link: LinkId) {
@@ -202,6 +205,10 @@ impl Driver {
     /// Gives the role an input, and then those that come of what it wants done.
     fn handle(&mut self, input: Input) {
         self.pending.push_back(input);
+        self.handle_pending();
+    }
+
+    fn handle_pending(&mut self) {
         while let Some(input) = self.pending.pop_front() {
             self.role.handle(self.clock.now(), input);
             while let Some(output) = self.role.poll() {

@@ -115,6 +115,15 @@ impl Links {
         older
     }
 
+    /// Whether this is a client's link, and the client has another one that is heard.
+    pub(super) fn is_outlived(&self, id: LinkId) -> bool {
+        let client = self.by_id.get(&id).and_then(|l| self.clients.get(&l.peer));
+        let links = client.filter(|client| client.links.contains(&id));
+        let mut others = links.into_iter().flat_map(|client| &client.links);
+        let is_heard = |link: &LinkId| self.by_id.get(link).is_some_and(|l| !l.watch.is_quiet());
+        others.any(|other| *other != id && is_heard(other))
+    }
+
     /// Forgets a link. The peers that were reached over it keep their links, without a path for the time;
     /// the inputs say so.
     pub(super) fn remove(&mut self, id: LinkId) -> Option<(Link, Vec<Input>)> {

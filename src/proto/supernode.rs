@@ -5,19 +5,20 @@
 //! what members register.
 
 mod birth;
+mod grant;
+mod handoff;
 mod keep;
+mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use self::birth::Birth;
 use self::keep::Keep;
+use self::wait::Wait;
 use super::actions::Actions;
 use super::id::{Epoch, GroupName, NodeId};
-use super::limits::{
-    ANSWER_WAIT, COUNT_MAX, GROUPS_PER_LINK_MAX, HEIRS, HOST_LOST, REGISTER_INTERVAL, REHOST_WAIT,
-    REHOST_WAIT_MISSED, WITNESS_WAIT,
-};
+use super::limits::{GROUPS_PER_LINK_MAX, HOST_LOST, REGISTER_INTERVAL};
 use super::links::Links;
 use super::mutant::{self, Mutant};
 use super::ring::Point;
@@ -101,24 +102,6 @@ impl Told {
     }
 }
 
-/// What a group waits for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Wait {
-    #[default]
-    Nothing,
-    /// Nobody has said that the group exists; these have been asked.
-    Witnesses {
-        asked: BTreeSet<NodeId>,
-        is_answered: bool,
-        until: Mono,
-    },
-    /// The host, which was linked here, may come back, in any case until `from`. Those next in line were asked at
-    /// `since` whether they are there.
-    Back { since: Mono, from: Mono },
-    /// The host, which was never linked here, may still show itself.
-    Host { since: Mono },
-}
-
 impl Held {
     /// The members of this group whose links are heard.
     fn heard(&self) -> impl Iterator<Item = (&NodeId, &Registered)> {
@@ -129,63 +112,6 @@ impl Held {
     fn is_hosted_by(&self, id: &NodeId) -> bool {
         let lease = self.lease.as_ref();
         lease.is_some_and(|lease| lease.epoch.host == *id)
-    }
-
-    fn is_due(&self, now: Mono) -> bool {
-        match self.wait {
-            Wait::Witnesses { until, .. } => now >= until,
-            Wait::Back { from, .. } => now >= from,
-            Wait::Host { since } => now >= self.host_until(since),
-            Wait::Nothing => false,
-        }
-    }
-
-    /// The host is missed: asks those next in line whether they are there. None is granted anything before `from`.
-    fn ask_candidates(&mut self, cx: &mut Context<'_>, group: &GroupName, from: Mono) {
-        let host = self.lease.as_ref().map(|lease| lease.epoch.host);
-        let candidates = self.candidates(host);
-        let links = candidates.iter().map(|(_, member)| member.link);
-        let links = links.take(HEIRS + 1).collect();
-        let group = group.clone();
-        cx.act.send_all(links, Message::Query { group });
-        self.wait = Wait::Back {
-            since: cx.now,
-            from,
-        };
-    }
-
-    /// Until when the host, which was never linked here, is waited for: less where all who know its epoch miss it.
-    fn host_until(&self, since: Mono) -> Mono {
-        let epoch = self.lease.as_ref().map(|lease| lease.epoch);
-        let misses = |member: &Registered| member.is_missing_host && member.epoch == epoch;
-        if self.heard().all(|(_, member)| misses(member)) {
-            since + REHOST_WAIT_MISSED
-        } else {
-            since + REHOST_WAIT
-        }
-    }
-
-    /// When to look again at what is waited for.
-    fn due(&self, now: Mono) -> Option<Mono> {
-        match self.wait {
-            Wait::Witnesses { until, .. } => Some(until),
-            Wait::Back { since, from } if now >= from => Some(from.max(since + ANSWER_WAIT)),
-            Wait::Back { from, .. } => Some(from),
-            Wait::Host { since } => Some(self.host_until(since)),
-            Wait::Nothing => None,
-        }
-    }
-
-    /// The members that could come to host, the next in line first.
-    fn candidates(&self, but: Option<NodeId>) -> Vec<(NodeId, &Registered)> {
-        let is_candidate = |id: &NodeId| Some(*id) != but;
-        let mut heard: Vec<_> = self.heard().filter(|(id, _)| is_candidate(id)).collect();
-        let line = |id: &NodeId| self.roster.iter().position(|member| member == id);
-        heard.sort_by_key(|(id, member)| (line(id).unwrap_or(usize::MAX), member.arrival));
-        heard
-            .into_iter()
-            .map(|(id, member)| (*id, member))
-            .collect()
     }
 }
 
@@ -455,104 +381,6 @@ impl Supernode {
         }
     }
 
-    /// Somebody asks what we know of a group.
-    pub(crate) fn query(&mut self, cx: &mut Context<'_>, link: LinkId, group: GroupName) {
-        let record = self.record(cx, &group).map(Box::new);
-        cx.act.send(link, Message::Known { group, record });
-    }
-
-    /// Another supernode answers what we asked, or says what it was not asked.
-    pub(crate) fn known(
-        &mut self,
-        cx: &mut Context<'_>,
-        from: NodeId,
-        group: &GroupName,
-        record: Option<&GroupRecord>,
-    ) {
-        if let Some(record) = record.filter(|record| record.lease.group == *group) {
-            self.hear(cx, from, record);
-        }
-        if let Some(Held {
-            wait: Wait::Witnesses {
-                asked, is_answered, ..
-            },
-            ..
-        }) = self.held.get_mut(group)
-        {
-            *is_answered |= asked.remove(&from);
-            self.decide(cx, group);
-        }
-        self.has_voted(cx, group, from, true);
-    }
-
-    /// Another supernode hands a group's record to us.
-    pub(crate) fn transferred(&mut self, cx: &mut Context<'_>, from: NodeId, record: &GroupRecord) {
-        self.hear(cx, from, record);
-        self.is_kept_by(cx, from, record);
-        self.decide(cx, &record.lease.group);
-    }
-
-    fn hear(&mut self, cx: &mut Context<'_>, from: NodeId, record: &GroupRecord) {
-        let group = &record.lease.group;
-        let is_room = self.held.len() < HELD_MAX || self.held.contains_key(group);
-        if !is_room || record.is_outdated() || !record.lease.is_genuine(cx.seal) {
-            return;
-        }
-        let is_new = !self.held.contains_key(group);
-        if self.told_of(cx, from, group, record) && self.is_credible(cx, group, &record.lease) {
-            self.note(cx, group, Some(record.lease.clone()), &record.roster);
-        }
-        if is_new && let Some(held) = self.held.get_mut(group) {
-            held.keep.learned(record.quiet_ms, cx.now);
-        }
-    }
-
-    /// Asks those who have not registered for long whether they are still in their groups: they may have left
-    /// while they did not reach us.
-    fn ask_silent(&self, cx: &mut Context<'_>) {
-        for (group, held) in &self.held {
-            let silent = held
-                .heard()
-                .filter(|(_, member)| cx.now - member.at > SILENT);
-            let links = silent.map(|(_, member)| member.link).collect();
-            let group = group.clone();
-            cx.act.send_all(links, Message::Query { group });
-        }
-    }
-
-    /// Hands over every group that another supernode is responsible for.
-    pub(crate) fn check(&mut self, cx: &mut Context<'_>) {
-        let held = self
-            .held
-            .iter()
-            .filter(|(_, held)| !held.registered.is_empty());
-        let held: Vec<_> = held.map(|(group, _)| group.clone()).collect();
-        self.ask_silent(cx);
-        for group in held {
-            let Some(to) = cx.responsible(&group).filter(|to| *to != cx.me) else {
-                continue;
-            };
-            self.pass_on(cx, &group, to);
-            let Some(held) = self.held.get_mut(&group) else {
-                continue;
-            };
-            held.wait = Wait::Nothing;
-            for registered in std::mem::take(&mut held.registered).into_values() {
-                cx.act.send(
-                    registered.link,
-                    Message::Moved {
-                        group: group.clone(),
-                        to,
-                    },
-                );
-                if let Some(groups) = self.by_link.get_mut(&registered.link) {
-                    groups.remove(&group);
-                }
-            }
-        }
-        self.keep(cx);
-    }
-
     /// When a wait is over.
     pub(crate) fn due(&self, now: Mono) -> Option<Mono> {
         let waits = self.held.values();
@@ -630,198 +458,6 @@ impl Supernode {
         held.lease = Some(lease);
         held.keep.changed();
         self.write_record(cx, group);
-    }
-
-    /// Takes a group's next step: ask the witnesses, wait for the host, grant, or tell who hosts.
-    fn decide(&mut self, cx: &mut Context<'_>, group: &GroupName) {
-        let Some(held) = self.held.get_mut(group) else {
-            return;
-        };
-        if held.heard().next().is_none() {
-            held.wait = Wait::Nothing;
-            return;
-        }
-        let Some(lease) = held.lease.clone() else {
-            return self.ask(cx, group);
-        };
-        let host = held.registered.get(&lease.epoch.host);
-        let host = host.filter(|host| !host.is_quiet && !host.is_stranger);
-        let is_hosting =
-            host.is_some_and(|host| host.is_hosting && host.epoch == Some(lease.epoch));
-        // It knows the epoch and does not host, or has not been granted it by what it remembers: it has
-        // restarted, perhaps with an old disk, and never resumes.
-        let is_restarted = host.is_some_and(|host| {
-            let knows = host.epoch == Some(lease.epoch);
-            let is_granted = host.granted == Some(lease.epoch);
-            knows && !host.is_hosting && !mutant::is(Mutant::EpochResumed)
-                || !knows && !is_granted && !mutant::is(Mutant::OldDiskResumes)
-        });
-        if is_hosting {
-            held.wait = Wait::Nothing;
-            held.is_vacant = false;
-            return self.tell(cx, group, &lease);
-        }
-        if is_restarted || held.is_vacant {
-            return self.grant(cx, group, None);
-        }
-        if mutant::is(Mutant::NeverMetIsLost) && host.is_none() && held.wait == Wait::Nothing {
-            return self.grant(cx, group, Some(lease.epoch.host));
-        }
-        match held.wait {
-            Wait::Back { since, from } if cx.now >= from => {
-                return self.succeed(cx, group, lease.epoch.host, since);
-            }
-            Wait::Host { since } if cx.now >= held.host_until(since) => {
-                return self.grant(cx, group, Some(lease.epoch.host));
-            }
-            Wait::Back { .. } | Wait::Host { .. } => {}
-            Wait::Nothing | Wait::Witnesses { .. } => held.wait = Wait::Host { since: cx.now },
-        }
-        self.tell(cx, group, &lease);
-    }
-
-    /// Grants to the next in line who has answered since the host is missed; the first of them is waited for a
-    /// little, and if nobody answers it is us who hear nothing.
-    fn succeed(&mut self, cx: &mut Context<'_>, group: &GroupName, host: NodeId, since: Mono) {
-        let Some(held) = self.held.get_mut(group) else {
-            return;
-        };
-        let candidates = held.candidates(Some(host));
-        let first = candidates.iter().position(|(_, member)| member.at >= since);
-        let is_over = cx.now >= since + ANSWER_WAIT;
-        match first {
-            Some(0) => self.grant(cx, group, Some(host)),
-            Some(first) if is_over => {
-                let heir = candidates[first].0;
-                self.grant_to(cx, group, heir);
-            }
-            None if is_over => held.ask_candidates(cx, group, cx.now),
-            Some(_) | None => {}
-        }
-    }
-
-    /// Asks the witnesses whether they know a group that we do not; grants its first epoch if none does.
-    fn ask(&mut self, cx: &mut Context<'_>, group: &GroupName) {
-        let Some(held) = self.held.get_mut(group) else {
-            return;
-        };
-        match &held.wait {
-            Wait::Witnesses { asked, until, .. } if !asked.is_empty() && cx.now < *until => {}
-            Wait::Witnesses { .. } => self.grant(cx, group, None),
-            Wait::Nothing | Wait::Back { .. } | Wait::Host { .. } => {
-                let mut asked = BTreeSet::new();
-                for witness in cx.holders(group) {
-                    if let Some(link) = cx.links.to_node(&witness).filter(|_| witness != cx.me) {
-                        cx.act.send(
-                            link,
-                            Message::Query {
-                                group: group.clone(),
-                            },
-                        );
-                        asked.insert(witness);
-                    }
-                }
-                let is_answered = asked.is_empty();
-                held.wait = Wait::Witnesses {
-                    asked,
-                    is_answered: false,
-                    until: cx.now + WITNESS_WAIT,
-                };
-                if is_answered {
-                    self.grant(cx, group, None);
-                }
-            }
-        }
-    }
-
-    /// Grants the next epoch to the first in line that is registered.
-    fn grant(&mut self, cx: &mut Context<'_>, group: &GroupName, but: Option<NodeId>) {
-        let Some(held) = self.held.get_mut(group) else {
-            return;
-        };
-        if let Some((host, _)) = held.candidates(but).first() {
-            let host = *host;
-            return self.grant_to(cx, group, host);
-        }
-        held.wait = Wait::Nothing;
-        // A quiet host has not gone for good.
-        held.is_vacant = but.is_some_and(|host| !held.registered.contains_key(&host));
-    }
-
-    fn grant_to(&mut self, cx: &mut Context<'_>, group: &GroupName, host: NodeId) {
-        let Some(held) = self.held.get_mut(group) else {
-            return;
-        };
-        let number = held.lease.as_ref().map_or(0, |lease| lease.epoch.number) + 1;
-        // Only somebody who lies gets there, and nobody could be told of a higher one.
-        if number > COUNT_MAX {
-            return;
-        }
-        let is_seen = matches!(
-            held.wait,
-            Wait::Witnesses {
-                is_answered: true,
-                ..
-            }
-        );
-        let offer = held
-            .registered
-            .get(&host)
-            .and_then(|host| host.shown.clone())
-            .filter(|_| held.birth.charter.is_none());
-        if offer.is_none() && held.birth.charter.is_none() && group.tag().is_some() {
-            // Nobody creates a group of such a name: it waits for somebody who was in it.
-            held.wait = Wait::Nothing;
-            return;
-        }
-        held.is_vacant = false;
-        held.has_granted = true;
-        let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
-        held.lease = Some(lease.clone());
-        if let Some(registered) = held.registered.get_mut(&host) {
-            registered.granted = Some(lease.epoch);
-        }
-        held.wait = Wait::Host { since: cx.now };
-        held.keep.changed();
-        if let Some(offer) = offer {
-            self.found(cx, group, offer, is_seen);
-        } else {
-            self.write_record(cx, group);
-        }
-        self.tell(cx, group, &lease);
-        self.push_record(cx, group);
-    }
-
-    /// Tells the lease to everybody registered who has not been told or does not know it.
-    fn tell(&mut self, cx: &mut Context<'_>, group: &GroupName, lease: &Lease) {
-        let Some(held) = self.held.get_mut(group) else {
-            return;
-        };
-        let mut links = Vec::new();
-        for registered in held.registered.values_mut() {
-            let told = Told::of(lease, held.birth.charter.as_ref());
-            let is_early = registered.is_stranger && held.birth.is_open();
-            if registered.told.as_ref() != Some(&told) && !is_early {
-                registered.told = Some(told);
-                links.push(registered.link);
-            }
-        }
-        cx.act.send_all(
-            links,
-            Message::HostIs {
-                lease: lease.clone(),
-                charter: held.birth.charter.clone().map(Box::new),
-            },
-        );
-    }
-
-    fn pass_on(&mut self, cx: &mut Context<'_>, group: &GroupName, to: NodeId) {
-        if let Some(link) = cx.links.to_node(&to)
-            && let Some(record) = self.record(cx, group)
-        {
-            let record = Box::new(record);
-            cx.act.send(link, Message::Transfer { record });
-        }
     }
 }
 

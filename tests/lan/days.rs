@@ -96,6 +96,10 @@ fn a_machine_that_moves_to_another_address_is_found_there() {
     let began = Instant::now();
     talk(&mut [&mut anna, &mut bo], "there");
     took("talking", began);
+    for client in [&anna, &bo] {
+        let is_late = |e: &Value| e["event"] == "waiting";
+        assert!(!client.events.iter().any(is_late), "{} waited", client.nick);
+    }
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub struct View {
     pub members: Vec<Member>,
     sent: BTreeMap<EntryId, What>,
     confirmed: BTreeMap<EntryId, BTreeSet<(Epoch, Seq)>>,
-    failed: BTreeMap<EntryId, String>,
+    pub failed: BTreeMap<EntryId, String>,
     highest: Option<Place>,
 }
 

@@ -18,6 +18,7 @@ mod disk;
 mod forgers;
 mod found;
 mod hostile;
+mod islands;
 #[allow(dead_code, reason = "nobody is gone for good here")]
 #[path = "../judge/mod.rs"]
 mod judge;

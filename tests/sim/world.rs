@@ -131,6 +131,8 @@ pub struct Node {
     mono_stood: u64,
     wall_off: i64,
     spins: (u64, u32),
+    /// Until when it hears of no tables.
+    tables_at: u64,
 }
 
 enum Job {
@@ -238,6 +240,7 @@ impl World {
             mono_stood: 0,
             wall_off: 0,
             spins: (0, 0),
+            tables_at: 0,
         });
         ix
     }
@@ -348,6 +351,19 @@ impl World {
             self.judged.asked(self.now, self.nodes[ix].id, &command);
             self.give_later(ix, 0, Input::Command(command));
         }
+    }
+
+    /// Has a node hear of these addresses now, and whenever it looks for others.
+    pub fn tell_of(&mut self, ix: NodeIx, addresses: Vec<SocketAddr>) {
+        self.nodes[ix].bootstrap.clone_from(&addresses);
+        if self.is_running(ix) {
+            self.give_later(ix, 0, Input::Found { addresses });
+        }
+    }
+
+    /// Has a node hear of tables so much later than of all else.
+    pub fn keep_tables_from(&mut self, ix: NodeIx, ms: u64) {
+        self.nodes[ix].tables_at = self.now + ms;
     }
 
     /// Cuts the network: nodes on different sides do not reach each other. Nodes not named are on side 0.
@@ -1063,6 +1079,10 @@ impl World {
         self.hush(no, side, false);
         let link = no.id(side);
         match codec::decode(&frame[codec::LENGTH_SIZE..]) {
+            Ok(Message::Table { .. }) if self.now < self.nodes[ix].tables_at => {
+                let at = self.nodes[ix].tables_at;
+                self.schedule(at, What::Arrive(no, side, frame.clone()));
+            }
             Ok(message) => self.give(ix, Input::Received { link, message }),
             Err(error) => {
                 let what = format!(
@@ -1253,6 +1273,15 @@ impl World {
         let end = link.end_mut(side);
         let ix = end.node;
         if end.state == State::Up && std::mem::replace(&mut end.is_quiet, is_quiet) != is_quiet {
+            if is_quiet && self.is_outlived(no, side) {
+                let (link, why) = (no.id(side), Some(Reason::Done));
+                self.close(link, Reason::Done);
+                return self.give(ix, Input::Lost { link, why });
+            }
+            let Some(link) = self.links.get(&no) else {
+                return;
+            };
+            let end = link.end(side);
             let (link, for_ms) = (no.id(side), self.now - end.silent_since);
             let since = Mono(self.clocks(ix).mono.0 - for_ms);
             let input = if is_quiet {
@@ -1262,6 +1291,26 @@ impl World {
             };
             self.give(ix, input);
         }
+    }
+
+    /// Whether a client's link has fallen quiet at a node that hears that client over another one.
+    fn is_outlived(&self, no: LinkNo, side: Side) -> bool {
+        let Some(link) = self.links.get(&no) else {
+            return false;
+        };
+        let (ix, client) = (link.end(side).node, link.end(side.other()).node);
+        let is_other = |other: &LinkNo| {
+            let link = self.links.get(other).filter(|_| *other != no);
+            link.is_some_and(|link| {
+                let at = link.side_of(ix);
+                let here = link.end(at);
+                let is_theirs = at == Side::Dialled && link.end(at.other()).node == client;
+                is_theirs && here.state == State::Up && !here.is_quiet
+            })
+        };
+        let is_client =
+            link.kind == Kind::Mesh && side == Side::Dialled && !self.nodes[client].listens;
+        is_client && self.nodes[ix].links.iter().any(is_other)
     }
 
     /// An end that has heard nothing for too long gives its link up, without a word; the other then hears

@@ -487,7 +487,9 @@ impl Role for Client {
         now.wall = now.wall.min(Wall(WALL_MAX));
         let version = self.table.version();
         let is_talk = matches!(input, Input::Received { .. } | Input::Written { .. });
-        if !is_talk {
+        // What has become due meanwhile is done now: nothing would wake us up for it again.
+        let is_due = self.due.is_some_and(|due| now.mono >= due);
+        if !is_talk || is_due {
             self.touched = Touched::All;
         }
         match input {

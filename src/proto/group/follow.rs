@@ -25,6 +25,9 @@ use crate::proto::wire::{Body, Decline, Entry, Lease, Lines, Message, Refusal, R
 /// How long a hello waits for its welcome before it is said again: the host may not know yet that it hosts.
 const HELLO_AGAIN: Duration = Duration::from_secs(1);
 
+/// How often a host may decline our join for now before our lines go out all the same: after three seconds.
+const DOUBTS_MAX: u32 = 5;
+
 /// Lines that a host may say it has and we lack; more have not been written in a group's life.
 const GOAL_SIZE_MAX: usize = 100_000;
 
@@ -42,6 +45,8 @@ pub(super) struct Follow {
     kept: (Vector, u32),
     /// When to say hello again, since something was declined for now.
     doubt: Option<Mono>,
+    /// How often that was so.
+    doubts: u32,
     /// Whether we caught the host in a lie.
     is_liar: bool,
     /// Whether the host may still tell of a merge: once a welcome.
@@ -87,6 +92,7 @@ impl Follow {
             stored: Vector::new(),
             kept: (Vector::new(), 0),
             doubt: None,
+            doubts: 0,
             is_liar: false,
             may_merge: false,
             welcomed: None,
@@ -132,14 +138,24 @@ impl Follow {
         self.feed.stored(&self.stored);
     }
 
+    /// Whether the host may be about to take the line that brought us in, so that it would refuse ours until then:
+    /// as when two networks meet, and it lacks the record of the supernode under which we joined.
+    fn may_yet_know(&self, joined: Epoch) -> bool {
+        let is_offered = self.doubt.is_some() && self.doubts <= DOUBTS_MAX;
+        self.feed.is_under_way(joined) || (is_offered && self.feed.is_declined(joined))
+    }
+
     /// Goes on without the rest of a line.
     pub(super) fn waive(&mut self, now: Mono, epoch: Epoch, why: Decline) {
         if let Stage::Catching { goal, .. } = &mut self.stage {
             goal.remove(&epoch);
         }
-        if why == Decline::NoLease {
-            // By then whoever lacks the supernode's record has had a chance to hear of it.
-            self.doubt.get_or_insert(now + TABLE_INTERVAL);
+        if why == Decline::NoLease && self.doubt.is_none() {
+            // Whoever lacks the supernode's record is about to hear of it, mostly: after an exchange of tables at the
+            // latest.
+            let pause = RETRY_FIRST * 2_u32.pow(self.doubts.min(7));
+            self.doubt = Some(now + pause.min(TABLE_INTERVAL));
+            self.doubts += 1;
         }
     }
 
@@ -539,6 +555,10 @@ impl Group {
         if follow.is_missed || !follow.feed.is_level(&self.log) {
             return;
         }
+        let joined = self.roster.position(&cx.me).map(|place| place.epoch);
+        if !mutant::is(Mutant::PutBeforeJoin) && joined.is_some_and(|at| follow.may_yet_know(at)) {
+            return;
+        }
         for entries in parcels(self.outbox.unsent()) {
             cx.act.send(
                 link,
@@ -651,6 +671,18 @@ impl Group {
                 });
                 self.author(cx, Body::Join { nick: other });
             }
+            // The host never took the line that brought us in; we are in all the same, and say so again.
+            Body::Text { .. } | Body::Action { .. }
+                if why == Refusal::NotAMember && self.intent == Intent::Stay =>
+            {
+                let (id, why) = (refused.id(), format!("{why}; it is sent again"));
+                cx.act.tell(Event::Failed { group, id, why });
+                if self.outbox.brings_in().is_none() {
+                    let nick = cx.nick.clone();
+                    self.author(cx, Body::Join { nick });
+                }
+                self.author(cx, refused.body);
+            }
             Body::Text { .. } | Body::Action { .. } => {
                 let (id, why) = (refused.id(), why.to_string());
                 self.losses.fail(id);
@@ -724,4 +756,32 @@ fn parcels(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
         parcels.last_mut().expect("there is one").push(entry);
     }
     parcels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_declined_for_now_is_offered_again_soon_and_then_less_often() {
+        let epoch = Epoch {
+            number: 1,
+            host: NodeId([1; 32]),
+        };
+        let mut follow = Follow::new(epoch);
+        follow.stage = Stage::Live { link: LinkId(1) };
+        let mut now = Mono(0);
+        let mut pauses = Vec::new();
+        for _ in 0..9 {
+            follow.waive(now, epoch, Decline::NoLease);
+            let due = follow.due().expect("it is said again");
+            pauses.push((due - now).as_millis());
+            now = due;
+            follow.doubt = None;
+        }
+        assert_eq!(pauses[..3], [100, 200, 400]);
+        assert_eq!(pauses[7..], [10_000, 10_000]);
+        follow.waive(now, epoch, Decline::TooMany);
+        assert_eq!(follow.due(), None);
+    }
 }

@@ -1,0 +1,126 @@
+//! Networks that knew nothing of each other meet, as when a machine is plugged in: what was one name becomes one
+//! group, at once and not at the next round of something.
+
+use crate::link::NodeIx;
+use crate::town::Town;
+
+const HEARTH: &str = "#hearth";
+
+/// As many networks of one node and one person, each of whom is alone in a group of the same name.
+fn islands<const N: usize>(seed: u64, nicks: [&str; N]) -> (Town, [NodeIx; N]) {
+    let mut town = Town::new(seed, 0, N as u8);
+    town.world.trace = std::env::var("TRACE").is_ok();
+    // One network of cables, on which all goes faster than anything that is gathered before it is told.
+    town.world.weather.distance_ms = (0, 1);
+    town.world.weather.jitter_ms = 1;
+    town.start_mesh();
+    let mut number = 0;
+    let people = nicks.map(|nick| {
+        let who = town.person(nick);
+        let node = town.world.node(town.supernodes[number]).address;
+        town.world.tell_of(who, vec![node]);
+        town.start(who);
+        town.join(who, HEARTH);
+        number += 1;
+        who
+    });
+    while !people.iter().all(|who| town.is_in(*who, HEARTH)) {
+        town.run(5);
+    }
+    for who in people {
+        assert_eq!(town.host(who, HEARTH), who);
+    }
+    (town, people)
+}
+
+fn everybody_says_a_line(town: &mut Town, people: &[NodeIx]) {
+    town.run(3_000);
+    for who in people {
+        town.say(*who, HEARTH);
+    }
+    town.run(1_000);
+}
+
+/// The nodes hear of each other, one after the other.
+fn meet(town: &mut Town, pause_ms: u64) {
+    for ix in town.supernodes.clone() {
+        let others = town.supernodes.iter().filter(|other| **other != ix);
+        let others = others
+            .map(|other| town.world.node(*other).address)
+            .collect();
+        town.world.tell_of(ix, others);
+        town.run(pause_ms);
+    }
+}
+
+/// How long until everybody shows every line, in virtual milliseconds.
+fn until_one(town: &mut Town, people: &[NodeIx]) -> u64 {
+    let began = town.world.now();
+    let is_one = |town: &Town| {
+        let mut lines = people.iter().map(|who| town.texts(*who, HEARTH));
+        let first = lines.next().unwrap_or_default();
+        first.len() == people.len() && lines.all(|other| other == first)
+    };
+    while !is_one(town) {
+        town.run(50);
+        assert!(town.world.now() - began < 60_000, "they never become one");
+    }
+    town.world.now() - began
+}
+
+#[test]
+fn two_networks_that_meet_have_one_group_at_once() {
+    let mut slowest = (0, 0);
+    for seed in 0..100 {
+        let (mut town, people) = islands(seed, ["anna", "bob"]);
+        everybody_says_a_line(&mut town, &people);
+        meet(&mut town, 10);
+        let took = until_one(&mut town, &people);
+        slowest = slowest.max((took, seed));
+        town.settle();
+    }
+    let (took, seed) = slowest;
+    println!("one group after {took} ms at most (seed {seed})");
+    assert!(took < 3_000, "{took}");
+}
+
+#[test]
+fn three_networks_that_meet_have_one_group_at_once() {
+    let mut slowest = (0, 0);
+    for seed in 0..50 {
+        let (mut town, people) = islands(seed, ["anna", "bob", "cat"]);
+        everybody_says_a_line(&mut town, &people);
+        meet(&mut town, 10);
+        let took = until_one(&mut town, &people);
+        slowest = slowest.max((took, seed));
+        town.settle();
+    }
+    let (took, seed) = slowest;
+    println!("one group after {took} ms at most (seed {seed})");
+    assert!(took < 3_000, "{took}");
+}
+
+/// Networks meet while everybody talks, and nobody's line is refused: a host that does not take the line in which its
+/// author joined, for it does not know that supernode yet, is waited for.
+pub fn everybody_talks_while_networks_meet(seed: u64) {
+    let (mut town, people) = islands(seed, ["anna", "bob", "cat"]);
+    let late = people[seed as usize % people.len()];
+    town.world.keep_tables_from(late, 500);
+    meet(&mut town, 10);
+    for _ in 0..30 {
+        for who in people {
+            town.say(who, HEARTH);
+        }
+        town.run(10);
+    }
+    town.settle();
+    for who in people {
+        let failed = &town.view(who, HEARTH).failed;
+        assert!(failed.is_empty(), "seed {seed}: {failed:?}");
+    }
+}
+
+#[test]
+fn nobodys_line_is_refused_since_a_host_has_yet_to_hear_that_he_is_in() {
+    (1..=12).for_each(everybody_talks_while_networks_meet);
+}
