@@ -15,7 +15,7 @@ use crate::proto::event::What;
 use crate::proto::id::EntryId;
 
 /// A log at least this wide has its nicks in a column of their own.
-const ALIGNED_WIDTH: u16 = 74;
+const ALIGNED_WIDTH: u16 = 72;
 /// A log narrower than this does without times.
 const TIMED_WIDTH: u16 = 36;
 /// Columns at the right for how safe a line of ours is.
@@ -179,7 +179,7 @@ impl Columns {
         let inline = if time { look.time_width() + 1 } else { 0 };
         let end = log_width.saturating_sub(SAFETY_WIDTH);
         if log_width >= ALIGNED_WIDTH && !look.bare {
-            let nick = (log_width / 7).clamp(9, 16);
+            let nick = (log_width / 7).clamp(10, 15);
             let text = inline + nick + 2;
             Self {
                 time,

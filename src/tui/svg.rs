@@ -154,14 +154,16 @@ fn texts(buf: &Buffer, y: u16, out: &mut String) {
 /// Lines between columns and across the log, drawn as lines: a font's would not meet.
 fn rules(buf: &Buffer, out: &mut String) {
     let area = buf.area;
-    let mut paths: BTreeMap<String, String> = BTreeMap::new();
+    let mut paths: BTreeMap<(String, &str), String> = BTreeMap::new();
     for y in area.top()..area.bottom() {
         for x in area.left()..area.right() {
             let cell = &buf[(x, y)];
             if !is_rule(cell.symbol()) {
                 continue;
             }
-            let path = paths.entry(colour(cell.fg, PLAIN.0)).or_default();
+            let faint = cell.modifier.contains(Modifier::DIM);
+            let stroke = (colour(cell.fg, PLAIN.0), if faint { ".4" } else { "1" });
+            let path = paths.entry(stroke).or_default();
             let (left, top) = corner(x, y);
             let _ = if cell.symbol() == "│" {
                 write!(path, "M{}.5 {top}v{CELL_HEIGHT}", left + CELL_WIDTH / 2)
@@ -170,8 +172,11 @@ fn rules(buf: &Buffer, out: &mut String) {
             };
         }
     }
-    for (stroke, path) in paths {
-        let _ = writeln!(out, r#"<path d="{path}" stroke="{stroke}" fill="none"/>"#);
+    for ((stroke, opacity), path) in paths {
+        let _ = writeln!(
+            out,
+            r#"<path d="{path}" stroke="{stroke}" opacity="{opacity}" fill="none"/>"#
+        );
     }
 }
 

@@ -68,6 +68,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
         }
         let number = match index + 1 {
             n @ 1..=9 => n.to_string(),
+            10 => "0".to_owned(),
             _ => " ".to_owned(),
         };
         let number_style = if active {

@@ -130,10 +130,11 @@ fn reach(app: &App, member: &Member) -> Option<(String, Style)> {
     }
     let reach = app.reach.get(&member.id)?;
     let ms = reach.rtt_ms?;
-    let role = match reach.path {
-        Path::Direct => Role::Direct,
-        Path::Relayed => Role::Relayed,
+    // The word tells them apart where the colour does not.
+    let (told, role) = match reach.path {
+        Path::Direct => (format!("{ms} ms"), Role::Direct),
+        Path::Relayed => (format!("via {ms} ms"), Role::Relayed),
         Path::Lost => return None,
     };
-    Some((format!("{ms} ms"), theme.style(role)))
+    Some((told, theme.style(role)))
 }

@@ -24,6 +24,8 @@ const GROUPS_WIDTH: u16 = 92;
 const MEMBERS_WIDTH: u16 = 64;
 /// Screens at least this wide have room for wide columns.
 const ROOMY_WIDTH: u16 = 112;
+/// Screens at least this wide have room for more.
+const VAST_WIDTH: u16 = 160;
 /// A log is never narrower than this for the sake of another column.
 const LOG_WIDTH_MIN: u16 = 24;
 
@@ -105,30 +107,25 @@ fn places(app: &App, area: Rect) -> Places {
     let below = area.height - input_height - 1;
     let trouble = u16::from(app.trouble.is_some() && below >= 3);
     let above = below - trouble;
-    let roomy = area.width >= ROOMY_WIDTH;
     let in_group = app.window().group().is_some();
     let groups_width = match app.groups_column {
         Column::Usual if area.width < GROUPS_WIDTH => 0,
         Column::Hidden => 0,
-        Column::Usual | Column::Shown => {
-            if roomy {
-                20
-            } else {
-                16
-            }
-        }
+        Column::Usual | Column::Shown => match area.width {
+            VAST_WIDTH.. => 26,
+            ROOMY_WIDTH.. => 20,
+            _ => 16,
+        },
     };
     let members_width = match app.members_column {
         _ if !in_group => 0,
         Column::Usual if area.width < MEMBERS_WIDTH => 0,
         Column::Hidden => 0,
-        Column::Usual | Column::Shown => {
-            if roomy {
-                24
-            } else {
-                18
-            }
-        }
+        Column::Usual | Column::Shown => match area.width {
+            VAST_WIDTH.. => 32,
+            ROOMY_WIDTH.. => 26,
+            _ => 18,
+        },
     };
     let fits = |sides: u16| area.width >= sides + LOG_WIDTH_MIN;
     let members_width = if fits(members_width) {

@@ -59,19 +59,19 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool, spots: 
     let theme = &app.look.theme;
     let bar = theme.style(Role::Status);
     fill(buf, area, bar);
-    let words = match (&app.hint, completion(app)) {
-        (Some(Hint::Error(text)), _) => vec![(text.clone(), Role::Error)],
-        (Some(Hint::Plain(text)), _) => vec![(text.clone(), Role::Accent)],
-        (None, _) if app.search.is_some() => searching(app),
-        (None, _) if app.pick.is_some() => picking(app, area.width),
-        (None, Some(words)) => words,
-        (None, None) => standing(app, area.width),
-    };
     let others = others(app, alone);
     let others_width: u16 = others.iter().map(|(_, text, _)| width(text) + 1).sum();
     let room = Rect {
         width: area.width.saturating_sub(others_width + 1),
         ..area
+    };
+    let words = match (&app.hint, completion(app)) {
+        (Some(Hint::Error(text)), _) => vec![(text.clone(), Role::Error)],
+        (Some(Hint::Plain(text)), _) => vec![(text.clone(), Role::Accent)],
+        (None, _) if app.search.is_some() => searching(app),
+        (None, _) if app.pick.is_some() => picking(app, room.width),
+        (None, Some(words)) => words,
+        (None, None) => standing(app, room.width),
     };
     let mut x = area.x + 1;
     for (text, role) in words {
@@ -256,7 +256,7 @@ fn group(app: &App, columns: u16) -> Words {
     let is_reached = !window.is_adrift && !app.is_us(&host.id);
     if let Some(path) = path(app, host, short).filter(|_| is_reached) {
         let used: u16 = words.iter().map(|(text, _)| width(text)).sum();
-        let room = columns.saturating_sub(used + width(&between().0) + 2);
+        let room = columns.saturating_sub(used + width(&between().0) + 1);
         if width(&path.0) <= room {
             words.splice(at_path..at_path, [between(), path]);
         }
@@ -292,7 +292,7 @@ fn path(app: &App, host: &Member, short: bool) -> Option<(String, Role)> {
             (ms.trim().to_owned(), Role::Direct)
         }
         (Path::Relayed, _) if short && reach.rtt_ms.is_some() => {
-            (ms.trim().to_owned(), Role::Relayed)
+            (format!("via{ms}"), Role::Relayed)
         }
         (Path::Direct, _) => (format!("direct{ms}"), Role::Direct),
         (Path::Relayed, Some(via)) => (format!("via {via}{ms}"), Role::Relayed),
