@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use super::app::App;
 use super::browser;
 use super::ground::{Ear, Heard};
+use super::highlight::Highlights;
 use super::look::{Clock, Look};
 use super::press::Wish;
 use super::signals::{self, Signal, Signals};
@@ -44,6 +45,8 @@ pub struct Settings {
     /// Where themes of the user's own are.
     pub themes_dir: Option<PathBuf>,
     pub clock: Clock,
+    /// Words, and patterns between slashes, that are told like our nick.
+    pub highlights: Vec<String>,
 }
 
 impl Settings {
@@ -150,8 +153,10 @@ impl Screen {
         if settings.theme.is_some() {
             screen.app.has_chosen_theme();
         }
+        let (highlights, bad) = Highlights::read(settings.highlights.iter().map(String::as_str));
+        screen.app.watch_for(highlights);
         let now = screen.now();
-        for text in warnings {
+        for text in warnings.into_iter().chain(bad) {
             screen.app.tell(now, Event::Notice { group: None, text });
         }
         screen

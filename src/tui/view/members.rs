@@ -106,7 +106,7 @@ fn draw_member(app: &App, member: &Member, row: Rect, buf: &mut Buffer, spots: &
     };
     let reach = if is_missed {
         Some((signs.dots.to_owned(), theme.style(Role::Faint)))
-    } else if us || row.width < REACH_WIDTH {
+    } else if us || (member.present && row.width < REACH_WIDTH) {
         None
     } else {
         reach(app, member)
