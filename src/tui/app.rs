@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use ratatui::layout::Rect;
+
 use super::canvas::Strip;
 use super::complete::{Cycle, Known};
 use super::editor::{Editor, History};
@@ -84,6 +86,8 @@ pub struct App {
     pub(crate) cache: Cache,
     /// Columns and rows of the log when it was drawn last.
     pub(crate) log_size: (u16, u16),
+    /// Where it stood.
+    pub(crate) log_place: Rect,
     /// Whether groups and members had their columns then.
     pub(crate) columns: (bool, bool),
     /// What stood where then.
@@ -123,6 +127,7 @@ impl App {
             members_column: Column::Usual,
             cache: Cache::default(),
             log_size: (80, 20),
+            log_place: Rect::ZERO,
             columns: (true, true),
             spots: Spots::default(),
             mouse: true,
@@ -162,6 +167,12 @@ impl App {
     #[must_use]
     pub fn strips(&self) -> &[Strip] {
         self.spots.strips()
+    }
+
+    /// Where the log is: its rows move together.
+    #[must_use]
+    pub fn log_place(&self) -> Rect {
+        self.log_place
     }
 
     /// Whether nothing but the log is shown.

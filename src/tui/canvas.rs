@@ -11,6 +11,8 @@ use ratatui::buffer::{Buffer, Cell, CellWidth};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier};
 
+use super::shift;
+
 /// Keeps the terminal from showing half a frame (a private mode that others ignore).
 const BEGIN: &str = "\x1b[?2026h";
 const END: &str = "\x1b[?2026l";
@@ -49,6 +51,8 @@ pub struct Canvas {
     strips: Vec<Strip>,
     /// Whether a full row and the next are one text, for who selects with the mouse.
     joins_rows: bool,
+    /// Where rows move up and down together, as the log's do.
+    scrolls: Rect,
 }
 
 impl Canvas {
@@ -64,6 +68,7 @@ impl Canvas {
             title: String::new(),
             strips: Vec::new(),
             joins_rows: false,
+            scrolls: Rect::ZERO,
         }
     }
 
@@ -92,6 +97,12 @@ impl Canvas {
         }
     }
 
+    /// Where rows of the next frame may be those of the last, moved up or down: the terminal is told to move them
+    /// all, which costs less than to write them again.
+    pub fn scroll_in(&mut self, area: Rect) {
+        self.scrolls = area.intersection(self.next.area);
+    }
+
     /// Where to draw the next frame.
     pub fn buffer(&mut self) -> &mut Buffer {
         self.next.reset();
@@ -105,6 +116,9 @@ impl Canvas {
             self.shown.reset();
             self.strips.clear();
             pen.out.push_str("\x1b[0m\x1b[2J");
+        }
+        if !self.fresh {
+            self.scroll(&mut pen);
         }
         let mut strips = strips.to_vec();
         strips.sort_by_key(|strip| (strip.y, strip.x));
@@ -142,6 +156,32 @@ impl Canvas {
         title.clone_into(&mut self.title);
         std::mem::swap(&mut self.shown, &mut self.next);
         out
+    }
+
+    /// Has the terminal move rows that are in the next frame, too, if that is shorter than to write them.
+    fn scroll(&mut self, pen: &mut Pen) {
+        let area = self.scrolls;
+        let Some(shift) = shift::find(&self.shown, &self.next, area) else {
+            return;
+        };
+        shift::apply(&mut self.shown, area, shift);
+        self.strips.retain_mut(|strip| {
+            let is_inside = (area.top()..area.bottom()).contains(&strip.y);
+            let y = i32::from(strip.y) - shift;
+            if is_inside {
+                strip.y = u16::try_from(y).unwrap_or(u16::MAX);
+            }
+            !is_inside || (area.top()..area.bottom()).contains(&strip.y)
+        });
+        let way = if shift > 0 { 'S' } else { 'T' };
+        // Rows come in with the ground that is set: the terminal's own.
+        let _ = write!(
+            pen.out,
+            "\x1b[0m\x1b[{};{}r\x1b[{}{way}\x1b[r",
+            area.top() + 1,
+            area.bottom(),
+            shift.unsigned_abs()
+        );
     }
 
     fn row(&self, y: u16, strips: &[Strip], pen: &mut Pen) {
@@ -310,6 +350,7 @@ fn colour(out: &mut String, colour: Color, base: u16) {
 mod tests {
     use super::*;
     use crate::tui::paint::put;
+    use proptest::prelude::*;
     use ratatui::style::Style;
 
     fn frame(canvas: &mut Canvas, rows: &[&str]) -> String {
@@ -328,6 +369,7 @@ mod tests {
         wide: bool,
         x: usize,
         y: usize,
+        region: std::ops::Range<usize>,
     }
 
     impl Model {
@@ -337,6 +379,7 @@ mod tests {
                 wide,
                 x: 0,
                 y: 0,
+                region: 0..rows,
             }
         }
 
@@ -367,12 +410,37 @@ mod tests {
                     self.y = y.parse::<usize>().unwrap() - 1;
                     self.x = x.parse::<usize>().unwrap() - 1;
                 }
+                "r" => {
+                    self.region = match arguments.split_once(';') {
+                        Some((top, bottom)) => {
+                            top.parse::<usize>().unwrap() - 1..bottom.parse().unwrap()
+                        }
+                        None => 0..self.rows.len(),
+                    };
+                    (self.x, self.y) = (0, 0);
+                }
+                "S" | "T" => self.scroll(last == "S", arguments.parse().unwrap()),
                 "J" => self
                     .rows
                     .iter_mut()
                     .flatten()
                     .for_each(|cell| *cell = " ".to_owned()),
                 _ => {}
+            }
+        }
+
+        fn scroll(&mut self, up: bool, count: usize) {
+            let columns = self.rows[0].len();
+            let region = &mut self.rows[self.region.clone()];
+            for _ in 0..count {
+                let last = region.len() - 1;
+                if up {
+                    region.rotate_left(1);
+                    region[last] = vec![" ".to_owned(); columns];
+                } else {
+                    region.rotate_right(1);
+                    region[0] = vec![" ".to_owned(); columns];
+                }
             }
         }
 
@@ -555,5 +623,61 @@ mod tests {
         canvas.join_rows(false);
         let out = frame(&mut canvas, &["abc", "def"]);
         assert!(out.contains("abc\x1b[2;1Hdef"), "{out:?}");
+    }
+
+    #[test]
+    fn a_line_that_comes_in_moves_the_others_and_writes_only_itself() {
+        let lines: Vec<String> = (0..40)
+            .map(|n| format!("19:04 anna: line {n} of an evening │ bob"))
+            .collect();
+        let mut canvas = Canvas::new(42, 12);
+        canvas.scroll_in(Rect::new(0, 1, 34, 10));
+        let mut model = Model::new(42, 12, true);
+        let mut sizes = Vec::new();
+        for first in [0, 1, 2, 5, 3, 3, 20, 19] {
+            let mut rows = vec!["title"];
+            rows.extend(lines[first..first + 10].iter().map(String::as_str));
+            rows.push("status");
+            let out = frame(&mut canvas, &rows);
+            model.feed(&out);
+            for (row, y) in rows.iter().zip(0..) {
+                assert_eq!(model.row(y), *row);
+            }
+            sizes.push(out.len());
+        }
+        assert!(sizes[1] < sizes[0] / 3, "{sizes:?}");
+        assert!(sizes[7] < sizes[0] / 3, "{sizes:?}");
+        assert_eq!(sizes[5], 0);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_frames_come_the_terminal_shows_the_last(
+            frames in prop::collection::vec(
+                prop::collection::vec("(a|b| |你|❤\u{fe0f}|é|🇩🇪|ก็|क्षि|ש){0,16}", 8),
+                1..6,
+            ),
+            moves in prop::collection::vec(-3_i32..4, 6),
+        ) {
+            let mut canvas = Canvas::new(32, 8);
+            canvas.scroll_in(Rect::new(2, 1, 28, 6));
+            let mut model = Model::new(32, 8, true);
+            for (rows, shift) in frames.iter().zip(moves) {
+                // Twice: as it is, and with its rows moved.
+                let moved: Vec<&str> = (0..8)
+                    .map(|y| rows.get(usize::try_from(y + shift).unwrap_or(9)).map_or("x", String::as_str))
+                    .collect();
+                for rows in [rows.iter().map(String::as_str).collect(), moved] {
+                    let out = frame(&mut canvas, &rows);
+                    model.feed(&out);
+                    let mut drawn = Canvas::new(32, 8);
+                    let mut fresh = Model::new(32, 8, true);
+                    fresh.feed(&frame(&mut drawn, &rows));
+                    for y in 0..8 {
+                        prop_assert_eq!(model.row(y), fresh.row(y), "{:?}", out);
+                    }
+                }
+            }
+        }
     }
 }

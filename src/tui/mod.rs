@@ -30,6 +30,7 @@ mod rows;
 mod run;
 mod scroll;
 mod search;
+mod shift;
 mod signals;
 mod spot;
 pub mod svg;

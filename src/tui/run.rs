@@ -190,6 +190,7 @@ impl Screen {
         self.terminal.take_mouse(self.app.takes_mouse())?;
         self.terminal.join_rows(self.app.is_bare());
         let cursor = view::draw(&mut self.app, self.terminal.buffer());
+        self.terminal.scroll_in(self.app.log_place());
         let title = self.app.title();
         self.terminal.show(cursor, &title, self.app.strips())?;
         if std::mem::take(&mut self.asks_ground) {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, bail};
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Position;
+use ratatui::layout::{Position, Rect};
 use tokio::sync::Notify;
 
 use super::canvas::{Canvas, Strip};
@@ -82,6 +82,11 @@ impl Terminal {
         strips: &[Strip],
     ) -> io::Result<()> {
         write(&self.canvas.frame(cursor, title, strips))
+    }
+
+    /// Where rows may have moved since the last frame.
+    pub(crate) fn scroll_in(&mut self, area: Rect) {
+        self.canvas.scroll_in(area);
     }
 
     /// Whether rows are joined as a shell's are, to be selected over their end.

@@ -26,6 +26,12 @@ const LOGS: [usize; 3] = [100, 2_000, 100_000];
 /// Lines that come at once.
 const BURST: usize = 10_000;
 
+/// What people talk of.
+const WORDS: [&str; 12] = [
+    "fire", "the", "kettle", "of", "evening", "and", "wood", "warm", "nobody", "minds", "goes",
+    "on",
+];
+
 /// What is measured, each with the frame that shows it.
 const DEEDS: [(&str, Deed); 4] = [
     ("a key", Deed::Key),
@@ -154,16 +160,22 @@ impl Screen {
         self.said += 1;
         let n = self.said;
         let who = ["anna", "bob", "eve"][n % 3];
-        let tail = match n % 10 {
-            0 => "see https://hearth.example/wood",
-            _ => "and nobody minds at all",
-        };
-        let text = format!("line {n} of an evening that goes on for quite a while {tail}");
+        let mut text = format!("line {n}");
+        if n % 10 == 0 {
+            text.push_str(" see https://hearth.example/wood");
+        }
+        let mut word = n;
+        while text.len() < 75 {
+            word = word.wrapping_mul(31).wrapping_add(17) % 1009;
+            text.push(' ');
+            text.push_str(WORDS[word % WORDS.len()]);
+        }
         self.story.say(who, &text);
     }
 
     fn frame(&mut self) -> usize {
         let cursor = view::draw(&mut self.story.app, self.canvas.buffer());
+        self.canvas.scroll_in(self.story.app.log_place());
         let title = self.story.app.title();
         self.canvas
             .frame(cursor, &title, self.story.app.strips())

@@ -143,7 +143,7 @@ fn strip(themes: [&str; 6], columns: u16, rows: u16) -> String {
 #[test]
 fn the_pictures_show_every_theme_with_colours_of_its_own() {
     let themes = ["ember", "ash", "solar", "frost", "contrast", "mono"];
-    keep("themes.svg", &strip(themes, 64, 9));
+    keep("themes.svg", &strip(themes, 64, 12));
 }
 
 /// A host's laptop dies in the middle of a talk: what the others have on their screens before, during and after.

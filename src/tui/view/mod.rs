@@ -70,6 +70,7 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     // What has no other signs may show these as signs, too.
     spots.begin(app.look.signs == UNICODE);
     app.log_size = (places.log.width, places.log.height);
+    app.log_place = places.log;
     app.columns = (places.groups.is_some(), places.members.is_some());
     if log::draw(app, places.log, buf, &mut spots) {
         app.ask_older();
