@@ -1,13 +1,18 @@
 //! The command line: what was asked for, with what the configuration adds to it.
 
+mod generate;
+mod server;
+
 use std::ffi::OsString;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
+use self::generate::Generated;
+use self::server::ServerOptions;
 use crate::address::{AddressPort, HostPort, PORT};
 use crate::config::{self, Config, Face};
 use crate::node;
@@ -51,6 +56,19 @@ struct Cli {
     #[arg(long, help_heading = "Serve others")]
     directory: bool,
 
+    /// Write the manual page, or what completes the command line in a shell, to standard output
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_enum,
+        exclusive = true,
+        hide_short_help = true
+    )]
+    generate: Option<Generated>,
+
+    #[command(flatten)]
+    server: ServerOptions,
+
     #[command(flatten)]
     options: Options,
 }
@@ -63,6 +81,8 @@ enum Verb {
         #[arg(value_parser = config::group)]
         group: Option<GroupName>,
     },
+    /// A small network in one process: four friends talk, and you may kill whoever keeps the group
+    Demo,
     /// Tell the table: every directory and supernode that is known
     Table,
 }
@@ -95,7 +115,7 @@ struct Options {
     config: Option<PathBuf>,
 
     /// The name to go by
-    #[arg(long, value_name = "NICK", value_parser = Nick::parse)]
+    #[arg(long, value_name = "NICK", global = true, value_parser = Nick::parse)]
     nick: Option<Nick>,
 
     /// Neither look for others on the local network nor be seen there: this machine only
@@ -114,6 +134,7 @@ struct Options {
 
 const EXAMPLES: &str = "\
 Examples:
+  fireside demo                          see a group outlive its host, in a minute
   fireside '#hearth'                     chat; with --data DIR you are somebody else
   fireside --directory                   keep a directory on this machine
   fireside --supernode --bootstrap HOST  keep a supernode that registers there
@@ -129,10 +150,16 @@ pub struct Plan {
 
 #[derive(Debug)]
 pub enum Task {
-    /// Help or the version, to be printed.
+    /// Show what becomes of a group whose host dies.
+    Demo {
+        nick: Option<Nick>,
+        theme: Option<String>,
+        themes_dir: Option<PathBuf>,
+    },
+    /// Help, the version, or what was generated, to be printed.
     Print(String),
     Chat(Chat),
-    Serve(node::MeshSettings),
+    Serve(Box<node::MeshSettings>),
     Table {
         ask: node::AskSettings,
         json: bool,
@@ -182,6 +209,12 @@ pub fn plan(args: impl IntoIterator<Item = OsString>) -> Result<Plan, Refusal> {
             });
         }
     };
+    if let Some(what) = cli.generate {
+        return Ok(Plan {
+            task: Task::Print(what.text(&mut Cli::command())),
+            log: None,
+        });
+    }
     cli.check().map_err(Refusal::Usage)?;
     let config = Config::load(cli.options.config.as_deref()).map_err(Refusal::Failed)?;
     let log = cli.options.log.or(config.log);
@@ -229,6 +262,11 @@ impl Cli {
             data,
         };
         Ok(match self.verb {
+            Some(Verb::Demo) => Task::Demo {
+                nick: options.nick,
+                theme: config.theme,
+                themes_dir: config.dir.map(|dir| dir.join("themes")),
+            },
             Some(Verb::Table) => Task::Table {
                 ask: ask(options.data_dir()?),
                 json: self.json,
@@ -239,7 +277,8 @@ impl Cli {
                 json: self.json,
             },
             None if (roles.directory || roles.supernode) && !wants_chat => {
-                Task::Serve(options.serve(roles)?)
+                let settings = options.serve(roles, self.server, &config)?;
+                Task::Serve(Box::new(settings))
             }
             None => {
                 let face = match (self.plain, self.json) {
@@ -309,7 +348,12 @@ impl Options {
     }
 
     /// A server has a directory of its own below the usual one, so that it can run beside its owner's chat.
-    fn serve(self, roles: Roles) -> Result<node::MeshSettings, Failure> {
+    fn serve(
+        self,
+        roles: Roles,
+        server: ServerOptions,
+        config: &Config,
+    ) -> Result<node::MeshSettings, Failure> {
         let data = match self.data {
             Some(data) => data,
             None => config::data_dir()?.join("server"),
@@ -325,6 +369,9 @@ impl Options {
             listen: self.listen.unwrap_or(any).or_port(PORT),
             advertise: self.advertise,
             bootstrap: self.bootstrap,
+            metrics: server.metrics(config),
+            links_per_address: server.share(config),
+            admission: server.admission(config)?,
         })
     }
 }
@@ -406,7 +453,6 @@ mod tests {
 
     #[test]
     fn clap_finds_nothing_wrong_with_the_declarations() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 

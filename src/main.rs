@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
 use tracing::level_filters::LevelFilter;
 
 use fireside::cli::{self, Chat, Plan, Refusal, Task};
@@ -15,6 +16,7 @@ use fireside::node::{self, Source};
 use fireside::proto::command::Command;
 use fireside::proto::id::{GroupName, Nick};
 use fireside::report::{self, Exit, Failure};
+use fireside::service::{self, Orders};
 use fireside::signals::Signals;
 use fireside::tui;
 
@@ -45,7 +47,22 @@ fn run(plan: Plan) -> anyhow::Result<()> {
     match plan.task {
         Task::Print(text) => print(text.trim_end()),
         Task::Chat(chat) => chat_until_bye(chat, level),
-        Task::Serve(settings) => serve(settings, level),
+        Task::Demo {
+            nick,
+            theme,
+            themes_dir,
+        } => {
+            let look = tui::Settings {
+                theme,
+                themes_dir,
+                ..tui::Settings::default()
+            };
+            demo(nick.unwrap_or_else(suggestion), look)
+        }
+        Task::Serve(settings) => serve(Orders {
+            settings: *settings,
+            log: level,
+        }),
         Task::Table { ask, json } => {
             let table = known_table(ask)?;
             print(&face::table(&table, json))
@@ -73,7 +90,7 @@ fn chat_until_bye(chat: Chat, level: LevelFilter) -> anyhow::Result<()> {
         themes_dir,
     } = chat;
     if face == Face::Screen {
-        has_screen()?;
+        has_screen("use --plain or --json without one")?;
     }
     let data = node::ClientData::open(settings)?;
     log::to_file(data.path(), level)
@@ -150,6 +167,30 @@ async fn talk(
     ended.wait().await.and(shown)
 }
 
+/// Lets a person see what becomes of a group whose host dies.
+fn demo(nick: Nick, look: tui::Settings) -> anyhow::Result<()> {
+    has_screen("run it in one")?;
+    let runtime = small_runtime()?;
+    let ended = runtime.block_on(async {
+        let (demo, ours) = node::Demo::start(nick)?;
+        let stage = tui::Stage {
+            hint: demo.hint(),
+            pressed: demo.plug(),
+        };
+        let look = tui::Settings {
+            stage: Some(stage),
+            ..look
+        };
+        let over = CancellationToken::new();
+        let played = tokio::spawn(demo.play(over.clone()));
+        let shown = talk(ours, Face::Screen, Vec::new(), look).await;
+        over.cancel();
+        played.await.context("the demo broke")?.and(shown)
+    });
+    runtime.shutdown_background();
+    ended
+}
+
 async fn leave_when_asked(mut signals: Signals, commands: tokio::sync::mpsc::Sender<Command>) {
     signals.asked().await;
     let why = String::new();
@@ -159,21 +200,39 @@ async fn leave_when_asked(mut signals: Signals, commands: tokio::sync::mpsc::Sen
     std::process::exit(1);
 }
 
-fn serve(settings: node::MeshSettings, level: LevelFilter) -> anyhow::Result<()> {
-    log::to_stderr(level);
+fn serve(orders: Orders) -> anyhow::Result<()> {
     // A supernode's work is many links' cryptography, which every core can share.
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("starting the threads of the network")?;
-    let ended = runtime.block_on(async {
-        let mut signals = Signals::listen().context("listening for signals")?;
-        let server = node::serve(settings)?;
-        print(&server.ready())?;
-        server.run(signals.asked()).await
-    });
+    let ended = runtime.block_on(service::run(orders, reread));
     runtime.shutdown_background();
     ended
+}
+
+/// The orders as the command line and the configuration have them by now.
+fn reread() -> Result<Orders, Failure> {
+    let plan = match cli::plan(std::env::args_os()) {
+        Ok(plan) => plan,
+        Err(Refusal::Usage(failure) | Refusal::Failed(failure)) => return Err(failure),
+    };
+    let log = plan.log.unwrap_or(LevelFilter::INFO);
+    match plan.task {
+        Task::Serve(settings) => Ok(Orders {
+            settings: *settings,
+            log,
+        }),
+        Task::Print(_)
+        | Task::Chat(_)
+        | Task::Demo { .. }
+        | Task::Table { .. }
+        | Task::Ring { .. } => Err(Failure::new(
+            "cannot reload",
+            "the configuration does not ask for a server any more",
+            "set supernode = true or directory = true, or stop this one",
+        )),
+    }
 }
 
 fn known_table(settings: node::AskSettings) -> anyhow::Result<fireside::proto::table::Table> {
@@ -196,12 +255,12 @@ fn small_runtime() -> anyhow::Result<Runtime> {
         .context("starting the loop of the network")
 }
 
-fn has_screen() -> Result<(), Failure> {
+fn has_screen(try_: &str) -> Result<(), Failure> {
     let lacks = |what: &str| {
         Err(Failure::new(
             "cannot open the screen",
             format!("{what} is not a terminal"),
-            "use --plain or --json without one",
+            try_,
         ))
     };
     if !std::io::stdin().is_terminal() {

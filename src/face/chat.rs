@@ -12,13 +12,17 @@ use super::output::{Output, Unread};
 use super::plain::Plain;
 use super::unsent::Unsent;
 use crate::proto::command::Command;
-use crate::proto::event::{Event, Member};
-use crate::proto::id::GroupName;
+use crate::proto::event::{Event, Line, Member, What};
+use crate::proto::id::{GroupName, Nick};
+use crate::proto::past::{Ask, Part, Query, Term, Words};
 use crate::slash::{self, Local, Parsed, Refused, Which};
 
 /// How long lines that were typed before the end of the input may take to be confirmed: finding a network, founding
 /// one if there is none, and a handover in between.
 const LAST_LINES_WAIT: Duration = Duration::from_secs(8);
+
+/// Lines that a search or a look back tells.
+const FOUND: usize = 50;
 
 /// How a face tells what happened. Each thing is one line, or several, or none.
 pub(super) trait Teller {
@@ -45,6 +49,7 @@ pub enum Ending {
 /// What a person without a screen is in.
 #[derive(Debug, Default)]
 struct Talk {
+    us: Option<Nick>,
     /// The groups, in the order of joining.
     groups: Vec<GroupName>,
     /// The group that text goes to.
@@ -177,7 +182,8 @@ impl Talk {
             | Command::Topic { .. }
             | Command::Rule { .. }
             | Command::Nick { .. } => {}
-            Command::History { .. } => self.pages += 1,
+            Command::Past(Ask::Seen { .. }) => {}
+            Command::History { .. } | Command::Past(_) => self.pages += 1,
         }
         self.waiting.push_back(command);
     }
@@ -192,7 +198,8 @@ impl Talk {
     fn is_done(&self) -> bool {
         let is_in = |group: &GroupName| self.entered.contains(group);
         let is_settled = self.unsent.count() == 0 && self.groups.iter().all(is_in);
-        self.last_lines.is_some() && self.waiting.is_empty() && (is_settled || !self.has_typed)
+        let is_answered = self.waiting.is_empty() && self.pages == 0;
+        self.last_lines.is_some() && is_answered && (is_settled || !self.has_typed)
     }
 
     /// The time for the last lines is over: says which are not confirmed, and leaves.
@@ -305,6 +312,37 @@ impl Talk {
             },
             Local::Resend(which) => self.resend(which, teller),
             Local::Drop(which) => self.forget(which, teller),
+            Local::Search(_, query) => {
+                let limit = FOUND;
+                self.command(Command::Past(Ask::Search { query, limit }));
+                Vec::new()
+            }
+            Local::Mentions => {
+                let words = Words {
+                    terms: self
+                        .us
+                        .iter()
+                        .map(|nick| Term::whole(nick.as_str()))
+                        .collect(),
+                    by_others: true,
+                    ..Words::default()
+                };
+                let (query, limit) = (Query::Words(words), FOUND);
+                self.command(Command::Past(Ask::Search { query, limit }));
+                Vec::new()
+            }
+            Local::Goto(when) => match (self.here.clone(), when.moment(&jiff::Zoned::now())) {
+                (Some(group), Some(at)) => {
+                    let (part, limit) = (Part::Moment(at), 2 * FOUND);
+                    self.command(Command::Past(Ask::Stretch { group, part, limit }));
+                    Vec::new()
+                }
+                (None, _) | (_, None) => teller.refused(&Refused {
+                    what: "cannot go there".to_owned(),
+                    why: "there is no such moment".to_owned(),
+                    try_: "/goto yesterday".to_owned(),
+                }),
+            },
             Local::Theme(_) | Local::Clear => teller.refused(&Refused {
                 what: "nothing done".to_owned(),
                 why: "there is no screen".to_owned(),
@@ -380,12 +418,18 @@ impl Talk {
             }
             Event::Bye => self.is_leaving = true,
             Event::Mesh { .. } => self.is_told = true,
-            Event::History { .. } => self.pages = self.pages.saturating_sub(1),
+            Event::History { .. } | Event::Past(_) => self.pages = self.pages.saturating_sub(1),
+            Event::Ready { nick, .. } => self.us = Some(nick.clone()),
+            Event::Entry(Line {
+                own: true,
+                history: false,
+                what: What::Nick(nick),
+                ..
+            }) => self.us = Some(nick.clone()),
             Event::Joined { group, .. } => {
                 self.entered.insert(group.clone());
             }
-            Event::Ready { .. }
-            | Event::Opened { .. }
+            Event::Opened { .. }
             | Event::Contact { .. }
             | Event::Waiting { .. }
             | Event::Responsible { .. }

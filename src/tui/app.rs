@@ -10,6 +10,7 @@ use ratatui::layout::Rect;
 use super::canvas::Strip;
 use super::complete::{Cycle, Known};
 use super::editor::{Editor, History};
+use super::finder::Finder;
 use super::highlight::Highlights;
 use super::log::Note;
 use super::look::Look;
@@ -38,6 +39,14 @@ pub(crate) struct Reach {
 pub(crate) enum Hint {
     Plain(String),
     Error(String),
+}
+
+impl Hint {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Plain(text) | Self::Error(text) => text,
+        }
+    }
 }
 
 /// Where the program is in its life.
@@ -73,7 +82,11 @@ pub struct App {
     pub(crate) editor: Editor,
     pub(crate) cycle: Option<Cycle>,
     pub(crate) search: Option<Search>,
+    /// What is looked for in all that is stored.
+    pub(crate) finder: Option<Finder>,
     pub(crate) hint: Option<Hint>,
+    /// A line above everything.
+    pub banner: Option<String>,
     /// Help over everything, scrolled by this many rows.
     pub(crate) help: Option<u16>,
     pub(crate) mesh: Option<MeshState>,
@@ -117,7 +130,9 @@ impl App {
             editor: Editor::default(),
             cycle: None,
             search: None,
+            finder: None,
             hint: None,
+            banner: None,
             help: None,
             mesh: None,
             trouble: None,
@@ -222,9 +237,12 @@ impl App {
     /// The active window's log at a width, ready to be laid out.
     pub(crate) fn page<'a>(&'a mut self, width: u16, us: &'a str) -> Page<'a> {
         let window = &self.windows[self.active];
+        let past = window.past.as_ref();
         Page {
-            window: window.number,
-            log: &window.log,
+            window: past.map_or(window.number, |past| past.number),
+            log: window.shown(),
+            lit: past.and_then(|past| past.lit),
+            missed: window.missed.unwrap_or_default(),
             look: &self.look,
             width,
             mark: window.mark,
@@ -249,7 +267,11 @@ impl App {
                     window.names_asked = true;
                 }
             }
-            Command::Quit { .. } => self.life = Life::Leaving,
+            Command::Quit { .. } => {
+                self.life = Life::Leaving;
+                let seen = self.window_mut().newly_seen();
+                self.commands.extend(seen);
+            }
             Command::Part { .. }
             | Command::Say { .. }
             | Command::Act { .. }
@@ -257,14 +279,17 @@ impl App {
             | Command::Topic { .. }
             | Command::Rule { .. }
             | Command::Nick { .. }
-            | Command::History { .. } => {}
+            | Command::History { .. }
+            | Command::Past(_) => {}
         }
         self.commands.push_back(command);
     }
 
     /// Asks the disk for what comes before the first line in memory, once.
     pub(crate) fn ask_older(&mut self) {
-        if let Some(command) = self.window_mut().ask_older() {
+        if self.window().past.is_some() {
+            self.ask_older_past();
+        } else if let Some(command) = self.window_mut().ask_older() {
             self.command(command);
         }
     }
@@ -281,7 +306,9 @@ impl App {
         let left = self.window_mut();
         left.draft = draft;
         left.leave();
+        let seen = left.newly_seen();
         self.last = left.number;
+        self.commands.extend(seen);
         self.active = index;
         let entered = self.window_mut();
         entered.enter();
@@ -316,9 +343,14 @@ impl App {
     }
 
     pub(crate) fn add_window(&mut self, subject: Subject) -> usize {
-        self.numbers += 1;
-        self.windows.push(Window::new(self.numbers, subject));
+        let number = self.next_number();
+        self.windows.push(Window::new(number, subject));
         self.windows.len() - 1
+    }
+
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
     }
 
     /// What Tab can complete to in this window.

@@ -29,6 +29,8 @@ pub(crate) struct Row {
     pub(crate) pieces: Vec<Piece>,
     /// The entry whose last row this is, if it is ours.
     pub(crate) ends: Option<EntryId>,
+    /// Of what was looked for.
+    pub(crate) is_lit: bool,
 }
 
 /// Text of one style on a row.
@@ -148,7 +150,7 @@ pub(crate) fn right(look: &Look, log_width: u16) -> u16 {
 }
 
 impl Row {
-    fn push(&mut self, x: u16, text: String, style: Style) {
+    pub(crate) fn push(&mut self, x: u16, text: String, style: Style) {
         if !text.is_empty() {
             self.pieces.push(Piece {
                 x,

@@ -52,7 +52,7 @@ impl App {
 
     fn pick(&mut self, wanted: Option<&Rc<str>>) {
         let mut links: Vec<Rc<str>> = wanted.into_iter().cloned().collect();
-        for (_, item) in self.window().log.newest_first().take(LOOKED_AT) {
+        for (_, item) in self.window().shown().newest_first().take(LOOKED_AT) {
             if links.len() >= CHOICES_MAX {
                 break;
             }

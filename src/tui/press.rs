@@ -49,6 +49,9 @@ impl App {
         if self.help.is_some() && self.press_help(action) {
             return Wish::Nothing;
         }
+        if self.press_finder(action) {
+            return Wish::Nothing;
+        }
         if self.press_search(action) {
             return Wish::Nothing;
         }
@@ -109,9 +112,15 @@ impl App {
                     self.go(index);
                 }
             }
-            Action::SearchBack | Action::SearchForward => {}
+            Action::SearchBack => {}
             Action::Interrupt => self.interrupt(hint),
-            Action::Escape => self.bottom(),
+            Action::Escape => {
+                if !self.step_back() {
+                    self.bottom();
+                }
+            }
+            Action::SearchForward => self.search_here(),
+            Action::Mentions => self.show_mentions(),
             Action::Help => self.help = Some(0),
             Action::Groups => self.groups_column = turned(self.columns.0),
             Action::Members => self.members_column = turned(self.columns.1),
@@ -339,6 +348,9 @@ impl App {
                 }
             },
             Local::Window(wanted) => self.go_to(&wanted),
+            Local::Search(typed, query) => self.search_for(typed, query),
+            Local::Mentions => self.show_mentions(),
+            Local::Goto(when) => self.go_to_moment(now.wall, when),
         }
     }
 
@@ -405,21 +417,36 @@ impl App {
     pub(super) fn scroll_up(&mut self, count: usize) {
         let (width, height) = self.log_size;
         let us = self.our_word();
-        let from = self.window().scroll;
+        let from = self.window().scroll();
         let (scroll, at_top) = self
             .page(width, &us)
             .scroll_up(from, count, usize::from(height));
         let window = self.window_mut();
-        window.scroll = scroll;
-        if at_top && let Some(command) = window.ask_older() {
-            self.command(command);
+        match &mut window.past {
+            // The end of a stretch is not the end of the log: it stays where it is.
+            Some(past) => past.scroll = scroll.or(past.scroll),
+            None => window.scroll = scroll,
+        }
+        if at_top {
+            self.ask_older();
         }
     }
 
     pub(super) fn scroll_down(&mut self, count: usize) {
         let (width, _) = self.log_size;
         let us = self.our_word();
-        let Some(from) = self.window().scroll else {
+        let from = self.window().scroll();
+        if self.window().past.is_some() {
+            let scroll = self.page(width, &us).scroll_down(from, count);
+            if let Some(past) = &mut self.window_mut().past {
+                past.scroll = scroll;
+            }
+            if scroll.is_none() {
+                self.reach_end_of_past();
+            }
+            return;
+        }
+        let Some(from) = from else {
             return;
         };
         let scroll = self.page(width, &us).scroll_down(Some(from), count);
@@ -429,8 +456,9 @@ impl App {
         }
     }
 
-    pub(super) fn bottom(&mut self) {
+    pub(crate) fn bottom(&mut self) {
         let window = self.window_mut();
+        window.past = None;
         window.scroll = None;
         window.below = 0;
         window.trim();

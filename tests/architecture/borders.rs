@@ -62,6 +62,7 @@ const SCREEN: &[&str] = &[
     "proto::event",
     "proto::id",
     "proto::limits",
+    "proto::past",
     "proto::ruling",
     "proto::time",
 ];
@@ -76,6 +77,7 @@ const LINES: &[&str] = &[
     "proto::event",
     "proto::id",
     "proto::limits",
+    "proto::past",
     "proto::ruling",
     "proto::time",
     "proto::ring",
@@ -112,7 +114,9 @@ pub(crate) const BORDERS: &[Border] = &[
             "proto::command",
             "proto::id",
             "proto::limits",
+            "proto::past",
             "proto::ruling",
+            "proto::time",
             "sanitize",
         ],
         never: PURE,
@@ -131,6 +135,11 @@ pub(crate) const BORDERS: &[Border] = &[
         module: "signals",
         uses: &[],
         never: &[],
+    },
+    Border {
+        module: "systemd",
+        uses: &["report"],
+        never: ASYNC,
     },
     Border {
         module: "identity",
@@ -174,9 +183,14 @@ pub(crate) const BORDERS: &[Border] = &[
         never: ASYNC,
     },
     Border {
+        module: "service",
+        uses: &["node", "log", "report", "signals", "systemd"],
+        never: ASYNC,
+    },
+    Border {
         module: "main",
         uses: &[
-            "cli", "node", "face", "tui", "config", "log", "report", "signals", "proto",
+            "service", "cli", "node", "face", "tui", "config", "log", "report", "signals", "proto",
         ],
         never: &[],
     },

@@ -161,7 +161,7 @@ impl Screen {
         let n = self.said;
         let who = ["anna", "bob", "eve"][n % 3];
         let mut text = format!("line {n}");
-        if n % 10 == 0 {
+        if n.is_multiple_of(10) {
             text.push_str(" see https://hearth.example/wood");
         }
         let mut word = n;

@@ -150,7 +150,8 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
             | Command::Topic { .. }
             | Command::Rule { .. }
             | Command::Nick { .. }
-            | Command::Names { .. } => {}
+            | Command::Names { .. }
+            | Command::Past(_) => {}
         }
     }
 }
@@ -177,15 +178,24 @@ impl Terminal {
     }
 
     fn start_as(child: &str, env: &[(&str, &str)]) -> Self {
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args(["--exact", child, "--ignored", "--nocapture"]);
+        Self::run_with(command, 60, 12, env)
+    }
+
+    /// Runs a program on a terminal of some columns and rows.
+    pub(crate) fn run(command: CommandBuilder, cols: u16, rows: u16) -> Self {
+        Self::run_with(command, cols, rows, &[])
+    }
+
+    fn run_with(mut command: CommandBuilder, cols: u16, rows: u16, env: &[(&str, &str)]) -> Self {
         let size = PtySize {
-            rows: 12,
-            cols: 60,
+            rows,
+            cols,
             pixel_width: 0,
             pixel_height: 0,
         };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-        command.args(["--exact", child, "--ignored", "--nocapture"]);
         command.env("TERM", "xterm-256color");
         command.env("LANG", "C.UTF-8");
         command.env("TZ", "UTC");
@@ -219,7 +229,7 @@ impl Terminal {
             }
         });
         let keys = pair.master.take_writer().unwrap();
-        let screen = vt100::Parser::new(size_of(12), size_of(60), 0);
+        let screen = vt100::Parser::new(size_of(rows), size_of(cols), 0);
         Self {
             child,
             master: pair.master,

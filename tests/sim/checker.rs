@@ -106,7 +106,8 @@ impl Checker {
             | Command::Drop { .. }
             | Command::Nick { .. }
             | Command::Names { .. }
-            | Command::History { .. } => {}
+            | Command::History { .. }
+            | Command::Past(_) => {}
         }
     }
 
@@ -237,6 +238,7 @@ impl Checker {
             | Event::Path { .. }
             | Event::Mesh { .. }
             | Event::History { .. }
+            | Event::Past(_)
             | Event::Error { .. }
             | Event::Bye => {}
         }

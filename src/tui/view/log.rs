@@ -7,7 +7,7 @@ use crate::proto::id::EntryId;
 use crate::tui::app::{App, Life};
 use crate::tui::lay::{SAFETY_WIDTH, right};
 use crate::tui::log::{Kind, State};
-use crate::tui::paint::put;
+use crate::tui::paint::{fill, put};
 use crate::tui::pick::Pick;
 use crate::tui::spot::{Spot, Spots};
 use crate::tui::theme::Role;
@@ -23,7 +23,7 @@ const LOOKED_AT: usize = 200;
 /// Draws the log. Whether its first line is in view.
 pub(super) fn draw(app: &mut App, area: Rect, buf: &mut Buffer, spots: &mut Spots) -> bool {
     let us = app.our_word();
-    let scroll = app.window().scroll;
+    let scroll = app.window().scroll();
     let height = usize::from(area.height);
     let (rows, top) = app.page(area.width, &us).view(scroll, height);
     if rows.len() < height && !app.look.bare {
@@ -33,11 +33,24 @@ pub(super) fn draw(app: &mut App, area: Rect, buf: &mut Buffer, spots: &mut Spot
     let picked = app.pick.as_ref().and_then(Pick::link).cloned();
     let blank = area.height - u16::try_from(rows.len()).unwrap_or(area.height);
     for (row, y) in rows.iter().zip(area.y + blank..) {
+        let lit = app.look.theme.style(Role::Selection);
+        if row.is_lit {
+            fill(
+                buf,
+                Rect {
+                    y,
+                    height: 1,
+                    ..area
+                },
+                lit,
+            );
+        }
         for piece in &row.pieces {
             let x = area.x + piece.x;
             let is_picked = piece.link.is_some() && piece.link.as_ref() == picked.as_ref();
             let style = match is_picked {
                 true => app.look.theme.style(Role::Selection),
+                false if row.is_lit => lit,
                 false => piece.style,
             };
             put(buf, area, x, y, &piece.text, style);
@@ -54,10 +67,10 @@ pub(super) fn draw(app: &mut App, area: Rect, buf: &mut Buffer, spots: &mut Spot
         put(buf, area, x, y, text, app.look.theme.style(*role));
     }
     let below = app.window().below;
-    if scroll.is_some() && !app.look.bare {
+    if (scroll.is_some() || app.window().past.is_some()) && !app.look.bare {
         draw_chip(app, area, below, buf, spots);
     }
-    rows.len() < height || top == app.window().log.first()
+    rows.len() < height || top == app.window().shown().first()
 }
 
 /// Which of our lines tell how safe they are: all that wait or failed, and the last few.
@@ -149,7 +162,9 @@ fn beginning(app: &App, window: &Window) -> Vec<(String, Role)> {
 
 /// Says what is below a view that is scrolled up.
 fn draw_chip(app: &App, area: Rect, below: u32, buf: &mut Buffer, spots: &mut Spots) {
+    let is_found = app.window().past.is_some() && app.finder.is_some();
     let text = match below {
+        _ if is_found => " Esc: what else was found ".to_owned(),
         0 => " Esc: to the end ".to_owned(),
         n => format!(
             " {} below, Esc ",

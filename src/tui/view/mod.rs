@@ -3,6 +3,7 @@
 //! *Invariant:* every text passes `paint::put`; drawing changes nothing but caches, and asks for older
 //! lines when the first one comes into view.
 
+mod finder;
 mod groups;
 mod help;
 mod input;
@@ -17,6 +18,7 @@ use super::app::{App, Column};
 use super::look::UNICODE;
 use super::paint;
 use super::theme::Role;
+use super::wrap::fit;
 
 /// Screens at least this wide have all three columns.
 const GROUPS_WIDTH: u16 = 92;
@@ -65,6 +67,7 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     if area.width < 8 || area.height < 3 {
         return None;
     }
+    let area = draw_banner(app, area, buf);
     let places = places(app, area);
     let mut spots = std::mem::take(&mut app.spots);
     // What has no other signs may show these as signs, too.
@@ -92,12 +95,34 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     status::draw(app, places.status, buf, places.groups.is_none(), &mut spots);
     let cursor = input::draw(app, places.input, buf);
     app.spots = spots;
+    if app.finder.as_ref().is_some_and(|finder| finder.is_open) {
+        app.spots.clear();
+        return finder::draw(app, area, buf);
+    }
     if app.help.is_some() {
         app.spots.clear();
         help::draw(app, area, buf);
         return None;
     }
     Some(cursor)
+}
+
+/// Draws the line above everything, if there is one and there is room; what is left below it.
+fn draw_banner(app: &App, area: Rect, buf: &mut Buffer) -> Rect {
+    let Some(banner) = app.banner.as_ref().filter(|_| area.height >= 6) else {
+        return area;
+    };
+    let style = app.look.theme.style(Role::Selection);
+    let row = Rect { height: 1, ..area };
+    paint::fill(buf, row, style);
+    let room = area.width.saturating_sub(2);
+    let banner = fit(banner, room, app.look.signs.dots);
+    paint::put(buf, row, row.x + 1, row.y, &banner, style);
+    Rect {
+        y: area.y + 1,
+        height: area.height - 1,
+        ..area
+    }
 }
 
 fn places(app: &App, area: Rect) -> Places {
