@@ -122,6 +122,10 @@ struct Options {
     #[arg(long, global = true)]
     no_lan: bool,
 
+    /// Keep your address from the others of a group: talk to them through supernodes only
+    #[arg(long)]
+    relay_only: bool,
+
     /// The UDP port at which clients of this machine find each other
     #[arg(long, value_name = "PORT", global = true, hide_short_help = true, default_value = None,
           value_parser = clap::value_parser!(u16).range(1..))]
@@ -316,6 +320,7 @@ impl Options {
             config: self.config,
             nick: self.nick.or_else(|| config.nick.clone()),
             no_lan: self.no_lan || config.lan == Some(false),
+            relay_only: self.relay_only || config.relay_only == Some(true),
             local_port: self.local_port.or(config.local_port),
             log: self.log,
         }
@@ -344,6 +349,7 @@ impl Options {
             nick: self.nick,
             listen: self.listen.unwrap_or(any).or_port(0),
             search,
+            relay_only: self.relay_only,
         })
     }
 

@@ -25,6 +25,7 @@ pub struct Config {
     pub log: Option<LevelFilter>,
     /// Whether nodes on the local network are looked for, and one of ours is shown there.
     pub lan: Option<bool>,
+    pub relay_only: Option<bool>,
     /// Where clients on this machine look for a node of this machine.
     pub local_port: Option<u16>,
     /// Groups to join at the start.
@@ -120,6 +121,7 @@ impl Config {
             "nick" => self.nick = Some(word(value, "nick = \"anna\"", Nick::parse)?),
             "log" => self.log = Some(word(value, LEVELS, level)?),
             "lan" => self.lan = Some(truth(value, "lan = false")?),
+            "relay-only" => self.relay_only = Some(truth(value, "relay-only = true")?),
             "local-port" => self.local_port = Some(port(value)?),
             "metrics" => self.metrics = Some(word(value, METRICS, str::parse)?),
             "allow-nodes" => self.allow_nodes = Some(list(value, KEYS_OF_NODES, node_id)?),
@@ -192,7 +194,7 @@ pub fn level(text: &str) -> Result<LevelFilter, String> {
     }
 }
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "advertise",
     "allow-clients",
     "allow-nodes",
@@ -209,6 +211,7 @@ const KEYS: [&str; 18] = [
     "metrics",
     "name",
     "nick",
+    "relay-only",
     "supernode",
     "theme",
 ];
@@ -370,6 +373,7 @@ mod tests {
             links-per-address = 8
             metrics = "127.0.0.1"
             allow-nodes = []
+            relay-only = true
             listen = "[::]:7700"
             local-port = 7777
             log = "debug"
@@ -388,6 +392,7 @@ mod tests {
         assert_eq!(config.allow_nodes, Some(Vec::new()));
         assert_eq!(config.allow_clients, None);
         assert_eq!(config.metrics.map(|at| at.port), Some(None));
+        assert_eq!(config.relay_only, Some(true));
         assert_eq!(config.face, Some(Face::Json));
         assert!(config.directory && config.supernode);
         assert_eq!(config.nick, Nick::parse("anna").ok());

@@ -86,6 +86,7 @@ impl Demo {
             nick: Some(nick),
             listen: any,
             search: search.clone(),
+            relay_only: false,
         };
         let (tell, heard) = mpsc::channel(64);
         let names = NAMES.iter().map(|name| Nick::parse(name));

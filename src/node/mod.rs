@@ -43,6 +43,8 @@ pub struct ClientSettings {
     pub nick: Option<Nick>,
     pub listen: SocketAddr,
     pub search: Search,
+    /// Whether members are to be reached, and to reach us, through supernodes only.
+    pub relay_only: bool,
 }
 
 /// Where a client looks for mesh nodes.

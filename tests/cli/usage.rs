@@ -66,6 +66,7 @@ fn help_and_version_are_told_on_standard_output() {
         "--config",
         "--nick",
         "--no-lan",
+        "--relay-only",
         "--local-port",
         "--log",
         "demo",
