@@ -12,8 +12,11 @@ mod film;
 mod hostile;
 mod keeping;
 mod keys;
+#[cfg(unix)]
+mod modes;
 mod past;
 mod pictures;
+mod reading;
 mod screens;
 mod story;
 #[cfg(unix)]
