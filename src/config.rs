@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use tracing::level_filters::LevelFilter;
 
 use crate::address::{AddressPort, HostPort};
-use crate::proto::id::{GroupName, Nick, NodeName};
+use crate::proto::id::{GroupName, Nick, NodeId, NodeName};
 use crate::report::Failure;
 
 /// What the file says; what it does not say is `None` or empty.
@@ -33,6 +33,12 @@ pub struct Config {
     pub face: Option<Face>,
     pub directory: bool,
     pub supernode: bool,
+    /// Where a server tells its figures.
+    pub metrics: Option<AddressPort>,
+    /// Whom a closed mesh is open to; an empty list is nobody.
+    pub allow_nodes: Option<Vec<NodeId>>,
+    pub allow_clients: Option<Vec<NodeId>>,
+    pub links_per_address: Option<usize>,
     pub theme: Option<String>,
     /// The directory the file is in, where themes of one's own are looked for.
     pub dir: Option<PathBuf>,
@@ -117,6 +123,10 @@ impl Config {
             "lan" => self.lan = Some(truth(value, "lan = false")?),
             "relay-only" => self.relay_only = Some(truth(value, "relay-only = true")?),
             "local-port" => self.local_port = Some(port(value)?),
+            "metrics" => self.metrics = Some(word(value, METRICS, str::parse)?),
+            "allow-nodes" => self.allow_nodes = Some(list(value, KEYS_OF_NODES, node_id)?),
+            "allow-clients" => self.allow_clients = Some(list(value, KEYS_OF_CLIENTS, node_id)?),
+            "links-per-address" => self.links_per_address = Some(count(value)?),
             "join" => self.join = list(value, "join = [\"#hearth\"]", group)?,
             "face" => self.face = Some(word(value, FACES, face)?),
             "directory" => self.directory = truth(value, "directory = true")?,
@@ -184,17 +194,21 @@ pub fn level(text: &str) -> Result<LevelFilter, String> {
     }
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 19] = [
     "advertise",
+    "allow-clients",
+    "allow-nodes",
     "bootstrap",
     "data",
     "directory",
     "face",
     "join",
     "lan",
+    "links-per-address",
     "listen",
     "local-port",
     "log",
+    "metrics",
     "name",
     "nick",
     "relay-only",
@@ -203,6 +217,9 @@ const KEYS: [&str; 15] = [
 ];
 const HOSTS: &str = "bootstrap = [\"chat.example.org\"]";
 const ADDRESS: &str = "listen = \"[::]:7700\"";
+const METRICS: &str = "metrics = \"127.0.0.1:9700\"";
+const KEYS_OF_NODES: &str = "allow-nodes = [\"3zfk...\"]";
+const KEYS_OF_CLIENTS: &str = "allow-clients = [\"3zfk...\"]";
 const LEVELS: &str = "log = \"info\"";
 const FACES: &str = "face = \"plain\"";
 
@@ -288,6 +305,31 @@ fn port(value: &DeValue<'_>) -> Result<u16, Wrong> {
     }
 }
 
+/// A number of links.
+fn count(value: &DeValue<'_>) -> Result<usize, Wrong> {
+    let example = "links-per-address = 256";
+    let number = value
+        .as_integer()
+        .ok_or_else(|| kind(value, "a number", example))?;
+    match usize::from_str_radix(number.as_str(), number.radix()) {
+        Ok(count) if count > 0 => Ok(count),
+        Ok(_) | Err(_) => Err(Wrong::Value {
+            why: format!("{} is no number of links", number.as_str()),
+            try_: format!("write it like {example}"),
+        }),
+    }
+}
+
+/// A key as a node or a client tells its own.
+///
+/// # Errors
+/// Why it is none, and where to find it.
+pub fn node_id(text: &str) -> Result<NodeId, String> {
+    NodeId::parse(text).map_err(|why| {
+        format!("{why}; a server tells its key when it starts, a client when it is refused")
+    })
+}
+
 fn face(text: &str) -> Result<Face, String> {
     match text {
         "screen" => Ok(Face::Screen),
@@ -329,6 +371,9 @@ mod tests {
             join = ["#hearth", "erlang"]
             lan = false
             relay-only = true
+            links-per-address = 8
+            metrics = "127.0.0.1"
+            allow-nodes = []
             listen = "[::]:7700"
             local-port = 7777
             log = "debug"
@@ -344,6 +389,10 @@ mod tests {
         assert_eq!(config.local_port, Some(7777));
         assert_eq!(config.lan, Some(false));
         assert_eq!(config.relay_only, Some(true));
+        assert_eq!(config.links_per_address, Some(8));
+        assert_eq!(config.allow_nodes, Some(Vec::new()));
+        assert_eq!(config.allow_clients, None);
+        assert_eq!(config.metrics.map(|at| at.port), Some(None));
         assert_eq!(config.face, Some(Face::Json));
         assert!(config.directory && config.supernode);
         assert_eq!(config.nick, Nick::parse("anna").ok());
@@ -381,6 +430,16 @@ mod tests {
                 "bootstrap = [\"a\", \"b c\"]",
                 1,
                 "the key `bootstrap`: cannot use \"b c\"",
+            ),
+            (
+                "links-per-address = 0",
+                1,
+                "0 is no number of links; write it like links-per-address = 256",
+            ),
+            (
+                "allow-clients = [\"anna\"]",
+                1,
+                "a client when it is refused",
             ),
             ("log = \"loud\"", 1, "it is no log level; choose off, error"),
             ("nick = \"anna", 1, "; see https://toml.io"),

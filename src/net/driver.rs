@@ -22,19 +22,24 @@ use super::change::Changes;
 use super::clock::Clock;
 use super::dial::{self, Up};
 use super::endpoint::Endpoint;
+use super::gauge::{Handshake, Questions, Reading, Tally};
 use super::knock;
 use super::link::{Event, Full, Link, millis};
 use super::links::Links;
 use super::offer;
 use super::peer::Peer;
+use super::reach::{self, Question};
 use super::relay::{self, Exchange};
+use super::share::{Shares, Verdict};
 use super::socket::{Socket, is_virtual, unmapped};
 use super::tunnel::{self, Uplink};
 use super::vantage::{self, Vantage};
 use super::watch::Seen;
 use crate::proto::codec;
+use crate::proto::command::Asking;
 use crate::proto::id::NodeId;
 use crate::proto::limits::{INPUT_QUEUE_MAX, QUIET_LOOK};
+use crate::proto::path::report::Report;
 use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
 use crate::proto::wire::{Message, Reason};
 
@@ -57,28 +62,33 @@ const STOP_WAIT: Duration = Duration::from_secs(2);
 /// When the endpoint fails, or a task of the network panicked.
 pub async fn run(
     role: Box<dyn Role + Send>,
-    endpoint: Endpoint,
+    mut endpoint: Endpoint,
     inputs: mpsc::Receiver<Input>,
     outputs: mpsc::Sender<Output>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let (events, network) = mpsc::channel(INPUT_QUEUE_MAX);
+    let questions = endpoint.questions.take();
     let mut driver = Driver {
         role,
-        exchange: Arc::new(Exchange::new(endpoint.observer.clone())),
+        exchange: Arc::new(Exchange::new(endpoint.observer.clone(), endpoint.relayed())),
         vantage: Vantage::new(endpoint.local_addr().context("where do we listen")?),
-        endpoint,
         clock: Clock::new(),
         links: Links::default(),
+        shares: Shares::new(endpoint.links_per_address),
+        tally: Tally::default(),
         handshakes: 0,
         tasks: JoinSet::new(),
         events,
         pending: VecDeque::new(),
         backlog: VecDeque::new(),
         is_finished: false,
+        endpoint,
     };
     driver.vantage.look();
-    let ended = driver.turn(inputs, network, &outputs, &stop).await;
+    let ended = driver
+        .turn(inputs, network, questions, &outputs, &stop)
+        .await;
     if timeout(STOP_WAIT, driver.end(&outputs)).await.is_err() {
         tracing::warn!("some links were not closed in time");
     }
@@ -92,6 +102,8 @@ struct Driver {
     vantage: Vantage,
     clock: Clock,
     links: Links,
+    shares: Shares,
+    tally: Tally,
     handshakes: usize,
     tasks: JoinSet<Done>,
     events: mpsc::Sender<Event>,
@@ -105,9 +117,12 @@ struct Driver {
 /// What a task came to.
 enum Done {
     Dialled(DialId, Result<Up, dial::Error>),
-    Answered(SocketAddr, Result<Up, dial::Error>),
+    /// Somebody dialled us, from an address that was proven beforehand or was not.
+    Answered(SocketAddr, bool, Result<Up, dial::Error>),
     /// A link or a tunnel; what it had to say came as events.
     Carried,
+    /// What is known of the way to a peer.
+    Reached(Report),
     /// Whether the machine at the other end of a silent link says that nobody is there.
     Knocked(LinkId, bool),
 }
@@ -117,6 +132,7 @@ impl Driver {
         &mut self,
         mut inputs: mpsc::Receiver<Input>,
         mut network: mpsc::Receiver<Event>,
+        mut questions: Option<Questions>,
         outputs: &mpsc::Sender<Output>,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
@@ -155,9 +171,23 @@ impl Driver {
                         self.moved();
                     }
                 }
+                asked = question(&mut questions) => {
+                    // Who asked may have gone.
+                    _ = asked.send(self.reading());
+                }
             }
         }
         Ok(())
+    }
+
+    fn reading(&self) -> Reading {
+        let mut links = self.links.figures();
+        links.handshakes = self.handshakes;
+        Reading {
+            figures: self.role.figures(),
+            links,
+            tally: self.tally.clone(),
+        }
     }
 
     /// Tells the role which links have fallen quiet, and which have come to themselves.
@@ -186,7 +216,7 @@ impl Driver {
                 Seen::Silent => self.knock(id),
             }
         }
-        self.handle_pending();
+        self.settle();
     }
 
     /// Whether this is a client's, on a real network. A mesh node stays where it is.
@@ -237,10 +267,10 @@ impl Driver {
     /// Gives the role an input, and then those that come of what it wants done.
     fn handle(&mut self, input: Input) {
         self.pending.push_back(input);
-        self.handle_pending();
+        self.settle();
     }
 
-    fn handle_pending(&mut self) {
+    fn settle(&mut self) {
         while let Some(input) = self.pending.pop_front() {
             self.role.handle(self.clock.now(), input);
             while let Some(output) = self.role.poll() {
@@ -256,9 +286,11 @@ impl Driver {
                 let peer = self.endpoint.socket.peer(peer);
                 self.route(&peer, via);
             }
+            Output::Reach { peer, asking } => self.reach(peer, asking),
             Output::Send { to, message } => self.send(&to, &message),
             Output::Close { link, reason } => {
-                if let Some(gone) = self.forget(link) {
+                if let Some(gone) = self.forget(link, Some(reason)) {
+                    tracing::info!(link = link.0, peer = %gone.peer.short(), ?reason, "closing a link");
                     gone.close_after_all(reason);
                 }
                 self.pending.retain(
@@ -275,6 +307,22 @@ impl Driver {
         }
     }
 
+    /// Finds out about the way to a peer.
+    fn reach(&mut self, peer: NodeId, asking: Asking) {
+        let Some(path) = self.links.reached(peer) else {
+            return;
+        };
+        let via = path.via().and_then(|via| self.links.get(via));
+        let question = Question {
+            asking,
+            via: via.map(|supernode| supernode.peer),
+            relay_ms: self.links.rtt_ms(peer),
+            seen: self.vantage.observed().collect(),
+        };
+        let answered = reach::answer(Arc::clone(&self.endpoint.socket), path, question);
+        self.tasks.spawn(async { Done::Reached(answered.await) });
+    }
+
     /// Encodes once, and shares the bytes among all links.
     fn send(&mut self, to: &[LinkId], message: &Message) {
         let mut frame: Option<Bytes> = None;
@@ -283,7 +331,9 @@ impl Driver {
                 continue;
             };
             let frame = frame.get_or_insert_with(|| codec::encode(message));
+            self.tally.sent += 1;
             if let Err(Full) = link.send(frame.clone()) {
+                self.tally.dropped += 1;
                 tracing::warn!(peer = %link.peer.short(), "closing a link that is not read");
                 self.close(*id, Reason::TooSlow);
             }
@@ -292,7 +342,7 @@ impl Driver {
 
     /// Closes a link by our own decision and tells the role.
     fn close(&mut self, id: LinkId, reason: Reason) {
-        if let Some(gone) = self.forget(id) {
+        if let Some(gone) = self.forget(id, Some(reason)) {
             gone.close_now(reason);
             let why = Some(reason);
             self.pending.push_back(Input::Lost { link: id, why });
@@ -306,7 +356,10 @@ impl Driver {
                 let peer = self.endpoint.socket.peer(id);
                 if !self.route(&peer, via) {
                     let why = "there is no link to that supernode".to_owned();
-                    return self.pending.push_back(Input::Undialled { dial, why });
+                    let reason = None;
+                    return self
+                        .pending
+                        .push_back(Input::Undialled { dial, why, reason });
                 }
                 (Kind::Peer, peer.address, Some(id), Some(peer))
             }
@@ -363,52 +416,114 @@ impl Driver {
             Kind::Mesh | Kind::Peer => {}
         }
         if self.handshakes >= HANDSHAKES_MAX {
+            self.tally.handshake(Handshake::Busy);
             return incoming.refuse();
         }
-        let must_prove = kind == Kind::Mesh
-            && self.handshakes >= HANDSHAKES_UNPROVEN_MAX
-            && !incoming.remote_address_validated();
-        if must_prove {
-            // It may always be asked while it has not been proven.
-            let _ = incoming.retry();
-            return;
+        // Below a virtual address there is no other to be proven.
+        let is_proven = kind == Kind::Peer || incoming.remote_address_validated();
+        let must_prove = !is_proven && self.handshakes >= HANDSHAKES_UNPROVEN_MAX;
+        let verdict = if must_prove {
+            Verdict::Prove
+        } else {
+            self.share(address, is_proven)
+        };
+        match verdict {
+            Verdict::Accept => {}
+            Verdict::Prove => {
+                self.tally.handshake(Handshake::MustProve);
+                // It may always be asked while it has not been proven.
+                let _ = incoming.retry();
+                return;
+            }
+            Verdict::Refuse => {
+                self.tally.handshake(Handshake::Share);
+                tracing::debug!(%address, "refusing a link: its address or network has its share");
+                return incoming.refuse();
+            }
         }
         match incoming.accept() {
             Ok(connecting) => {
                 self.handshakes += 1;
                 self.tasks.spawn(async move {
-                    Done::Answered(address, dial::answer(connecting, kind, path).await)
+                    let answered = dial::answer(connecting, kind, path).await;
+                    Done::Answered(address, is_proven, answered)
                 });
             }
-            Err(error) => tracing::debug!(%address, %error, "refusing a packet that opens no link"),
+            Err(error) => {
+                self.shared_in_vain(address, is_proven);
+                tracing::debug!(%address, %error, "refusing a packet that opens no link");
+            }
+        }
+    }
+
+    /// Whether somebody who dials has a share left; those who dial through tunnels are known by those.
+    fn share(&mut self, from: SocketAddr, is_proven: bool) -> Verdict {
+        if self.endpoint.accepts == Kind::Peer {
+            return Verdict::Accept;
+        }
+        let now = self.clock.now().mono;
+        self.shares.dialled(unmapped(from).ip(), is_proven, now)
+    }
+
+    fn shared_in_vain(&mut self, from: SocketAddr, is_proven: bool) {
+        if self.endpoint.accepts == Kind::Mesh {
+            let now = self.clock.now().mono;
+            self.shares.failed(unmapped(from).ip(), is_proven, now);
         }
     }
 
     fn done(&mut self, done: Result<Done, JoinError>) -> anyhow::Result<()> {
         match done.context("a task of the network failed")? {
             Done::Carried => {}
+            Done::Reached(report) => self.handle(Input::Reached(Box::new(report))),
             Done::Knocked(link, is_refused) => {
                 if is_refused {
                     self.links.refused(link, self.clock.now().mono);
                 }
             }
-            Done::Dialled(dial, Ok(up)) => self.up(up, Some(dial)),
-            Done::Dialled(dial, Err(error)) => {
-                let why = error.to_string();
-                self.handle(Input::Undialled { dial, why });
+            Done::Dialled(dial, Ok(up)) => {
+                self.up(up, Some(dial));
             }
-            Done::Answered(address, answered) => {
+            Done::Dialled(dial, Err(error)) => {
+                let (why, reason) = (error.to_string(), error.reason());
+                self.handle(Input::Undialled { dial, why, reason });
+            }
+            Done::Answered(address, is_proven, answered) => {
                 self.handshakes -= 1;
-                match answered {
-                    Ok(up) => self.up(up, None),
-                    Err(error) => tracing::info!(%address, %error, "a handshake came to nothing"),
-                }
+                self.answered(address, is_proven, answered);
             }
         }
         Ok(())
     }
 
-    fn up(&mut self, up: Up, dial: Option<DialId>) {
+    /// A handshake with somebody who dialled us is done.
+    fn answered(&mut self, from: SocketAddr, is_proven: bool, up: Result<Up, dial::Error>) {
+        let up = match up {
+            Ok(up) => up,
+            Err(error) => {
+                self.tally.handshake(Handshake::Failed);
+                self.shared_in_vain(from, is_proven);
+                return tracing::info!(address = %from, %error, "a handshake came to nothing");
+            }
+        };
+        self.tally.handshake(Handshake::Done);
+        let peer = up.peer;
+        let link = self.up(up, None);
+        if self.endpoint.accepts == Kind::Mesh {
+            let (from, now) = (unmapped(from).ip(), self.clock.now().mono);
+            let has_share = self.shares.linked(link, peer, from, is_proven, now);
+            if self.links.get(link).is_none() {
+                // The role would not have it.
+                self.shares.ended(link);
+            } else if !has_share {
+                tracing::info!(address = %from, peer = %peer.short(), "closing a link: its share is used up");
+                self.close(link, Reason::Limit);
+                self.settle();
+            }
+        }
+    }
+
+    fn up(&mut self, up: Up, dial: Option<DialId>) -> LinkId {
         let Up {
             connection,
             send,
@@ -449,6 +564,7 @@ impl Driver {
             rtt_ms,
         });
         self.tell_path(peer);
+        id
     }
 
     /// What serves the streams on a link that are not for messages: tunnels, from a client that is relayed for, or
@@ -500,12 +616,13 @@ impl Driver {
                     self.heard(link);
                 }
                 if self.links.get(link).is_some() {
+                    self.tally.received += 1;
                     self.handle(Input::Received { link, message });
                 }
                 drop(permit);
             }
             Event::Lost { link, why } => {
-                if let Some(gone) = self.forget(link) {
+                if let Some(gone) = self.forget(link, why) {
                     tracing::info!(link = link.0, peer = %gone.peer.short(), ?why, "lost a link");
                     self.handle(Input::Lost { link, why });
                 }
@@ -520,9 +637,11 @@ impl Driver {
         }
     }
 
-    fn forget(&mut self, id: LinkId) -> Option<Link> {
+    fn forget(&mut self, id: LinkId, why: Option<Reason>) -> Option<Link> {
         let (gone, inputs) = self.links.remove(id)?;
         self.vantage.forget(id);
+        self.tally.end(why);
+        self.shares.ended(id);
         self.exchange.disconnect(gone.peer, &gone.connection);
         self.pending.extend(inputs);
         Some(gone)
@@ -566,6 +685,18 @@ impl Driver {
         );
         self.endpoint.quinn.wait_idle().await;
     }
+}
+
+/// The next question of a gauge.
+async fn question(questions: &mut Option<Questions>) -> tokio::sync::oneshot::Sender<Reading> {
+    if let Some(open) = questions {
+        match open.recv().await {
+            Some(asked) => return asked,
+            // All gauges are gone.
+            None => *questions = None,
+        }
+    }
+    pending().await
 }
 
 /// Waits until the closes of links to peers are through their tunnels.

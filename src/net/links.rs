@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::gauge::LinkFigures;
 use super::link::Link;
 use super::peer::Peer;
 use super::stream::Run;
@@ -71,6 +72,19 @@ impl Links {
 
     pub(super) fn get(&self, id: LinkId) -> Option<&Link> {
         self.by_id.get(&id)
+    }
+
+    pub(super) fn figures(&self) -> LinkFigures {
+        let mut figures = LinkFigures::default();
+        for link in self.by_id.values() {
+            match link.kind {
+                Kind::Peer => figures.peers += 1,
+                Kind::Mesh if self.clients.contains_key(&link.peer) => figures.clients += 1,
+                Kind::Mesh => figures.nodes += 1,
+            }
+            figures.quiet += usize::from(link.watch.is_quiet());
+        }
+        figures
     }
 
     /// Looks at every link, and says what is to be seen of it.
@@ -203,6 +217,19 @@ impl Links {
             via: via.filter(|_| path == Path::Relayed),
             rtt_ms,
         })
+    }
+
+    /// A peer that we have a link with.
+    pub(super) fn reached(&self, peer: NodeId) -> Option<Arc<Peer>> {
+        self.peers
+            .get(&peer)
+            .map(|reached| Arc::clone(&reached.path))
+    }
+
+    /// The round trip to a peer, as QUIC estimates it.
+    pub(super) fn rtt_ms(&self, peer: NodeId) -> Option<u64> {
+        let last = self.peers.get(&peer)?.links.last()?;
+        self.by_id.get(last).map(Link::rtt_ms)
     }
 
     /// All that are left: those to peers, and those to and from mesh nodes.

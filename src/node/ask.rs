@@ -224,11 +224,13 @@ impl Role for Asker {
             Input::Timeout
             | Input::Command(_)
             | Input::PathIs { .. }
+            | Input::Reached(_)
             | Input::Written { .. }
             | Input::Unwritten { .. }
             | Input::Fetched { .. }
             | Input::Found { .. }
-            | Input::Addresses { .. } => {}
+            | Input::Addresses { .. }
+            | Input::Admission(_) => {}
         }
     }
 

@@ -130,6 +130,7 @@ impl ClientData {
             notes: notes(&self.disk),
             discover,
             found,
+            unwritten: Arc::default(),
         };
         let running = wiring::run(
             Box::new(role),

@@ -6,10 +6,12 @@
 //! and in the simulator, and a seed replays it exactly; which is also why only ordered maps are used.
 
 mod actions;
+pub mod admission;
 pub mod client;
 pub mod codec;
 pub mod command;
 pub mod event;
+pub mod figures;
 mod group;
 pub mod id;
 pub mod limits;

@@ -8,9 +8,12 @@
 
 use std::net::SocketAddr;
 
-use super::command::Command;
+use super::admission::Admission;
+use super::command::{Asking, Command};
 use super::event::{Event, Path};
+use super::figures::Figures;
 use super::id::{EntryId, GroupName, NodeId, Place};
+use super::path::report::Report;
 use super::saved::Write;
 use super::time::{Mono, Now};
 use super::wire::{Message, Reason, Run, Vector};
@@ -23,6 +26,10 @@ pub trait Role {
     fn poll(&mut self) -> Option<Output>;
     /// When to give [`Input::Timeout`], if nothing else comes before.
     fn poll_timeout(&self) -> Option<Mono>;
+    /// What it holds and has done, for its operator. Looked at between inputs, and rarely.
+    fn figures(&self) -> Figures {
+        Figures::default()
+    }
 }
 
 /// A link's number in its driver; never used again after the link is gone.
@@ -65,8 +72,12 @@ pub enum Input {
         address: Option<SocketAddr>,
         rtt_ms: u64,
     },
-    /// A dial came to nothing.
-    Undialled { dial: DialId, why: String },
+    /// A dial came to nothing. `reason` is a numbered one if the other end gave it.
+    Undialled {
+        dial: DialId,
+        why: String,
+        reason: Option<Reason>,
+    },
     /// Nothing was received on a link since then, which is a while ([`super::limits::QUIET_AFTER`], or less where the
     /// other end's machine says that nobody is there). It is not gone, and may well come to itself.
     Quiet { link: LinkId, since: Mono },
@@ -83,6 +94,8 @@ pub enum Input {
         via: Option<NodeId>,
         rtt_ms: Option<u64>,
     },
+    /// The answer to [`Output::Reach`].
+    Reached(Box<Report>),
     /// A write is flushed to disk. `moved` lists entries in it that were already in the log at another place
     /// (an entry sequenced in two epochs): the place that counts, and whether that is the place in this
     /// write (so that the entry moves) or the one known before (so that nothing changes).
@@ -101,6 +114,8 @@ pub enum Input {
     Found { addresses: Vec<SocketAddr> },
     /// The node's own addresses have become known or have changed, best first (mesh nodes only).
     Addresses { addresses: Vec<SocketAddr> },
+    /// Whom the mesh is open to from here on (mesh nodes only); until it is said, to everybody.
+    Admission(Admission),
 }
 
 /// An entry that a write found twice.
@@ -120,6 +135,8 @@ pub enum Output {
     Dial { dial: DialId, to: Target },
     /// Reach this peer over this supernode from here on; an existing link to it goes on.
     Route { peer: NodeId, via: LinkId },
+    /// Find out about the way to a peer that we have a link with.
+    Reach { peer: NodeId, asking: Asking },
     /// Say something on each of these links. A link that is gone is passed over in silence: its
     /// [`Input::Lost`] is on its way.
     Send { to: Vec<LinkId>, message: Message },

@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use self::birth::Birth;
 use self::keep::Keep;
-use self::wait::Wait;
+use self::wait::{Wait, Witnesses};
 use super::actions::Actions;
+use super::figures::Groups;
 use super::id::{Epoch, GroupName, NodeId};
 use super::limits::{GROUPS_PER_LINK_MAX, HOST_LOST, REGISTER_INTERVAL};
 use super::links::Links;
@@ -45,6 +46,15 @@ pub(crate) struct Supernode {
     arrivals: u64,
     /// Where the next look at the records goes on.
     kept_upto: Option<GroupName>,
+    done: Done,
+}
+
+/// What was done since the start, for the operator alone.
+#[derive(Clone, Debug, Default)]
+struct Done {
+    leases: u64,
+    successions: u64,
+    handoffs: u64,
 }
 
 /// What is known of one group.
@@ -60,6 +70,8 @@ struct Held {
     is_vacant: bool,
     /// Whether we have granted an epoch of it.
     has_granted: bool,
+    /// Whether it was on disk at our start, and nobody has been asked since who may have granted meanwhile.
+    is_remembered: bool,
     wait: Wait,
 }
 
@@ -132,6 +144,10 @@ impl Context<'_> {
         self.table.ring().responsible(Point::of_group(group))
     }
 
+    fn is_alive(&self, id: &NodeId) -> bool {
+        self.table.get(id).is_some_and(|listed| listed.alive)
+    }
+
     fn opposite(&self, group: &GroupName) -> Option<NodeId> {
         self.table.ring().opposite(Point::of_group(group))
     }
@@ -176,6 +192,7 @@ impl Supernode {
                     roster: record.roster,
                     birth: Birth::on_record(record.charter),
                     keep: Keep::restored(record.quiet_ms, noted),
+                    is_remembered: true,
                     ..Held::default()
                 },
             )
@@ -300,7 +317,7 @@ impl Supernode {
             .as_ref()
             .is_some_and(|lease| lease.epoch.host == from)
         {
-            self.grant(cx, group, Some(from));
+            self.vacate(cx, group, from);
             if let Some(held) = self.held.get(group)
                 && let Some(lease) = held.lease.clone()
             {
@@ -332,7 +349,9 @@ impl Supernode {
             .held
             .iter_mut()
             .filter_map(|(group, held)| match &mut held.wait {
-                Wait::Witnesses { asked, .. } => asked.remove(&peer).then(|| group.clone()),
+                Wait::Witnesses(Witnesses { asked, .. }) => {
+                    asked.remove(&peer).then(|| group.clone())
+                }
                 Wait::Back { .. } | Wait::Host { .. } | Wait::Nothing => None,
             });
         for group in waiting.collect::<Vec<_>>() {
@@ -390,7 +409,7 @@ impl Supernode {
 
     /// Decides what has waited long enough.
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
-        let is_over = |held: &Held| held.is_due(cx.now);
+        let is_over = |held: &Held| held.is_due(cx);
         let over: Vec<_> = self
             .held
             .iter()
@@ -458,6 +477,18 @@ impl Supernode {
         held.lease = Some(lease);
         held.keep.changed();
         self.write_record(cx, group);
+    }
+
+    pub(crate) fn figures(&self) -> Groups {
+        let registered = self.held.values().map(|held| held.registered.len());
+        Groups {
+            held: self.held.len(),
+            live: registered.clone().filter(|members| *members > 0).count(),
+            registered: registered.sum(),
+            granted: self.done.leases,
+            succeeded: self.done.successions,
+            passed_on: self.done.handoffs,
+        }
     }
 }
 

@@ -137,6 +137,11 @@ pub(crate) const BORDERS: &[Border] = &[
         never: &[],
     },
     Border {
+        module: "systemd",
+        uses: &[],
+        never: ASYNC,
+    },
+    Border {
         module: "identity",
         uses: &["proto::id", "proto::seal"],
         never: ASYNC,
@@ -178,9 +183,14 @@ pub(crate) const BORDERS: &[Border] = &[
         never: ASYNC,
     },
     Border {
+        module: "service",
+        uses: &["node", "log", "report", "signals", "systemd"],
+        never: ASYNC,
+    },
+    Border {
         module: "main",
         uses: &[
-            "cli", "node", "face", "tui", "config", "log", "report", "signals", "proto",
+            "service", "cli", "node", "face", "tui", "config", "log", "report", "signals", "proto",
         ],
         never: &[],
     },

@@ -468,6 +468,7 @@ impl Liar {
                 Input::Undialled {
                     dial,
                     why: "refused".to_owned(),
+                    reason: None,
                 }
             }
             (5 | 6, _) if !self.tickets.is_empty() => {
@@ -522,7 +523,11 @@ impl Liar {
                     self.tickets.push(ticket);
                 }
                 Some(
-                    Output::Route { .. } | Output::Discover | Output::Tell(_) | Output::Finish,
+                    Output::Route { .. }
+                    | Output::Reach { .. }
+                    | Output::Discover
+                    | Output::Tell(_)
+                    | Output::Finish,
                 ) => {}
             }
         }

@@ -32,6 +32,8 @@ use crate::weather::{SPIKE_MS, Weather};
 const EPOCH_MS: u64 = 1_767_225_600_000;
 /// How long a dial without an answer is waited for.
 const DIAL_TIMEOUT_MS: u64 = 5_000;
+/// Things that are about to happen at once: a hundredth of it is a crowd, and all of it messages that breed.
+const HAPPENINGS_MAX: usize = 1_000_000;
 /// Timeouts in a row without time passing that are taken for an endless loop.
 const SPINS_MAX: u32 = 1_000;
 
@@ -597,6 +599,7 @@ impl World {
     }
 
     fn schedule(&mut self, at: u64, what: What) {
+        assert!(self.queue.len() < HAPPENINGS_MAX, "a storm of messages");
         self.order += 1;
         let order = self.order;
         self.queue.push(Reverse(Happening { at, order, what }));
@@ -676,6 +679,8 @@ impl World {
         match output {
             Output::Dial { dial, to } => self.dial(ix, dial, &to),
             Output::Route { peer, via } => self.route(ix, peer, via),
+            // A simulated network has no paths to tell of.
+            Output::Reach { .. } => {}
             Output::Send { to, message } => self.send(ix, &to, &message),
             Output::Close { link, reason } => {
                 self.accuse(ix, reason);
@@ -708,7 +713,8 @@ impl World {
             | Reason::Limit
             | Reason::Fork
             | Reason::FalseReport
-            | Reason::Disorder => true,
+            | Reason::Disorder
+            | Reason::NotAdmitted => true,
             Reason::Done
             | Reason::UnknownVersion
             | Reason::TooSlow
@@ -883,7 +889,15 @@ impl World {
 
     fn undial(&mut self, ix: NodeIx, dial: DialId, after: u64, why: &str) {
         let why = why.to_owned();
-        self.give_later(ix, after, Input::Undialled { dial, why });
+        self.give_later(
+            ix,
+            after,
+            Input::Undialled {
+                dial,
+                why,
+                reason: None,
+            },
+        );
     }
 
     fn dialled(&mut self, ix: NodeIx, dial: DialId, reach: Reach) {

@@ -5,14 +5,16 @@
 //! group's responsible supernode, a registration there, a way to each host. Nothing else has to remember to.
 
 mod mesh;
+mod reach;
 mod rivals;
 mod talk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::reach::Question;
 use self::rivals::Doubt;
 use crate::proto::actions::Actions;
 use crate::proto::command::{Command, Who};
@@ -30,7 +32,7 @@ use crate::proto::saved::{Saved, Write};
 use crate::proto::seal::Seal;
 use crate::proto::table::Table;
 use crate::proto::time::{Mono, Now, Wall};
-use crate::proto::wire::Body;
+use crate::proto::wire::{Body, Reason};
 
 /// How long the table gathers changes before it is written to disk.
 const TABLE_GATHERED: Duration = Duration::from_secs(1);
@@ -50,6 +52,8 @@ pub struct Client {
     search: Search,
     /// Groups whose name is said to be another's.
     doubts: BTreeMap<GroupName, Doubt>,
+    /// Questions about paths that wait for an answer.
+    questions: VecDeque<Question>,
     /// What our person was told is wrong with the disk.
     trouble: Option<Trouble>,
     /// When the table is written, if it has changed.
@@ -80,6 +84,10 @@ struct Search {
     /// Addresses given to us, to be dialled when no node is linked.
     addresses: BTreeSet<SocketAddr>,
     pauses: BTreeMap<SocketAddr, Pause>,
+    /// The addresses at which we dialled the links we have.
+    reached: BTreeMap<LinkId, SocketAddr>,
+    /// Why a node would not have us, as told to our person; until one has.
+    refused: Option<Reason>,
     /// When to ask for more addresses, if we are still without a node.
     again: Mono,
     asked: u32,
@@ -118,6 +126,7 @@ impl Client {
             groups: groups.collect(),
             search: Search::default(),
             doubts: BTreeMap::new(),
+            questions: VecDeque::new(),
             trouble: None,
             table_due: None,
             has_heard: false,
@@ -175,6 +184,7 @@ impl Client {
             }
             Command::Rule { group, ruling } => self.rule(now, &group, ruling),
             Command::Nick { nick } => self.rename(now, &nick),
+            Command::Reach { group, who, asking } => self.ask_reach(group, who, asking),
             Command::Names { group } => self.in_group(now, &group, |group, _| group.show_again()),
             // Pages come from the store; whoever drives us answers this before it gets here.
             Command::History { .. } | Command::Past(_) => {}
@@ -349,9 +359,9 @@ impl Client {
             return;
         }
         let ring = self.table.ring();
-        let target = group
-            .registration
-            .moved
+        let moved = group.registration.moved;
+        let target = moved
+            .filter(|to| self.links.to_node(to).is_some())
             .or_else(|| ring.responsible(Point::of_group(name)));
         let link = target.and_then(|target| self.links.to_node(&target));
         let link = link.filter(|link| self.links.get(*link).is_some_and(|link| link.is_open));
@@ -368,6 +378,17 @@ impl Client {
             group.tick(cx);
             group.show(cx);
         });
+    }
+
+    /// Dials a mesh node that another one says is alive, though it may not have answered us lately.
+    fn dial_again(&mut self, now: Now, id: NodeId) {
+        let addresses = self.table.get(&id).map(|listed| &listed.record.addresses);
+        for address in addresses.into_iter().flatten() {
+            if let Some(pause) = self.search.pauses.get_mut(address) {
+                pause.until = pause.until.min(now.mono);
+            }
+        }
+        self.dial_node(now, id);
     }
 
     /// Dials a mesh node at all its addresses.
@@ -419,7 +440,7 @@ impl Client {
             .values()
             .filter(|group| !group.has_left())
             .flat_map(|group| {
-                let registration = group.registration.at.map(|_| group.registration.again);
+                let registration = group.registration.at.map(|_| group.registration.due());
                 [group.due(), registration]
             });
         let end = match self.end {
@@ -494,7 +515,7 @@ impl Role for Client {
         }
         match input {
             Input::Start => self.start(now),
-            Input::Timeout | Input::Addresses { .. } => {}
+            Input::Timeout | Input::Addresses { .. } | Input::Admission(_) => {}
             Input::Command(command) => self.command(now, command),
             Input::Linked {
                 link,
@@ -507,11 +528,16 @@ impl Role for Client {
                 self.linked(now, link, dial, kind, peer);
                 self.links.measured(link, rtt_ms);
             }
-            Input::Undialled { dial, why: _ } => self.undialled(now, dial),
+            Input::Undialled {
+                dial,
+                why: _,
+                reason,
+            } => self.undialled(now, dial, reason),
             Input::Quiet { link, since } => self.quiet(now, link, since),
             Input::Heard { link } => self.heard(now, link),
             Input::Lost { link, why } => self.lost(now, link, why),
             Input::Received { link, message } => self.received(now, link, message),
+            Input::Reached(report) => self.reached(&report),
             Input::PathIs {
                 peer,
                 path,
