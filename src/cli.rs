@@ -79,6 +79,10 @@ struct ServerOptions {
     /// Links that one address may have [default: 256; a network of addresses: four times as many]
     #[arg(long, value_name = "COUNT", hide_short_help = true)]
     links_per_address: Option<NonZeroUsize>,
+
+    /// KiB a second relayed for one client [default: 4096; for an address: eight times as much]
+    #[arg(long, value_name = "KIB", hide_short_help = true)]
+    relay_limit: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -366,6 +370,7 @@ impl Options {
             bootstrap: self.bootstrap,
             metrics: metrics.map(|at| at.or_port(node::METRICS_PORT)),
             links_per_address: server.share(config),
+            relay_limit_kib: server.relay_limit(config),
             admission: server.admission(config)?,
         })
     }
@@ -377,6 +382,13 @@ impl ServerOptions {
         asked
             .or(config.links_per_address)
             .unwrap_or(node::LINKS_PER_ADDRESS)
+    }
+
+    fn relay_limit(&self, config: &Config) -> usize {
+        let asked = self.relay_limit.map(NonZeroUsize::get);
+        asked
+            .or(config.relay_limit)
+            .unwrap_or(node::RELAY_LIMIT_KIB)
     }
 
     /// The command line first, then the file.

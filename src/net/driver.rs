@@ -28,6 +28,7 @@ use super::link::{Event, Full, Link, millis};
 use super::links::Links;
 use super::offer;
 use super::peer::Peer;
+use super::quota::Quotas;
 use super::reach::{self, Question};
 use super::relay::{self, Exchange};
 use super::share::{Shares, Verdict};
@@ -71,7 +72,11 @@ pub async fn run(
     let questions = endpoint.questions.take();
     let mut driver = Driver {
         role,
-        exchange: Arc::new(Exchange::new(endpoint.observer.clone(), endpoint.relayed())),
+        exchange: Arc::new(Exchange::new(
+            endpoint.observer.clone(),
+            endpoint.relayed(),
+            Quotas::new(endpoint.relay_limit_kib),
+        )),
         vantage: Vantage::new(endpoint.local_addr().context("where do we listen")?),
         clock: Clock::new(),
         links: Links::default(),

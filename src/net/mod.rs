@@ -19,6 +19,7 @@ mod links;
 mod offer;
 mod peer;
 mod probe;
+pub mod quota;
 mod reach;
 pub mod relay;
 pub mod share;
