@@ -374,11 +374,11 @@ mod tests {
             face = "json"
             join = ["#hearth", "erlang"]
             lan = false
-            relay-only = true
             links-per-address = 8
             relay-limit = 512
             metrics = "127.0.0.1"
             allow-nodes = []
+            relay-only = true
             listen = "[::]:7700"
             local-port = 7777
             log = "debug"
@@ -393,15 +393,32 @@ mod tests {
         assert_eq!(config.join.len(), 2);
         assert_eq!(config.local_port, Some(7777));
         assert_eq!(config.lan, Some(false));
-        assert_eq!(config.relay_only, Some(true));
         assert_eq!(config.links_per_address, Some(8));
         assert_eq!(config.relay_limit, Some(512));
         assert_eq!(config.allow_nodes, Some(Vec::new()));
         assert_eq!(config.allow_clients, None);
         assert_eq!(config.metrics.map(|at| at.port), Some(None));
+        assert_eq!(config.relay_only, Some(true));
         assert_eq!(config.face, Some(Face::Json));
         assert!(config.directory && config.supernode);
         assert_eq!(config.nick, Nick::parse("anna").ok());
+    }
+
+    #[test]
+    fn the_settings_that_a_package_brings_are_all_comments_that_can_be_made_true() {
+        for text in [
+            include_str!("../assets/deb/supernode.toml"),
+            include_str!("../assets/deb/directory.toml"),
+        ] {
+            assert_eq!(read(text), Ok(Config::default()));
+            let is_key = |line: &&str| line.starts_with('#') && line.contains(" = ");
+            let keys: Vec<&str> = text.lines().filter(is_key).collect();
+            let keys = keys.iter().filter_map(|line| line.strip_prefix('#'));
+            let keys: Vec<&str> = keys.filter(|line| !line.starts_with(' ')).collect();
+            assert!(keys.len() >= 8, "{keys:?}");
+            let config = read(&keys.join("\n")).unwrap();
+            assert_eq!(config.allow_nodes, Some(Vec::new()));
+        }
     }
 
     #[test]

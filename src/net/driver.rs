@@ -171,14 +171,14 @@ impl Driver {
                 },
                 () = timer.as_mut(), if has_timer => self.handle(Input::Timeout),
                 _ = looks.tick() => self.look(),
+                asked = question(&mut questions) => {
+                    // Who asked may have gone.
+                    _ = asked.send(self.reading());
+                }
                 () = changes.next(), if self.is_person() => {
                     if self.vantage.look() {
                         self.moved();
                     }
-                }
-                asked = question(&mut questions) => {
-                    // Who asked may have gone.
-                    _ = asked.send(self.reading());
                 }
             }
         }
@@ -644,9 +644,9 @@ impl Driver {
 
     fn forget(&mut self, id: LinkId, why: Option<Reason>) -> Option<Link> {
         let (gone, inputs) = self.links.remove(id)?;
-        self.vantage.forget(id);
         self.tally.end(why);
         self.shares.ended(id);
+        self.vantage.forget(id);
         self.exchange.disconnect(gone.peer, &gone.connection);
         self.pending.extend(inputs);
         Some(gone)

@@ -81,6 +81,12 @@ impl ClientData {
         self.data.path()
     }
 
+    /// Who owns it.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.identity.id()
+    }
+
     /// The nick that was asked for, or the one this person had last.
     #[must_use]
     pub fn nick(&self) -> Option<Nick> {
