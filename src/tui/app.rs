@@ -278,6 +278,7 @@ impl App {
             | Command::Drop { .. }
             | Command::Topic { .. }
             | Command::Rule { .. }
+            | Command::Reach { .. }
             | Command::Nick { .. }
             | Command::History { .. }
             | Command::Past(_) => {}
