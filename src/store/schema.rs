@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 /// Every migration there ever was; the version of a file is how many of them it has been through.
 ///
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
 
 /// - `format` repeats `PRAGMA user_version` in another page, so that a flipped bit in the file's header is not
 ///   taken for a file of another version.
@@ -150,6 +150,13 @@ CREATE VIRTUAL TABLE search USING fts5(
 CREATE TABLE indexing (above INTEGER NOT NULL) STRICT;
 INSERT INTO indexing SELECT coalesce(max(place), 0) FROM entries;
 CREATE TABLE seen (in_group INTEGER PRIMARY KEY, ord BLOB NOT NULL) STRICT;
+";
+
+/// `lease_charter` is the hash of the charter that a lease is bound to, if it is bound to one.
+const V5: &str = "
+ALTER TABLE groups ADD COLUMN lease_charter BLOB;
+ALTER TABLE lines ADD COLUMN lease_charter BLOB;
+ALTER TABLE records ADD COLUMN lease_charter BLOB;
 ";
 
 /// What a file's version says about it.
