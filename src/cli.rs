@@ -1,5 +1,6 @@
 //! The command line: what was asked for, with what the configuration adds to it.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::Ipv6Addr;
 use std::num::NonZeroUsize;
@@ -11,6 +12,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::address::{AddressPort, HostPort, PORT};
 use crate::config::{self, Config, Face};
+use crate::face::Subject;
 use crate::node;
 use crate::proto::admission::Admission;
 use crate::proto::id::{GroupName, Nick, NodeId, NodeName};
@@ -76,6 +78,10 @@ struct ServerOptions {
     #[arg(long, value_name = "KEY", value_parser = config::node_id)]
     allow_client: Vec<NodeId>,
 
+    /// Obey this person: who may bury nodes, and introduce others from afar; repeatable
+    #[arg(long, value_name = "KEY", value_parser = config::node_id)]
+    operator: Vec<NodeId>,
+
     /// Links that one address may have [default: 256; a network of addresses: four times as many]
     #[arg(long, value_name = "COUNT", hide_short_help = true)]
     links_per_address: Option<NonZeroUsize>,
@@ -85,12 +91,24 @@ struct ServerOptions {
 enum Verb {
     /// Tell the ring of supernodes, and which of them is responsible for a group
     Ring {
-        /// Like '#hearth' (a bare name gets its #)
-        #[arg(value_parser = config::group)]
-        group: Option<GroupName>,
+        /// A group like '#hearth' (a bare name gets its #), or a person's key
+        #[arg(value_name = "GROUP|KEY", value_parser = subject)]
+        of: Option<Subject>,
     },
     /// Tell the table: every directory and supernode that is known
     Table,
+    /// Tell a running node of another, so that their meshes become one
+    Introduce {
+        /// Where the other is
+        #[arg(value_name = "HOST[:PORT]")]
+        address: HostPort,
+    },
+    /// Take a node out of service for good, as an operator that the directories know
+    Bury {
+        /// Its name in the table
+        #[arg(value_parser = NodeName::parse)]
+        node: NodeName,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -165,8 +183,16 @@ pub enum Task {
     },
     Ring {
         ask: node::AskSettings,
-        group: Option<GroupName>,
+        of: Option<Subject>,
         json: bool,
+    },
+    Introduce {
+        ask: node::AskSettings,
+        address: HostPort,
+    },
+    Bury {
+        ask: node::AskSettings,
+        node: NodeName,
     },
 }
 
@@ -227,9 +253,9 @@ impl Cli {
             ))
         };
         match (&self.verb, serves) {
-            (Some(_), _) if !self.targets.is_empty() => together("TARGET", "table or ring"),
-            (Some(_), true) => together("--supernode or --directory", "table or ring"),
-            (Some(_), false) if self.plain => together("--plain", "table or ring"),
+            (Some(_), _) if !self.targets.is_empty() => together("TARGET", "a verb"),
+            (Some(_), true) => together("--supernode or --directory", "a verb"),
+            (Some(_), false) if self.plain => together("--plain", "a verb"),
             (None, _) if self.plain && self.json => together("--plain", "--json"),
             (None, true) if self.plain || self.json => {
                 together("--supernode or --directory", "--plain or --json")
@@ -259,10 +285,18 @@ impl Cli {
                 ask: ask(options.data_dir()?),
                 json: self.json,
             },
-            Some(Verb::Ring { group }) => Task::Ring {
+            Some(Verb::Ring { of }) => Task::Ring {
                 ask: ask(options.data_dir()?),
-                group,
+                of,
                 json: self.json,
+            },
+            Some(Verb::Introduce { address }) => Task::Introduce {
+                ask: ask(options.data_dir()?),
+                address,
+            },
+            Some(Verb::Bury { node }) => Task::Bury {
+                ask: ask(options.data_dir()?),
+                node,
             },
             None if (roles.directory || roles.supernode) && !wants_chat => {
                 let settings = options.serve(roles, self.server, &config)?;
@@ -360,6 +394,7 @@ impl Options {
             bootstrap: self.bootstrap,
             metrics: metrics.map(|at| at.or_port(node::METRICS_PORT)),
             links_per_address: server.share(config),
+            operators: server.operators(config),
             admission: server.admission(config)?,
         })
     }
@@ -371,6 +406,11 @@ impl ServerOptions {
         asked
             .or(config.links_per_address)
             .unwrap_or(node::LINKS_PER_ADDRESS)
+    }
+
+    fn operators(&self, config: &Config) -> BTreeSet<NodeId> {
+        let asked = self.operator.iter();
+        asked.chain(&config.operators).copied().collect()
     }
 
     /// The command line first, then the file.
@@ -392,6 +432,14 @@ impl ServerOptions {
             ));
         }
         Ok(admission)
+    }
+}
+
+/// Whose place on the ring is asked for. A key is longer than any word people call a group by.
+fn subject(text: &str) -> Result<Subject, String> {
+    match NodeId::parse(text) {
+        Ok(person) => Ok(Subject::Person(person)),
+        Err(_) => config::group(text).map(Subject::Group),
     }
 }
 
@@ -498,11 +546,14 @@ mod tests {
             "ring #hearth --json",
             "ring --json hearth",
         ] {
-            let Ok(Task::Ring { group, json, .. }) = read(line) else {
+            let Ok(Task::Ring { of, json, .. }) = read(line) else {
                 panic!("no ring: {line}");
             };
             assert!(json, "{line}");
-            assert_eq!(group.unwrap().as_str(), "#hearth");
+            assert_eq!(
+                of.unwrap(),
+                Subject::Group(config::group("hearth").unwrap())
+            );
         }
     }
 

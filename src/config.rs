@@ -38,6 +38,8 @@ pub struct Config {
     pub allow_nodes: Option<Vec<NodeId>>,
     pub allow_clients: Option<Vec<NodeId>>,
     pub links_per_address: Option<usize>,
+    /// Whom a server obeys.
+    pub operators: Vec<NodeId>,
     pub theme: Option<String>,
     /// The directory the file is in, where themes of one's own are looked for.
     pub dir: Option<PathBuf>,
@@ -124,6 +126,7 @@ impl Config {
             "metrics" => self.metrics = Some(word(value, METRICS, str::parse)?),
             "allow-nodes" => self.allow_nodes = Some(list(value, KEYS_OF_NODES, node_id)?),
             "allow-clients" => self.allow_clients = Some(list(value, KEYS_OF_CLIENTS, node_id)?),
+            "operators" => self.operators = list(value, KEYS_OF_OPERATORS, node_id)?,
             "links-per-address" => self.links_per_address = Some(count(value)?),
             "join" => self.join = list(value, "join = [\"#hearth\"]", group)?,
             "face" => self.face = Some(word(value, FACES, face)?),
@@ -192,7 +195,7 @@ pub fn level(text: &str) -> Result<LevelFilter, String> {
     }
 }
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "advertise",
     "allow-clients",
     "allow-nodes",
@@ -209,6 +212,7 @@ const KEYS: [&str; 18] = [
     "metrics",
     "name",
     "nick",
+    "operators",
     "supernode",
     "theme",
 ];
@@ -217,6 +221,7 @@ const ADDRESS: &str = "listen = \"[::]:7700\"";
 const METRICS: &str = "metrics = \"127.0.0.1:9700\"";
 const KEYS_OF_NODES: &str = "allow-nodes = [\"3zfk...\"]";
 const KEYS_OF_CLIENTS: &str = "allow-clients = [\"3zfk...\"]";
+const KEYS_OF_OPERATORS: &str = "operators = [\"3zfk...\"]";
 const LEVELS: &str = "log = \"info\"";
 const FACES: &str = "face = \"plain\"";
 

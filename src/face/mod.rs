@@ -12,4 +12,4 @@ mod tell;
 mod unsent;
 
 pub use chat::{Ending, run};
-pub use tell::{ring, table};
+pub use tell::{Subject, ring, table};

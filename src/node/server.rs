@@ -52,6 +52,7 @@ pub fn serve(settings: MeshSettings) -> anyhow::Result<Server> {
         name: settings.name.clone(),
         advertise: settings.advertise,
         admission: settings.admission.clone(),
+        operators: settings.operators.clone(),
         recalls: true,
     })?;
     let sheet = Sheet {
@@ -141,6 +142,7 @@ impl Server {
             bootstrap,
             metrics,
             admission,
+            operators,
             links_per_address,
         } = settings;
         let old = &mut self.settings;
@@ -153,6 +155,7 @@ impl Server {
                 ("listen", listen != old.listen),
                 ("advertise", advertise != old.advertise),
                 ("metrics", metrics != old.metrics),
+                ("operators", operators != old.operators),
                 (
                     "links-per-address",
                     links_per_address != old.links_per_address,
