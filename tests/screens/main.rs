@@ -5,6 +5,8 @@
     reason = "a test may fail loudly, and its child speaks"
 )]
 
+#[cfg(unix)]
+mod demo;
 mod hostile;
 mod keeping;
 mod keys;
