@@ -15,8 +15,9 @@ use self::generate::Generated;
 use self::server::ServerOptions;
 use crate::address::{AddressPort, HostPort, PORT};
 use crate::config::{self, Config, Face};
+use crate::face::Subject;
 use crate::node;
-use crate::proto::id::{GroupName, Nick, NodeName};
+use crate::proto::id::{GroupName, Nick, NodeId, NodeName};
 use crate::proto::wire::Roles;
 use crate::report::Failure;
 
@@ -77,9 +78,9 @@ struct Cli {
 enum Verb {
     /// Tell the ring of supernodes, and which of them is responsible for a group
     Ring {
-        /// Like '#hearth' (a bare name gets its #)
-        #[arg(value_parser = config::group)]
-        group: Option<GroupName>,
+        /// A group like '#hearth' (a bare name gets its #), or a person's key
+        #[arg(value_name = "GROUP|KEY", value_parser = subject)]
+        of: Option<Subject>,
     },
     /// A small network in one process: four friends talk, and you may kill whoever keeps the group
     Demo,
@@ -91,6 +92,18 @@ enum Verb {
     },
     /// Tell the table: every directory and supernode that is known
     Table,
+    /// Tell a running node of another, so that their meshes become one
+    Introduce {
+        /// Where the other is
+        #[arg(value_name = "HOST[:PORT]")]
+        address: HostPort,
+    },
+    /// Take a node out of service for good, as an operator that the directories know
+    Bury {
+        /// Its name in the table
+        #[arg(value_parser = NodeName::parse)]
+        node: NodeName,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -181,8 +194,16 @@ pub enum Task {
     },
     Ring {
         ask: node::AskSettings,
-        group: Option<GroupName>,
+        of: Option<Subject>,
         json: bool,
+    },
+    Introduce {
+        ask: node::AskSettings,
+        address: HostPort,
+    },
+    Bury {
+        ask: node::AskSettings,
+        node: NodeName,
     },
 }
 
@@ -249,9 +270,9 @@ impl Cli {
             ))
         };
         match (&self.verb, serves) {
-            (Some(_), _) if !self.targets.is_empty() => together("TARGET", "table or ring"),
-            (Some(_), true) => together("--supernode or --directory", "table or ring"),
-            (Some(_), false) if self.plain => together("--plain", "table or ring"),
+            (Some(_), _) if !self.targets.is_empty() => together("TARGET", "a verb"),
+            (Some(_), true) => together("--supernode or --directory", "a verb"),
+            (Some(_), false) if self.plain => together("--plain", "a verb"),
             (None, _) if self.plain && self.json => together("--plain", "--json"),
             (None, true) if self.plain || self.json => {
                 together("--supernode or --directory", "--plain or --json")
@@ -291,10 +312,18 @@ impl Cli {
                 ask: ask(options.data_dir()?),
                 json: self.json,
             },
-            Some(Verb::Ring { group }) => Task::Ring {
+            Some(Verb::Ring { of }) => Task::Ring {
                 ask: ask(options.data_dir()?),
-                group,
+                of,
                 json: self.json,
+            },
+            Some(Verb::Introduce { address }) => Task::Introduce {
+                ask: ask(options.data_dir()?),
+                address,
+            },
+            Some(Verb::Bury { node }) => Task::Bury {
+                ask: ask(options.data_dir()?),
+                node,
             },
             None if (roles.directory || roles.supernode) && !wants_chat => {
                 let settings = options.serve(roles, self.server, &config)?;
@@ -394,8 +423,17 @@ impl Options {
             metrics: server.metrics(config),
             links_per_address: server.share(config),
             relay_limit_kib: server.relay_limit(config),
+            operators: server.operators(config),
             admission: server.admission(config)?,
         })
+    }
+}
+
+/// Whose place on the ring is asked for. A key is longer than any word people call a group by.
+fn subject(text: &str) -> Result<Subject, String> {
+    match NodeId::parse(text) {
+        Ok(person) => Ok(Subject::Person(person)),
+        Err(_) => config::group(text).map(Subject::Group),
     }
 }
 
@@ -501,11 +539,14 @@ mod tests {
             "ring #hearth --json",
             "ring --json hearth",
         ] {
-            let Ok(Task::Ring { group, json, .. }) = read(line) else {
+            let Ok(Task::Ring { of, json, .. }) = read(line) else {
                 panic!("no ring: {line}");
             };
             assert!(json, "{line}");
-            assert_eq!(group.unwrap().as_str(), "#hearth");
+            assert_eq!(
+                of.unwrap(),
+                Subject::Group(config::group("hearth").unwrap())
+            );
         }
     }
 

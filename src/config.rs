@@ -40,6 +40,8 @@ pub struct Config {
     pub allow_clients: Option<Vec<NodeId>>,
     pub links_per_address: Option<usize>,
     pub relay_limit: Option<usize>,
+    /// Whom a server obeys.
+    pub operators: Vec<NodeId>,
     pub theme: Option<String>,
     /// The directory the file is in, where themes of one's own are looked for.
     pub dir: Option<PathBuf>,
@@ -131,6 +133,7 @@ impl Config {
                 self.links_per_address = Some(count(value, "links-per-address = 256")?)
             }
             "relay-limit" => self.relay_limit = Some(count(value, "relay-limit = 4096")?),
+            "operators" => self.operators = list(value, KEYS_OF_OPERATORS, node_id)?,
             "join" => self.join = list(value, "join = [\"#hearth\"]", group)?,
             "face" => self.face = Some(word(value, FACES, face)?),
             "directory" => self.directory = truth(value, "directory = true")?,
@@ -198,7 +201,7 @@ pub fn level(text: &str) -> Result<LevelFilter, String> {
     }
 }
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "advertise",
     "allow-clients",
     "allow-nodes",
@@ -215,6 +218,7 @@ const KEYS: [&str; 20] = [
     "metrics",
     "name",
     "nick",
+    "operators",
     "relay-limit",
     "relay-only",
     "supernode",
@@ -225,6 +229,7 @@ const ADDRESS: &str = "listen = \"[::]:7700\"";
 const METRICS: &str = "metrics = \"127.0.0.1:9700\"";
 const KEYS_OF_NODES: &str = "allow-nodes = [\"3zfk...\"]";
 const KEYS_OF_CLIENTS: &str = "allow-clients = [\"3zfk...\"]";
+const KEYS_OF_OPERATORS: &str = "operators = [\"3zfk...\"]";
 const LEVELS: &str = "log = \"info\"";
 const FACES: &str = "face = \"plain\"";
 

@@ -78,9 +78,19 @@ fn run(plan: Plan) -> anyhow::Result<()> {
             let table = known_table(ask)?;
             print(&face::table(&table, json))
         }
-        Task::Ring { ask, group, json } => {
+        Task::Introduce { ask, address } => {
+            let runtime = small_runtime()?;
+            runtime.block_on(node::introduce(&ask, &address))?;
+            print(&format!("{address} is introduced"))
+        }
+        Task::Bury { ask, node } => {
+            let runtime = small_runtime()?;
+            runtime.block_on(node::bury(ask, node.clone()))?;
+            print(&format!("{node} is out of service for good"))
+        }
+        Task::Ring { ask, of, json } => {
             let table = known_table(ask)?;
-            let ring = face::ring(&table, group.as_ref(), json).ok_or_else(|| {
+            let ring = face::ring(&table, of.as_ref(), json).ok_or_else(|| {
                 Failure::new(
                     "cannot tell the ring",
                     "no supernode is alive",
@@ -257,7 +267,9 @@ fn reread() -> Result<Orders, Failure> {
         | Task::Demo { .. }
         | Task::Log { .. }
         | Task::Table { .. }
-        | Task::Ring { .. } => Err(Failure::new(
+        | Task::Ring { .. }
+        | Task::Introduce { .. }
+        | Task::Bury { .. } => Err(Failure::new(
             "cannot reload",
             "the configuration does not ask for a server any more",
             "set supernode = true or directory = true, or stop this one",

@@ -1,5 +1,6 @@
 //! The options that only a server heeds.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 
@@ -26,6 +27,10 @@ pub(super) struct ServerOptions {
     /// Close it to all clients but this one; repeatable
     #[arg(long, value_name = "KEY", value_parser = config::node_id)]
     allow_client: Vec<NodeId>,
+
+    /// Obey this person: who may bury nodes, and introduce others from afar; repeatable
+    #[arg(long, value_name = "KEY", value_parser = config::node_id)]
+    operator: Vec<NodeId>,
 
     /// Links that one address may have [default: 256; a network of addresses: four times as many]
     #[arg(long, value_name = "COUNT", hide_short_help = true)]
@@ -55,6 +60,11 @@ impl ServerOptions {
         asked
             .or(config.relay_limit)
             .unwrap_or(node::RELAY_LIMIT_KIB)
+    }
+
+    pub(super) fn operators(&self, config: &Config) -> BTreeSet<NodeId> {
+        let asked = self.operator.iter();
+        asked.chain(&config.operators).copied().collect()
     }
 
     /// The command line first, then the file.

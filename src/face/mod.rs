@@ -14,4 +14,4 @@ mod unsent;
 
 pub use chat::{Ending, run};
 pub use stored::Stored;
-pub use tell::{ring, table};
+pub use tell::{Subject, ring, table};

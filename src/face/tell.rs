@@ -7,8 +7,33 @@ use serde_json::{Value, json};
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::ring::Point;
 use crate::proto::table::Table;
+use crate::proto::time::Wall;
 use crate::proto::wire::{Listed, Liveness, Record, Roles};
 use crate::sanitize;
+
+/// What has its place on the ring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Group(GroupName),
+    Person(NodeId),
+}
+
+impl Subject {
+    /// The text whose md5 it is, and what that is mod 2^32.
+    fn place(&self) -> (String, Point) {
+        match self {
+            Self::Group(group) => (group.as_str().to_owned(), Point::of_group(group)),
+            Self::Person(person) => (person.to_string(), Point::of_person(person)),
+        }
+    }
+
+    fn noun(&self) -> &'static str {
+        match self {
+            Self::Group(_) => "group",
+            Self::Person(_) => "person",
+        }
+    }
+}
 
 /// The table: who is known, and in what state.
 #[must_use]
@@ -27,18 +52,31 @@ pub fn table(table: &Table, as_json: bool) -> String {
                     "addresses": addresses(record),
                     "clock": record.clock,
                     "state": state(listed),
+                    "since": when(listed.since),
                 })
             })
             .collect();
         return nodes.to_string();
     }
-    let mut rows = vec![["NAME", "ROLE", "STATE", "CLOCK", "KEY", "ADDRESSES"].map(str::to_owned)];
+    let mut rows = vec![
+        [
+            "NAME",
+            "ROLE",
+            "STATE",
+            "SINCE",
+            "CLOCK",
+            "KEY",
+            "ADDRESSES",
+        ]
+        .map(str::to_owned),
+    ];
     rows.extend(listed.iter().map(|listed| {
         let record = &listed.record;
         [
             name(record),
             role(record.roles).to_owned(),
             state(listed).to_owned(),
+            when(listed.since),
             record.clock.to_string(),
             record.key.short(),
             addresses(record).join(" "),
@@ -50,15 +88,15 @@ pub fn table(table: &Table, as_json: bool) -> String {
 /// The ring: every living supernode in its place, and for a group who is responsible, who would be next, and who
 /// stands opposite. Without any supernode there is no ring, and `None`.
 #[must_use]
-pub fn ring(table: &Table, group: Option<&GroupName>, as_json: bool) -> Option<String> {
+pub fn ring(table: &Table, of: Option<&Subject>, as_json: bool) -> Option<String> {
     let ring = table.ring();
     if ring.is_empty() {
         return None;
     }
-    let Some(group) = group else {
+    let Some(of) = of else {
         return Some(circle(table, as_json));
     };
-    let point = Point::of_group(group);
+    let (text, point) = of.place();
     let responsible = ring.responsible(point);
     let next = ring.second(point);
     let opposite = ring.opposite(point);
@@ -71,7 +109,7 @@ pub fn ring(table: &Table, group: Option<&GroupName>, as_json: bool) -> Option<S
             })
         };
         let told = json!({
-            "group": group.as_str(),
+            of.noun(): text,
             "point": point.0,
             "responsible": node(responsible),
             "next": node(next),
@@ -102,19 +140,56 @@ pub fn ring(table: &Table, group: Option<&GroupName>, as_json: bool) -> Option<S
         .skip(1)
         .filter(|row| row[0] < hex(point))
         .count();
-    let group = sanitize::name(group.as_str()).into_owned();
+    let shown = sanitize::name(&text).into_owned();
     let empty = String::new;
     rows.insert(
         1 + here,
         [
             hex(point),
             empty(),
-            group,
+            match of {
+                Subject::Group(_) => shown.clone(),
+                Subject::Person(person) => person.short(),
+            },
             empty(),
-            "<- the group".to_owned(),
+            format!("<- the {}", of.noun()),
         ],
     );
-    Some(columns(&rows))
+    let sums = arithmetic(table, &shown, point, responsible);
+    Some(format!("{}\n\n{sums}", columns(&rows)))
+}
+
+/// The sums behind it, as the mail has them: md5 of a text, its last eight digits, and the way around the circle.
+fn arithmetic(table: &Table, text: &str, point: Point, responsible: Option<NodeId>) -> String {
+    let mut sums = format!(
+        "J = md5(\"{text}\") mod 2^32 = {} = {}",
+        hex(point),
+        point.0
+    );
+    let record = responsible.and_then(|id| table.get(&id)).map(|l| &l.record);
+    let address = record.and_then(|record| Some((record, record.ring_address()?)));
+    if let Some((record, address)) = address {
+        let at = Point::of_ip(address.ip());
+        let ip = Point::text_of_ip(address.ip());
+        _ = write!(
+            sums,
+            "\nK = md5(\"{ip}\") mod 2^32 = {} = {}, of {}\n\
+             min(|K - J|, 2^32 - |K - J|) = {}, the least of all, so {} is responsible",
+            hex(at),
+            at.0,
+            name(record),
+            at.distance(point),
+            name(record),
+        );
+    }
+    sums
+}
+
+/// A moment of somebody's wall clock.
+fn when(wall: Wall) -> String {
+    let millis = i64::try_from(wall.0).unwrap_or(i64::MAX);
+    let seconds = jiff::Timestamp::from_second(millis / 1000);
+    seconds.map_or_else(|_| "-".to_owned(), |at| at.to_string())
 }
 
 /// All supernodes by their points.
@@ -222,7 +297,6 @@ mod tests {
     use crate::identity::Identity;
     use crate::proto::id::NodeName;
     use crate::proto::seal::Signature;
-    use crate::proto::time::Wall;
 
     fn of(nodes: &[(&str, &str)]) -> Table {
         let mut table = Table::new();
@@ -258,19 +332,21 @@ mod tests {
             ("elm", "127.0.0.13:7700"),
             ("ash", "127.0.0.14:7700"),
         ]);
-        let group = GroupName::parse("#hearth").unwrap();
+        let group = Subject::Group(GroupName::parse("#hearth").unwrap());
         let told = ring(&table, Some(&group), false).unwrap();
-        let points: Vec<&str> = told.lines().skip(1).map(|line| &line[..8]).collect();
+        let circle = told.lines().skip(1).take_while(|line| !line.is_empty());
+        let points: Vec<&str> = circle.map(|line| &line[..8]).collect();
         assert!(points.is_sorted(), "{told}");
         assert_eq!(points.len(), 4);
-        assert_eq!(told.matches("responsible").count(), 1, "{told}");
+        assert_eq!(told.matches("responsible").count(), 2, "{told}");
+        assert!(told.contains("J = md5(\"#hearth\") mod 2^32 = da780ff6 = 3665301494"));
         assert!(told.contains("<- the group"), "{told}");
     }
 
     #[test]
     fn the_ring_of_a_group_has_the_fields_of_the_contract() {
         let table = of(&[("oak", "127.0.0.12:7700"), ("elm", "127.0.0.13:7700")]);
-        let group = GroupName::parse("#hearth").unwrap();
+        let group = Subject::Group(GroupName::parse("#hearth").unwrap());
         let told: Value = serde_json::from_str(&ring(&table, Some(&group), true).unwrap()).unwrap();
         assert_eq!(told["group"], "#hearth");
         for part in ["responsible", "next", "opposite"] {

@@ -44,12 +44,7 @@ pub enum Source {
 pub async fn known_table(settings: AskSettings) -> anyhow::Result<(Table, Source)> {
     // Nobody: a person who merely looks needs no identity, and the client beside us has theirs.
     let identity = Identity::from_seed(super::random());
-    let (addresses, failures, wait) = if settings.bootstrap.is_empty() {
-        (nearby(&settings).await, Vec::new(), LOCAL_WAIT)
-    } else {
-        let (addresses, failures) = resolve::all(&settings.bootstrap).await;
-        (addresses, failures, DIAL_TIMEOUT)
-    };
+    let (addresses, failures, wait) = places(&settings).await;
     let refused = match ask(&identity, addresses.clone(), wait).await? {
         Ok(listed) => {
             let mut table = Table::new();
@@ -83,6 +78,16 @@ pub async fn known_table(settings: AskSettings) -> anyhow::Result<(Table, Source
     };
     let table = kept(&settings, &identity)?.ok_or(nobody)?;
     Ok((table, Source::Disk))
+}
+
+/// Where to ask, why some of it is nowhere, and how long to wait there.
+pub(super) async fn places(settings: &AskSettings) -> (Vec<SocketAddr>, Vec<Failure>, Duration) {
+    if settings.bootstrap.is_empty() {
+        (nearby(settings).await, Vec::new(), LOCAL_WAIT)
+    } else {
+        let (addresses, failures) = resolve::all(&settings.bootstrap).await;
+        (addresses, failures, DIAL_TIMEOUT)
+    }
 }
 
 /// Whoever is on this machine, or else on the local network.

@@ -77,6 +77,7 @@ impl Demo {
             bootstrap: Vec::new(),
             metrics: None,
             admission: Admission::default(),
+            operators: std::collections::BTreeSet::new(),
             links_per_address: LINKS_PER_ADDRESS,
             relay_limit_kib: super::RELAY_LIMIT_KIB,
         })?;

@@ -42,6 +42,7 @@ pub(crate) fn start(data: &Path, port: u16, lan: bool) -> Result<Mesh, Error> {
         name: None,
         advertise: None,
         admission: Admission::default(),
+        operators: std::collections::BTreeSet::new(),
         recalls: false,
     })?;
     tracing::info!(name = %mesh.name, listening = %mesh.listening, "keeping a node for this network");

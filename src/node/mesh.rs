@@ -1,6 +1,6 @@
 //! A mesh node: a directory, a supernode, or both, as a process of its own or inside a client's.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,15 +21,32 @@ use crate::net::Endpoint;
 use crate::net::gauge::{Gauge, Relayed};
 use crate::proto::admission::Admission;
 use crate::proto::command::Command;
+use crate::proto::event::Event;
 use crate::proto::id::{NodeId, NodeName};
 use crate::proto::node::MeshNode;
 use crate::proto::role::Input;
 use crate::proto::seal::Seal as _;
 use crate::proto::wire::Roles;
+use crate::report::Failure;
 use crate::store::{Opened, Store};
 
 /// How long an orderly end may take before the node just stops.
 const END_WAIT: Duration = Duration::from_secs(4);
+
+/// Events that wait for the log.
+const EVENTS_WAITING: usize = 16;
+
+/// A mesh node has no face: what it has to say to its operator goes to the log.
+async fn log(mut told: mpsc::Receiver<Event>) {
+    while let Some(event) = told.recv().await {
+        if let Event::Error {
+            what, why, try_, ..
+        } = event
+        {
+            tracing::error!("{}", Failure::new(what, why, try_));
+        }
+    }
+}
 
 /// A mesh node at work.
 pub(crate) struct Mesh {
@@ -58,6 +75,7 @@ pub(crate) struct Begin<'a> {
     pub(crate) name: Option<NodeName>,
     pub(crate) advertise: Option<AddressPort>,
     pub(crate) admission: Admission,
+    pub(crate) operators: BTreeSet<NodeId>,
     /// Whether the nodes it knew at its last end are worth a dial. Those of a local network are not: who is here
     /// shows itself, and the others are other people's laptops of other days.
     pub(crate) recalls: bool,
@@ -73,6 +91,7 @@ impl Mesh {
             name,
             advertise,
             admission,
+            operators,
             recalls,
         } = begin;
         let mut disk: Opened = Store::open(database)?;
@@ -92,14 +111,15 @@ impl Mesh {
             saved,
             super::seed(),
         )
-        .admitting(admission);
+        .admitting(admission)
+        .obeying(operators);
         let (gauge, relayed) = (endpoint.gauge(), endpoint.relayed());
         let unwritten = Arc::<AtomicU64>::default();
         let inputs = wiring::inputs();
         let feed = inputs.sender.clone();
         let (discover, asks) = mpsc::channel(1);
-        // A mesh node has no face: what it tells is dropped.
-        let (events, _) = mpsc::channel(1);
+        let (events, told) = mpsc::channel(EVENTS_WAITING);
+        tokio::spawn(log(told));
         let outlets = Outlets {
             events,
             notes: VecDeque::new(),

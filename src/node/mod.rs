@@ -13,6 +13,7 @@ mod export;
 mod lan;
 mod mesh;
 mod metrics;
+mod operate;
 mod past;
 mod process;
 mod resolve;
@@ -20,12 +21,13 @@ mod seek;
 mod server;
 mod wiring;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::address::{AddressPort, HostPort};
 use crate::proto::admission::Admission;
-use crate::proto::id::{Nick, NodeName};
+use crate::proto::id::{Nick, NodeId, NodeName};
 use crate::proto::wire::Roles;
 
 pub use crate::net::quota::RELAY_LIMIT_KIB;
@@ -35,6 +37,7 @@ pub use client::{ClientData, Handle};
 pub use demo::Demo;
 pub use export::Logs;
 pub use metrics::PORT as METRICS_PORT;
+pub use operate::{bury, introduce};
 pub use server::{Reloaded, Server, serve};
 
 /// What a client needs to know.
@@ -73,6 +76,8 @@ pub struct MeshSettings {
     pub metrics: Option<SocketAddr>,
     /// Whom the mesh is open to.
     pub admission: Admission,
+    /// Who may bury nodes and introduce others.
+    pub operators: BTreeSet<NodeId>,
     /// Links that one address may have; a network of addresses and an identity have theirs accordingly.
     pub links_per_address: usize,
     /// What one identity may have relayed, in KiB a second; an address has several times as much.

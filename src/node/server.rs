@@ -55,6 +55,7 @@ pub fn serve(settings: MeshSettings) -> anyhow::Result<Server> {
         name: settings.name.clone(),
         advertise: settings.advertise,
         admission: settings.admission.clone(),
+        operators: settings.operators.clone(),
         recalls: true,
     })?;
     let sheet = Sheet {
@@ -150,6 +151,7 @@ impl Server {
             bootstrap,
             metrics,
             admission,
+            operators,
             links_per_address,
             relay_limit_kib,
         } = settings;
@@ -163,6 +165,7 @@ impl Server {
                 ("listen", listen != old.listen),
                 ("advertise", advertise != old.advertise),
                 ("metrics", metrics != old.metrics),
+                ("operators", operators != old.operators),
                 (
                     "links-per-address",
                     links_per_address != old.links_per_address,

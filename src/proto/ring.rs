@@ -21,12 +21,15 @@ impl Point {
     /// one address there has all of them.
     #[must_use]
     pub fn of_ip(ip: IpAddr) -> Self {
+        Self::of_text(&Self::text_of_ip(ip))
+    }
+
+    /// The text whose md5 that is.
+    #[must_use]
+    pub fn text_of_ip(ip: IpAddr) -> String {
         match ip.to_canonical() {
-            IpAddr::V4(v4) => Self::of_text(&v4.to_string()),
-            IpAddr::V6(v6) => {
-                let prefix = u128::from(v6) >> 64 << 64;
-                Self::of_text(&Ipv6Addr::from(prefix).to_string())
-            }
+            IpAddr::V4(v4) => v4.to_string(),
+            IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) >> 64 << 64).to_string(),
         }
     }
 

@@ -192,3 +192,59 @@ fn a_frozen_host_is_succeeded_and_follows_when_it_wakes() {
         client.has_once("asleep");
     }
 }
+
+#[test]
+fn two_meshes_are_introduced_and_a_node_is_buried() {
+    let machine = Machine::new();
+    let mut operator = machine.client("operator");
+    let ready = operator.sees_event("ready");
+    let key = ready["id"].as_str().unwrap().to_owned();
+    operator.types("/quit");
+    operator.ends();
+    let port = free_port("127.0.0.31");
+    let at = |last: u8| format!("127.0.0.{last}:{port}");
+    let directory = ["--directory", "--operator", &key];
+    let _one = Server::start(&machine, "one", &at(31), &directory);
+    let at_one = ["--supernode", "--bootstrap", &at(31)];
+    let oak = Server::start(&machine, "oak", &at(32), &at_one);
+    let _two = Server::start(&machine, "two", &at(33), &["--directory"]);
+    let at_two = ["--supernode", "--bootstrap", &at(33)];
+    let _elm = Server::start(&machine, "elm", &at(34), &at_two);
+    let run = |args: &[&str]| {
+        let mut command = machine.fireside();
+        command.args(args).args(["--bootstrap", &at(31)]);
+        command.arg("--data").arg(machine.data("operator"));
+        output(command)
+    };
+    let alive = || -> Vec<String> {
+        let (_, told, _) = run(&["table", "--json"]);
+        let table: Value = serde_json::from_str(&told).unwrap_or_default();
+        let listed = table.as_array().into_iter().flatten();
+        let alive = listed.filter(|node| node["state"] == "alive");
+        let name = |node: &Value| node["name"].as_str().unwrap().to_owned();
+        alive.map(name).collect()
+    };
+    let until = |names: &[&str]| {
+        for _ in 0..200 {
+            if alive() == names {
+                return;
+            }
+        }
+        panic!("{:?} and not {names:?}", alive());
+    };
+    until(&["oak", "one"]);
+
+    let (status, _, why) = run(&["introduce", &at(33)]);
+    assert!(status.success(), "{why}");
+    until(&["elm", "oak", "one", "two"]);
+
+    let (status, _, why) = run(&["bury", "oak"]);
+    assert!(status.success(), "{why}");
+    until(&["elm", "one", "two"]);
+    let (status, _, why) = run(&["bury", "ash"]);
+    assert!(!status.success());
+    assert!(why.contains("no node of that name is known"), "{why}");
+    drop(oak);
+    let log = std::fs::read_to_string(machine.data("oak.log")).unwrap();
+    assert!(log.contains("has buried it"), "{log}");
+}
