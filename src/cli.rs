@@ -150,9 +150,8 @@ pub struct Chat {
     pub face: Face,
     pub settings: node::ClientSettings,
     pub join: Vec<GroupName>,
-    pub theme: Option<String>,
-    /// Where themes of one's own are.
-    pub themes_dir: Option<PathBuf>,
+    /// What can be changed while it runs.
+    pub choices: config::Choices,
 }
 
 /// Why nothing is done.
@@ -253,8 +252,7 @@ impl Cli {
                     face,
                     settings: options.chat()?,
                     join,
-                    theme: config.theme,
-                    themes_dir: config.dir.map(|dir| dir.join("themes")),
+                    choices: config::Choices::open(config.file)?,
                 })
             }
         })

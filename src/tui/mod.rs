@@ -7,13 +7,21 @@
 
 pub mod app;
 mod ask;
+mod call;
 pub mod canvas;
 mod complete;
 pub mod editor;
+mod errands;
+mod fuzzy;
+mod key;
 pub mod keymap;
 mod log;
 pub mod look;
+mod mentions;
+mod options;
+mod outside;
 mod paint;
+mod pick;
 pub mod press;
 mod rows;
 mod run;
@@ -24,8 +32,10 @@ pub mod svg;
 mod tell;
 mod terminal;
 pub mod theme;
+mod typed;
 pub mod view;
 mod window;
+mod windows;
 mod words;
 mod wrap;
 

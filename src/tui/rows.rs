@@ -8,9 +8,11 @@ use ratatui::style::Style;
 
 use super::log::{Item, Key, Kind, Log, Note, Said, State, leaves};
 use super::look::Look;
+use super::mentions::Mentions;
 use super::theme::Role;
-use super::words::{Fates, Passing, count, find_word, note_passing, tell_handover, tell_passing};
+use super::words::{Fates, Passing, count, note_passing, tell_handover, tell_passing};
 use super::wrap::{fit, width, wrap};
+use crate::config::Options;
 use crate::proto::event::{Loss, What};
 use crate::proto::id::EntryId;
 use crate::sanitize;
@@ -73,8 +75,10 @@ pub(crate) struct Page<'a> {
     pub(crate) width: u16,
     /// The last item that was read when the window was left.
     pub(crate) mark: Option<Key>,
-    /// Our nick, folded, for mentions.
-    pub(crate) us: &'a str,
+    /// What counts as a mention.
+    pub(crate) us: &'a Mentions,
+    /// Whose talk is not to be seen.
+    pub(crate) options: &'a Options,
     pub(crate) cache: &'a mut Cache,
 }
 
@@ -179,7 +183,7 @@ impl Page<'_> {
     fn shown_before(&self, key: Key) -> Option<(Key, &Item)> {
         let mut before = self.log.before(key);
         while let Some((key, item)) = before
-            && matches!(&item.kind, Kind::Said(said) if said.told)
+            && matches!(&item.kind, Kind::Said(said) if said.told || self.is_hidden(said))
         {
             before = self.log.before(key);
         }
@@ -203,6 +207,7 @@ impl Page<'_> {
 
     fn content(&self, block: Block, item: &Item, time: bool) -> Vec<Row> {
         match &item.kind {
+            Kind::Said(said) if self.is_hidden(said) => Vec::new(),
             Kind::Said(said) => match &said.what {
                 What::Text(text) => self.speech(item, said, text, time),
                 What::Action(text) => {
@@ -411,7 +416,7 @@ impl Page<'_> {
     ) {
         let part = &text[cut];
         let ours = said.is_none_or(|said| said.ours);
-        let found = if ours { None } else { find_word(part, self.us) };
+        let found = if ours { None } else { self.us.find(part) };
         let Some(found) = found else {
             row.push(x, part.to_owned(), style);
             return;
@@ -431,8 +436,13 @@ impl Page<'_> {
         row.push(word_x + width(word), tail.to_owned(), style);
     }
 
+    /// Whether it is talk of somebody who is ignored.
+    fn is_hidden(&self, said: &Said) -> bool {
+        matches!(said.what, What::Text(_) | What::Action(_)) && self.options.hides(&said.id.author)
+    }
+
     fn is_mention(&self, text: &str) -> bool {
-        find_word(text, self.us).is_some()
+        self.us.find(text).is_some()
     }
 
     /// A run of joins and leaves: who came, who went, who came and went.

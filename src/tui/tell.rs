@@ -3,7 +3,8 @@
 use super::app::{App, Hint, Life, Reach};
 use super::log::{Handover, Note};
 use super::window::{Phase, Subject};
-use super::words::{count, find_word};
+use super::words::count;
+use crate::config::Level;
 use crate::proto::event::{Event, Line, Member, MeshState, Standing, Trouble, What};
 use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId};
 use crate::proto::time::{Now, Wall};
@@ -13,7 +14,10 @@ impl App {
     /// Takes an event in.
     pub fn tell(&mut self, now: Now, event: Event) {
         match event {
-            Event::Ready { id, nick } => self.us = Some((id, nick)),
+            Event::Ready { id, nick } => {
+                self.us = Some((id, nick));
+                self.take_up_mentions();
+            }
             Event::Opened {
                 group,
                 topic,
@@ -28,7 +32,7 @@ impl App {
                 at,
                 what,
             } => self.sent(&group, id, at, what),
-            Event::Entry(line) => self.entry(line),
+            Event::Entry(line) => self.entry(now, line),
             Event::Confirmed {
                 group, id, copies, ..
             } => {
@@ -186,7 +190,7 @@ impl App {
         }
     }
 
-    fn entry(&mut self, line: Line) {
+    fn entry(&mut self, now: Now, line: Line) {
         let us = self.our_word();
         let Some(index) = self.index(&line.group) else {
             return;
@@ -194,7 +198,7 @@ impl App {
         let active = index == self.active;
         let window = &mut self.windows[index];
         let (said, mention) = match &line.what {
-            What::Text(text) | What::Action(text) => (true, find_word(text, &us).is_some()),
+            What::Text(text) | What::Action(text) => (true, us.find(text).is_some()),
             What::Topic(topic) => {
                 if !line.history {
                     window.topic = sanitize::line(topic).into_owned();
@@ -216,16 +220,38 @@ impl App {
         {
             *ours = nick.clone();
         }
-        let own = line.own;
-        let fresh = window.log.place(line);
-        if fresh && !own && active && window.scroll.is_some() && said {
+        if line.own && matches!(line.what, What::Nick(_)) {
+            self.take_up_mentions();
+        }
+        let options = self.choices.options();
+        let is_heard = !line.own && !options.hides(&line.id.author);
+        let is_quiet = options.level(&line.group) == Level::None;
+        let call = match &line.what {
+            _ if line.history => None,
+            What::Text(text) => Some(format!("{}: {text}", line.from)),
+            What::Action(text) => Some(format!("{} {text}", line.from)),
+            What::Topic(_)
+            | What::Join
+            | What::Part(_)
+            | What::Quit(_)
+            | What::Nick(_)
+            | What::Gone { .. }
+            | What::Ruling { .. }
+            | What::Vain(_) => None,
+        };
+        let window = &mut self.windows[index];
+        let fresh = window.log.place(line) && is_heard;
+        if fresh && active && window.scroll.is_some() && said {
             window.below += 1;
-        } else if fresh && !own && !active {
-            window.unread.lines += u32::from(said);
-            window.unread.mentions += u32::from(mention);
-            window.unread.other |= !said;
+        } else if fresh && !active {
+            window.unread.lines += u32::from(said && !is_quiet);
+            window.unread.mentions += u32::from(mention && !is_quiet);
+            window.unread.other |= !said || is_quiet;
         }
         window.trim();
+        if let Some(call) = call.filter(|_| fresh) {
+            self.consider_calling(now, index, call, mention);
+        }
     }
 
     fn members(&mut self, now: Now, group: &GroupName, members: Vec<Member>) {

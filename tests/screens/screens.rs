@@ -461,7 +461,7 @@ fn history_is_asked_for_once_and_again_when_its_beginning_comes_into_view() {
 #[test]
 fn help_lies_over_everything_until_a_key_is_pressed() {
     let mut story = hearth();
-    story.key(KeyCode::F(1), KeyModifiers::NONE);
+    story.enter("/help");
     assert_screen(
         &story.screen(80, 14),
         "
@@ -476,7 +476,7 @@ fn help_lies_over_everything_until_a_key_is_pressed() {
         |   /names [#group]              tell who is here, in join order                 |
         |   /resend [number | all]       say a line again that was not sent              |
         |   /drop [number | all]         forget one, or take back one that still waits   |
-        |   /win number | name           go to another window                            |
+        |   /win [number | name | list]  go to another window; alone: choose one         |
         |   /close                       close this window; a group is left              |
         |   Up, Down: more   any other key: back                                         |
         ",

@@ -3,19 +3,23 @@
 //! *Invariant:* every text passes `paint::put`; drawing changes nothing but caches, and asks for older
 //! lines when the first one comes into view.
 
+mod choices;
 mod groups;
 mod help;
 mod input;
 mod log;
 mod members;
+mod pick;
 mod status;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
 
 use super::app::{App, Column};
 use super::paint;
 use super::theme::Role;
+use super::wrap::width;
 
 /// Screens at least this wide have all three columns.
 const GROUPS_WIDTH: u16 = 92;
@@ -65,11 +69,33 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     }
     status::draw(app, places.status, buf, places.groups.is_none());
     let cursor = input::draw(app, places.input, buf);
+    if let Some(cycle) = &app.cycle {
+        let above = Rect {
+            height: places.input.y.saturating_sub(area.y + 1),
+            ..area
+        };
+        let word = width(&app.editor.text()[cycle.from..app.editor.cursor()]);
+        choices::draw(
+            cycle,
+            &app.look,
+            above,
+            cursor.x.saturating_sub(word + 1),
+            buf,
+        );
+    }
+    if let Some(open) = &app.pick {
+        return pick::draw(open, &app.look, area, buf);
+    }
     if app.help.is_some() {
         help::draw(app, area, buf);
         return None;
     }
     Some(cursor)
+}
+
+/// A style without its ground.
+fn foreground(style: Style) -> Style {
+    Style { bg: None, ..style }
 }
 
 fn places(app: &App, area: Rect) -> Places {

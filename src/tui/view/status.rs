@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::foreground;
 use super::groups::label;
 use crate::proto::event::{Member, MeshState, Path, Trouble};
 use crate::sanitize;
@@ -52,12 +53,11 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool) {
     let theme = &app.look.theme;
     let bar = theme.style(Role::Status);
     fill(buf, area, bar);
-    let words = match (&app.hint, completion(app)) {
-        (Some(Hint::Error(text)), _) => vec![(text.clone(), Role::Error)],
-        (Some(Hint::Plain(text)), _) => vec![(text.clone(), Role::Accent)],
-        (None, _) if app.search.is_some() => searching(app),
-        (None, Some(words)) => words,
-        (None, None) => standing(app, area.width),
+    let words = match &app.hint {
+        Some(Hint::Error(text)) => vec![(text.clone(), Role::Error)],
+        Some(Hint::Plain(text)) => vec![(text.clone(), Role::Accent)],
+        None if app.search.is_some() => searching(app),
+        None => standing(app, area.width),
     };
     let others = others(app, alone);
     let others_width: u16 = others.iter().map(|(text, _)| width(text) + 1).sum();
@@ -102,11 +102,6 @@ pub(super) fn draw_trouble(app: &App, area: Rect, buf: &mut Buffer) {
     put(buf, area, area.x + 1, area.y, &text, style);
 }
 
-/// A style without its ground.
-fn foreground(style: ratatui::style::Style) -> ratatui::style::Style {
-    ratatui::style::Style { bg: None, ..style }
-}
-
 /// What is being looked for among the lines sent before.
 fn searching(app: &App) -> Words {
     let Some(search) = &app.search else {
@@ -123,30 +118,20 @@ fn searching(app: &App) -> Words {
     words
 }
 
-/// The choices of a completion under way.
-fn completion(app: &App) -> Option<Words> {
-    let cycle = app.cycle.as_ref()?;
-    let mut words = Words::new();
-    for (n, choice) in cycle
-        .choices
-        .iter()
-        .enumerate()
-        .skip(cycle.at.saturating_sub(2))
-    {
-        let role = if n == cycle.at {
-            Role::Accent
-        } else {
-            Role::Dim
-        };
-        words.push((choice.clone(), role));
-        words.push(("  ".to_owned(), Role::Dim));
-    }
-    Some(words)
-}
-
 /// Who keeps the group, our place, and the path to them.
 fn standing(app: &App, columns: u16) -> Words {
     let window = app.window();
+    if let Some(away) = &app.away {
+        let reason = sanitize::line(&away.reason);
+        let told = format!("away: {reason} {} ", app.look.signs.dot);
+        let told = if reason.is_empty() {
+            told.replace(": ", "")
+        } else {
+            told
+        };
+        let calls = format!("{} for you {} /back", away.calls, app.look.signs.dot);
+        return vec![(told, Role::Warn), (calls, Role::Dim)];
+    }
     let searching = app.mesh == Some(MeshState::Searching);
     let dim = |text: &str| vec![(text.to_owned(), Role::Dim)];
     if app.life != Life::Running {
