@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::Ipv6Addr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -11,7 +12,8 @@ use tracing::level_filters::LevelFilter;
 use crate::address::{AddressPort, HostPort, PORT};
 use crate::config::{self, Config, Face};
 use crate::node;
-use crate::proto::id::{GroupName, Nick, NodeName};
+use crate::proto::admission::Admission;
+use crate::proto::id::{GroupName, Nick, NodeId, NodeName};
 use crate::proto::wire::Roles;
 use crate::report::Failure;
 
@@ -52,7 +54,31 @@ struct Cli {
     directory: bool,
 
     #[command(flatten)]
+    server: ServerOptions,
+
+    #[command(flatten)]
     options: Options,
+}
+
+/// What only a server heeds.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Serve others")]
+struct ServerOptions {
+    /// Tell figures to Prometheus at http://ADDR/metrics [default: nowhere; alone: 127.0.0.1:9700]
+    #[arg(long, value_name = "ADDR[:PORT]", num_args = 0..=1, default_missing_value = "127.0.0.1")]
+    metrics: Option<AddressPort>,
+
+    /// Close the mesh to all other nodes but this one; repeatable
+    #[arg(long, value_name = "KEY", value_parser = config::node_id)]
+    allow_node: Vec<NodeId>,
+
+    /// Close it to all clients but this one; repeatable
+    #[arg(long, value_name = "KEY", value_parser = config::node_id)]
+    allow_client: Vec<NodeId>,
+
+    /// Links that one address may have [default: 256; a network of addresses: four times as many]
+    #[arg(long, value_name = "COUNT", hide_short_help = true)]
+    links_per_address: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -132,7 +158,7 @@ pub enum Task {
     /// Help or the version, to be printed.
     Print(String),
     Chat(Chat),
-    Serve(node::MeshSettings),
+    Serve(Box<node::MeshSettings>),
     Table {
         ask: node::AskSettings,
         json: bool,
@@ -238,7 +264,8 @@ impl Cli {
                 json: self.json,
             },
             None if (roles.directory || roles.supernode) && !wants_chat => {
-                Task::Serve(options.serve(roles)?)
+                let settings = options.serve(roles, self.server, &config)?;
+                Task::Serve(Box::new(settings))
             }
             None => {
                 let face = match (self.plain, self.json) {
@@ -307,7 +334,13 @@ impl Options {
     }
 
     /// A server has a directory of its own below the usual one, so that it can run beside its owner's chat.
-    fn serve(self, roles: Roles) -> Result<node::MeshSettings, Failure> {
+    fn serve(
+        self,
+        roles: Roles,
+        server: ServerOptions,
+        config: &Config,
+    ) -> Result<node::MeshSettings, Failure> {
+        let metrics = server.metrics.or(config.metrics);
         let data = match self.data {
             Some(data) => data,
             None => config::data_dir()?.join("server"),
@@ -323,7 +356,40 @@ impl Options {
             listen: self.listen.unwrap_or(any).or_port(PORT),
             advertise: self.advertise,
             bootstrap: self.bootstrap,
+            metrics: metrics.map(|at| at.or_port(node::METRICS_PORT)),
+            links_per_address: server.share(config),
+            admission: server.admission(config)?,
         })
+    }
+}
+
+impl ServerOptions {
+    fn share(&self, config: &Config) -> usize {
+        let asked = self.links_per_address.map(NonZeroUsize::get);
+        asked
+            .or(config.links_per_address)
+            .unwrap_or(node::LINKS_PER_ADDRESS)
+    }
+
+    /// The command line first, then the file.
+    fn admission(self, config: &Config) -> Result<Admission, Failure> {
+        let list = |asked: Vec<NodeId>, kept: &Option<Vec<NodeId>>| {
+            let asked = (!asked.is_empty()).then_some(asked);
+            let keys = asked.or_else(|| kept.clone());
+            keys.map(|keys| keys.into_iter().collect())
+        };
+        let admission = Admission {
+            nodes: list(self.allow_node, &config.allow_nodes),
+            clients: list(self.allow_client, &config.allow_clients),
+        };
+        if admission.clients.is_some() && admission.nodes.is_none() {
+            return Err(Failure::new(
+                "cannot close the mesh to clients",
+                "it is open to all nodes, and anybody may call himself one",
+                "list its other nodes with --allow-node, or write allow-nodes = [] if there are none",
+            ));
+        }
+        Ok(admission)
     }
 }
 

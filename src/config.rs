@@ -19,7 +19,7 @@ use toml::de::{DeTable, DeValue};
 use tracing::level_filters::LevelFilter;
 
 use crate::address::{AddressPort, HostPort};
-use crate::proto::id::{GroupName, Nick, NodeName};
+use crate::proto::id::{GroupName, Nick, NodeId, NodeName};
 use crate::report::Failure;
 
 /// What the file says; what it does not say is `None` or empty.
@@ -41,6 +41,12 @@ pub struct Config {
     pub face: Option<Face>,
     pub directory: bool,
     pub supernode: bool,
+    /// Where a server tells its figures.
+    pub metrics: Option<AddressPort>,
+    /// Whom a closed mesh is open to; an empty list is nobody.
+    pub allow_nodes: Option<Vec<NodeId>>,
+    pub allow_clients: Option<Vec<NodeId>>,
+    pub links_per_address: Option<usize>,
     /// What can be changed while it runs.
     pub options: Options,
     /// The file it was read from, or would have been if there were one.
@@ -125,6 +131,10 @@ impl Config {
             "log" => self.log = Some(word(value, LEVELS, level)?),
             "lan" => self.lan = Some(truth(value, "lan = false")?),
             "local-port" => self.local_port = Some(port(value)?),
+            "metrics" => self.metrics = Some(word(value, METRICS, str::parse)?),
+            "allow-nodes" => self.allow_nodes = Some(list(value, KEYS_OF_NODES, node_id)?),
+            "allow-clients" => self.allow_clients = Some(list(value, KEYS_OF_CLIENTS, node_id)?),
+            "links-per-address" => self.links_per_address = Some(count(value)?),
             "join" => self.join = list(value, "join = [\"#hearth\"]", group)?,
             "face" => self.face = Some(word(value, FACES, face)?),
             "directory" => self.directory = truth(value, "directory = true")?,
@@ -201,6 +211,9 @@ fn keys() -> Vec<&'static str> {
 
 const HOSTS: &str = "bootstrap = [\"chat.example.org\"]";
 const ADDRESS: &str = "listen = \"[::]:7700\"";
+const METRICS: &str = "metrics = \"127.0.0.1:9700\"";
+const KEYS_OF_NODES: &str = "allow-nodes = [\"3zfk...\"]";
+const KEYS_OF_CLIENTS: &str = "allow-clients = [\"3zfk...\"]";
 const LEVELS: &str = "log = \"info\"";
 const FACES: &str = "face = \"plain\"";
 
@@ -300,6 +313,31 @@ fn port(value: &DeValue<'_>) -> Result<u16, Wrong> {
     }
 }
 
+/// A number of links.
+fn count(value: &DeValue<'_>) -> Result<usize, Wrong> {
+    let example = "links-per-address = 256";
+    let number = value
+        .as_integer()
+        .ok_or_else(|| kind(value, "a number", example))?;
+    match usize::from_str_radix(number.as_str(), number.radix()) {
+        Ok(count) if count > 0 => Ok(count),
+        Ok(_) | Err(_) => Err(Wrong::Value {
+            why: format!("{} is no number of links", number.as_str()),
+            try_: format!("write it like {example}"),
+        }),
+    }
+}
+
+/// A key as a node or a client tells its own.
+///
+/// # Errors
+/// Why it is none, and where to find it.
+pub fn node_id(text: &str) -> Result<NodeId, String> {
+    NodeId::parse(text).map_err(|why| {
+        format!("{why}; a server tells its key when it starts, a client when it is refused")
+    })
+}
+
 fn face(text: &str) -> Result<Face, String> {
     match text {
         "screen" => Ok(Face::Screen),
@@ -340,6 +378,9 @@ mod tests {
             face = "json"
             join = ["#hearth", "erlang"]
             lan = false
+            links-per-address = 8
+            metrics = "127.0.0.1"
+            allow-nodes = []
             listen = "[::]:7700"
             local-port = 7777
             log = "debug"
@@ -369,6 +410,10 @@ mod tests {
         assert_eq!(config.join.len(), 2);
         assert_eq!(config.local_port, Some(7777));
         assert_eq!(config.lan, Some(false));
+        assert_eq!(config.links_per_address, Some(8));
+        assert_eq!(config.allow_nodes, Some(Vec::new()));
+        assert_eq!(config.allow_clients, None);
+        assert_eq!(config.metrics.map(|at| at.port), Some(None));
         assert_eq!(config.face, Some(Face::Json));
         assert!(config.directory && config.supernode);
         assert_eq!(config.nick, Nick::parse("anna").ok());
@@ -435,6 +480,16 @@ mod tests {
                 "bootstrap = [\"a\", \"b c\"]",
                 1,
                 "the key `bootstrap`: cannot use \"b c\"",
+            ),
+            (
+                "links-per-address = 0",
+                1,
+                "0 is no number of links; write it like links-per-address = 256",
+            ),
+            (
+                "allow-clients = [\"anna\"]",
+                1,
+                "a client when it is refused",
             ),
             ("log = \"loud\"", 1, "it is no log level; choose off, error"),
             ("nick = \"anna", 1, "; see https://toml.io"),

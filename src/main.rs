@@ -15,6 +15,7 @@ use fireside::node::{self, Source};
 use fireside::proto::command::Command;
 use fireside::proto::id::{GroupName, Nick};
 use fireside::report::{self, Exit, Failure};
+use fireside::service::{self, Orders};
 use fireside::signals::Signals;
 use fireside::tui;
 
@@ -45,7 +46,10 @@ fn run(plan: Plan) -> anyhow::Result<()> {
     match plan.task {
         Task::Print(text) => print(text.trim_end()),
         Task::Chat(chat) => chat_until_bye(chat, level),
-        Task::Serve(settings) => serve(settings, level),
+        Task::Serve(settings) => serve(Orders {
+            settings: *settings,
+            log: level,
+        }),
         Task::Table { ask, json } => {
             let table = known_table(ask)?;
             print(&face::table(&table, json))
@@ -157,21 +161,37 @@ async fn leave_when_asked(mut signals: Signals, commands: tokio::sync::mpsc::Sen
     std::process::exit(1);
 }
 
-fn serve(settings: node::MeshSettings, level: LevelFilter) -> anyhow::Result<()> {
-    log::to_stderr(level);
+fn serve(orders: Orders) -> anyhow::Result<()> {
     // A supernode's work is many links' cryptography, which every core can share.
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("starting the threads of the network")?;
-    let ended = runtime.block_on(async {
-        let mut signals = Signals::listen().context("listening for signals")?;
-        let server = node::serve(settings)?;
-        print(&server.ready())?;
-        server.run(signals.asked()).await
-    });
+    let ended = runtime.block_on(service::run(orders, reread));
     runtime.shutdown_background();
     ended
+}
+
+/// The orders as the command line and the configuration have them by now.
+fn reread() -> Result<Orders, Failure> {
+    let plan = match cli::plan(std::env::args_os()) {
+        Ok(plan) => plan,
+        Err(Refusal::Usage(failure) | Refusal::Failed(failure)) => return Err(failure),
+    };
+    let log = plan.log.unwrap_or(LevelFilter::INFO);
+    match plan.task {
+        Task::Serve(settings) => Ok(Orders {
+            settings: *settings,
+            log,
+        }),
+        Task::Print(_) | Task::Chat(_) | Task::Table { .. } | Task::Ring { .. } => {
+            Err(Failure::new(
+                "cannot reload",
+                "the configuration does not ask for a server any more",
+                "set supernode = true or directory = true, or stop this one",
+            ))
+        }
+    }
 }
 
 fn known_table(settings: node::AskSettings) -> anyhow::Result<fireside::proto::table::Table> {

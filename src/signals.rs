@@ -1,6 +1,14 @@
-//! The system asks us to end: the one place that knows how each platform says so.
+//! The system asks us to end or to reload: the one place that knows how each platform says so.
 
 use std::io;
+
+/// What the system wants of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    End,
+    /// Read the configuration again. Only Unix has a signal for it.
+    Reload,
+}
 
 /// Listens for the system's wish that this process ends; from then on the wish alone does not end it.
 #[derive(Debug)]
@@ -19,9 +27,18 @@ impl Signals {
         })
     }
 
-    /// Waits until the system asks; may be waited for again. Cancel-safe.
+    /// Waits until the system asks us to end; may be waited for again. Cancel-safe.
+    ///
+    /// A terminal that is gone asks for that too: whoever sat there has left.
     pub async fn asked(&mut self) {
-        self.inner.asked().await;
+        match self.inner.next().await {
+            Wish::End | Wish::Reload => {}
+        }
+    }
+
+    /// Waits for what the system wants of a server, to which a hangup means to reload. Cancel-safe.
+    pub async fn next(&mut self) -> Wish {
+        self.inner.next().await
     }
 }
 
@@ -31,11 +48,13 @@ mod platform {
 
     use tokio::signal::unix::{Signal, SignalKind, signal};
 
+    use super::Wish;
+
     #[derive(Debug)]
     pub(super) struct Signals {
         terminate: Signal,
         interrupt: Signal,
-        /// The terminal is gone.
+        /// The terminal is gone, or an operator wants a reload.
         hangup: Signal,
     }
 
@@ -48,11 +67,11 @@ mod platform {
             })
         }
 
-        pub(super) async fn asked(&mut self) {
+        pub(super) async fn next(&mut self) -> Wish {
             tokio::select! {
-                _ = self.terminate.recv() => {}
-                _ = self.interrupt.recv() => {}
-                _ = self.hangup.recv() => {}
+                _ = self.terminate.recv() => Wish::End,
+                _ = self.interrupt.recv() => Wish::End,
+                _ = self.hangup.recv() => Wish::Reload,
             }
         }
     }
@@ -63,6 +82,8 @@ mod platform {
     use std::io;
 
     use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, ctrl_break, ctrl_c, ctrl_close};
+
+    use super::Wish;
 
     #[derive(Debug)]
     pub(super) struct Signals {
@@ -81,12 +102,13 @@ mod platform {
             })
         }
 
-        pub(super) async fn asked(&mut self) {
+        pub(super) async fn next(&mut self) -> Wish {
             tokio::select! {
                 _ = self.interrupt.recv() => {}
                 _ = self.terminate.recv() => {}
                 _ = self.close.recv() => {}
             }
+            Wish::End
         }
     }
 }

@@ -4,17 +4,21 @@
 
 mod alias;
 mod choice;
+pub mod query;
 mod table;
+pub mod when;
 
 use crate::proto::command::{Command, Who};
 use crate::proto::id::{GroupName, NameError, Nick};
 use crate::proto::limits::{TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
+use crate::proto::past::Query;
 use crate::proto::ruling::{Mode, Ruling};
 
 pub use alias::expand;
 pub use choice::Choice;
 use table::Verb;
 pub use table::{SPECS, Spec, find, nearest};
+use when::When;
 
 /// What a typed line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +57,12 @@ pub enum Local {
     Resend(Which),
     /// Forget lines that came to nothing, or take back such as wait.
     Drop(Which),
+    /// Look for something in what is stored, written like this.
+    Search(String, Query),
+    /// What others said to us, anywhere.
+    Mentions,
+    /// Show the log as it was at a moment.
+    Goto(When),
 }
 
 /// What help is about.
@@ -232,6 +242,18 @@ fn run(spec: &'static Spec, rest: &str, here: Option<&GroupName>) -> Result<Pars
         Verb::Reload => local(Local::Reload),
         Verb::Palette => local(Local::Palette),
         Verb::Version => local(Local::Version),
+        Verb::Search => {
+            let typed = needed(spec, rest)?;
+            let query = query::read(typed, here)?;
+            Ok(Parsed::Local(Local::Search(typed.to_owned(), query)))
+        }
+        Verb::Lastlog => lastlog(spec, rest, here),
+        Verb::Mentions => local(Local::Mentions),
+        Verb::Goto => {
+            inside(spec, here)?;
+            let when = When::parse(needed(spec, rest)?)?;
+            Ok(Parsed::Local(Local::Goto(when)))
+        }
     }
 }
 
@@ -395,6 +417,31 @@ fn modes(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Re
         return Err(missing(spec));
     }
     Ok(Parsed::Commands(commands))
+}
+
+/// Reads what is looked for in this group alone: words, or a pattern, as irssi has it.
+fn lastlog(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    let group = inside(spec, here)?;
+    let rest = needed(spec, rest)?;
+    let pattern = ["-regexp ", "-re "]
+        .iter()
+        .find_map(|flag| rest.strip_prefix(flag));
+    let query = match pattern {
+        Some(pattern) => query::pattern(pattern.trim_start(), here)?,
+        None => query::read(rest, here)?,
+    };
+    let (typed, query) = match query {
+        Query::Words(mut words) => {
+            let typed = format!("{rest} in:{group}");
+            words.group = Some(group);
+            (typed, Query::Words(words))
+        }
+        query @ Query::Pattern { .. } => {
+            let pattern = pattern.map(|pattern| format!("/{}/", pattern.trim_start()));
+            (pattern.unwrap_or_else(|| rest.to_owned()), query)
+        }
+    };
+    Ok(Parsed::Local(Local::Search(typed, query)))
 }
 
 fn which(spec: &Spec, rest: &str) -> Result<Which, Refused> {

@@ -133,6 +133,22 @@ pub const OPTIONS: &[Spec] = &[
         "the address that others should use",
     ),
     start("name", Kind::Text, "a mesh node's name in the table"),
+    start("metrics", Kind::Text, "where a server tells its figures"),
+    start(
+        "allow-nodes",
+        Kind::List,
+        "keys of the nodes that a closed mesh is open to",
+    ),
+    start(
+        "allow-clients",
+        Kind::List,
+        "keys of the clients that a closed mesh is open to",
+    ),
+    start(
+        "links-per-address",
+        Kind::Number,
+        "links that one address may have to a server",
+    ),
     start("directory", Kind::Truth, "run as a directory"),
     start("supernode", Kind::Truth, "run as a supernode"),
 ];

@@ -17,11 +17,15 @@ use crate::config::{self, Change, Choices, Options};
 use crate::proto::command::Command;
 use crate::proto::event::{Event, Line, Member, What};
 use crate::proto::id::{GroupName, Nick, NodeId};
+use crate::proto::past::{Ask, Part, Query, Term, Words};
 use crate::slash::{self, About, Choice, Local, Parsed, Refused, To, Which};
 
 /// How long lines that were typed before the end of the input may take to be confirmed: finding a network, founding
 /// one if there is none, and a handover in between.
 const LAST_LINES_WAIT: Duration = Duration::from_secs(8);
+
+/// Lines that a search or a look back tells.
+const FOUND: usize = 50;
 
 /// How a face tells what happened. Each thing is one line, or several, or none.
 pub(super) trait Teller {
@@ -48,6 +52,7 @@ pub enum Ending {
 /// What a person without a screen is in.
 #[derive(Debug, Default)]
 struct Talk {
+    us: Option<Nick>,
     /// The groups, in the order of joining.
     groups: Vec<GroupName>,
     /// The group that text goes to.
@@ -217,7 +222,8 @@ impl Talk {
             | Command::Topic { .. }
             | Command::Rule { .. }
             | Command::Nick { .. } => {}
-            Command::History { .. } => self.pages += 1,
+            Command::Past(Ask::Seen { .. }) => {}
+            Command::History { .. } | Command::Past(_) => self.pages += 1,
         }
         self.waiting.push_back(command);
     }
@@ -232,7 +238,8 @@ impl Talk {
     fn is_done(&self) -> bool {
         let is_in = |group: &GroupName| self.entered.contains(group);
         let is_settled = self.unsent.count() == 0 && self.groups.iter().all(is_in);
-        self.last_lines.is_some() && self.waiting.is_empty() && (is_settled || !self.has_typed)
+        let is_answered = self.waiting.is_empty() && self.pages == 0;
+        self.last_lines.is_some() && is_answered && (is_settled || !self.has_typed)
     }
 
     /// The time for the last lines is over: says which are not confirmed, and leaves.
@@ -429,6 +436,37 @@ impl Talk {
             },
             Local::Resend(which) => self.resend(which, teller),
             Local::Drop(which) => self.forget(which, teller),
+            Local::Search(_, query) => {
+                let limit = FOUND;
+                self.command(Command::Past(Ask::Search { query, limit }));
+                Vec::new()
+            }
+            Local::Mentions => {
+                let words = Words {
+                    terms: self
+                        .us
+                        .iter()
+                        .map(|nick| Term::whole(nick.as_str()))
+                        .collect(),
+                    by_others: true,
+                    ..Words::default()
+                };
+                let (query, limit) = (Query::Words(words), FOUND);
+                self.command(Command::Past(Ask::Search { query, limit }));
+                Vec::new()
+            }
+            Local::Goto(when) => match (self.here.clone(), when.moment(&jiff::Zoned::now())) {
+                (Some(group), Some(at)) => {
+                    let (part, limit) = (Part::Moment(at), 2 * FOUND);
+                    self.command(Command::Past(Ask::Stretch { group, part, limit }));
+                    Vec::new()
+                }
+                (None, _) | (_, None) => teller.refused(&Refused {
+                    what: "cannot go there".to_owned(),
+                    why: "there is no such moment".to_owned(),
+                    try_: "/goto yesterday".to_owned(),
+                }),
+            },
             Local::Theme(_) | Local::Clear | Local::Away(_) | Local::Palette => no_screen(teller),
         }
     }
@@ -517,12 +555,21 @@ impl Talk {
             }
             Event::Bye => self.is_leaving = true,
             Event::Mesh { .. } => self.is_told = true,
-            Event::History { .. } => self.pages = self.pages.saturating_sub(1),
+            Event::History { .. } | Event::Past(_) => self.pages = self.pages.saturating_sub(1),
+            Event::Ready { id, nick } => {
+                self.around.us = Some(*id);
+                self.us = Some(nick.clone());
+            }
+            Event::Entry(Line {
+                own: true,
+                history: false,
+                what: What::Nick(nick),
+                ..
+            }) => self.us = Some(nick.clone()),
             Event::Joined { group, members, .. } => {
                 self.around.members.insert(group.clone(), members.clone());
                 self.entered.insert(group.clone());
             }
-            Event::Ready { id, .. } => self.around.us = Some(*id),
             Event::Opened { .. }
             | Event::Contact { .. }
             | Event::Waiting { .. }

@@ -10,6 +10,7 @@ use crate::proto::event::{
     Before, Event, Line, Loss, Member, MeshState, Path, Standing, Tenure, What,
 };
 use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId};
+use crate::proto::past::Told;
 use crate::proto::ruling::Ruling;
 use crate::proto::time::Wall;
 use crate::slash::Refused;
@@ -227,9 +228,29 @@ fn object(event: &Event) -> Option<Object> {
             try_,
         } => error(group.as_ref(), what, why, try_),
         Event::Bye => Object::new("bye").now(),
+        Event::Past(Told::Found { query, lines, more }) => Object::new("search")
+            .now()
+            .with("query", query.to_string())
+            .with("lines", stored(lines))
+            .with("more", *more),
+        Event::Past(Told::Stretch {
+            group,
+            lines,
+            older,
+            newer,
+            ..
+        }) => Object::new("past")
+            .group(group)
+            .now()
+            .with("lines", stored(lines))
+            .with("older", *older)
+            .with("newer", *newer),
         // A program hears of members by their joins and leaves, or asks with /names; the past it was there for it
         // has heard already.
-        Event::Opened { .. } | Event::Members { .. } | Event::History { .. } => return None,
+        Event::Opened { .. }
+        | Event::Members { .. }
+        | Event::History { .. }
+        | Event::Past(Told::Missed { .. }) => return None,
     })
 }
 
@@ -250,6 +271,17 @@ fn handover(object: Object, before: Option<&Before>, lost: &Loss) -> Object {
 
 fn ids(lines: &[EntryId]) -> Value {
     lines.iter().map(ToString::to_string).collect()
+}
+
+/// Lines in the same form as when they were told first.
+fn stored(lines: &[Line]) -> Value {
+    lines
+        .iter()
+        .map(|line| {
+            serde_json::to_value(entry(line))
+                .expect("text, numbers and lists of them are always JSON")
+        })
+        .collect()
 }
 
 fn entry(line: &Line) -> Object {

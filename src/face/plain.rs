@@ -13,6 +13,7 @@ use crate::proto::event::{
     Before, Event, Line, Loss, Member, MeshState, Standing, Tenure, Trouble, What,
 };
 use crate::proto::id::{GroupName, Nick};
+use crate::proto::past::Told;
 use crate::proto::time::Wall;
 use crate::sanitize;
 use crate::slash::Refused;
@@ -37,6 +38,9 @@ impl Teller for Plain {
         if let Event::History { lines, .. } = event {
             let past = lines.iter();
             return past.flat_map(|line| self.entry(line, here)).collect();
+        }
+        if let Event::Past(told) = event {
+            return self.past(told, here);
         }
         match news(event, unsent) {
             Some(text) => self.now(&text),
@@ -75,6 +79,38 @@ impl Teller for Plain {
 }
 
 impl Plain {
+    fn past(&mut self, told: &Told, here: Option<&GroupName>) -> Vec<String> {
+        match told {
+            Told::Found { query, lines, more } => {
+                let query = query.to_string();
+                let query = sanitize::line(&query);
+                let head = match (lines.len(), more) {
+                    (0, _) => format!("nothing found: {query}"),
+                    (1, _) => format!("1 line found: {query}"),
+                    (count, false) => format!("{count} lines found: {query}"),
+                    (count, true) => format!("the newest {count} lines found: {query}"),
+                };
+                let mut said = self.now(&head);
+                for line in lines.iter().rev() {
+                    said.extend(self.entry(line, None));
+                }
+                said
+            }
+            Told::Stretch {
+                group, lines, at, ..
+            } => {
+                let meant = lines.iter().filter(|line| Some(line.place) >= *at);
+                let mut said: Vec<String> = meant.flat_map(|line| self.entry(line, here)).collect();
+                if said.is_empty() {
+                    let group = sanitize::name(group.as_str());
+                    said = self.now(&format!("nothing is stored of {group} from there on"));
+                }
+                said
+            }
+            Told::Missed { .. } => Vec::new(),
+        }
+    }
+
     fn now(&mut self, text: &str) -> Vec<String> {
         self.said(&Zoned::now(), "", text)
     }
@@ -239,7 +275,8 @@ fn news(event: &Event, unsent: &Unsent) -> Option<String> {
         | Event::Members { .. }
         | Event::Role { .. }
         | Event::Path { .. }
-        | Event::History { .. } => return None,
+        | Event::History { .. }
+        | Event::Past(_) => return None,
     })
 }
 

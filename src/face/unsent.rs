@@ -111,6 +111,7 @@ impl Unsent {
             | Event::Mesh { .. }
             | Event::Merge { .. }
             | Event::History { .. }
+            | Event::Past(_)
             | Event::Disk { .. }
             | Event::Notice { .. }
             | Event::Error { group: None, .. }

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Connecting, Connection, ConnectionError, RecvStream, SendStream, VarInt};
+use quinn::{
+    Connecting, Connection, ConnectionError, RecvStream, SendStream, TransportErrorCode, VarInt,
+};
 use tokio::time::{sleep, timeout};
 
 use super::knock;
@@ -43,12 +45,27 @@ pub(super) enum Error {
     TimedOut,
     #[error("nobody listens there")]
     Nobody,
+    #[error("it takes no more links from here")]
+    Full,
     #[error("it closed the link: {0}")]
     Closed(Reason),
     #[error("{0}")]
     Refused(Reason),
     #[error("{0}")]
     Lost(ConnectionError),
+}
+
+impl Error {
+    /// The numbered reason that the other end gave.
+    pub(super) fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Full => Some(Reason::Limit),
+            Self::Closed(reason) => Some(*reason),
+            Self::Dial(_) | Self::TimedOut | Self::Nobody | Self::Refused(_) | Self::Lost(_) => {
+                None
+            }
+        }
+    }
 }
 
 impl From<ConnectionError> for Error {
@@ -59,6 +76,12 @@ impl From<ConnectionError> for Error {
             }
             ConnectionError::TransportError(_) if tls::is_wrong_identity(&error) => {
                 Self::Refused(Reason::WrongIdentity)
+            }
+            // Refused before a word was said (RFC 9000, section 20.1): with links it has no other reason.
+            ConnectionError::ConnectionClosed(close)
+                if close.error_code == TransportErrorCode::CONNECTION_REFUSED =>
+            {
+                Self::Full
             }
             ConnectionError::TimedOut => Self::TimedOut,
             ConnectionError::TransportError(_)

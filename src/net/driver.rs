@@ -21,10 +21,12 @@ use tokio_util::sync::CancellationToken;
 use super::clock::Clock;
 use super::dial::{self, Up};
 use super::endpoint::Endpoint;
+use super::gauge::{Handshake, Questions, Reading, Tally};
 use super::knock;
 use super::link::{Event, Full, Link, millis};
 use super::links::Links;
 use super::relay::{self, Exchange};
+use super::share::{Shares, Verdict};
 use super::socket::{Peer, Socket, is_virtual, unmapped};
 use super::tunnel::{self, Uplink};
 use super::watch::Seen;
@@ -53,26 +55,31 @@ const STOP_WAIT: Duration = Duration::from_secs(2);
 /// When the endpoint fails, or a task of the network panicked.
 pub async fn run(
     role: Box<dyn Role + Send>,
-    endpoint: Endpoint,
+    mut endpoint: Endpoint,
     inputs: mpsc::Receiver<Input>,
     outputs: mpsc::Sender<Output>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let (events, network) = mpsc::channel(INPUT_QUEUE_MAX);
+    let questions = endpoint.questions.take();
     let mut driver = Driver {
         role,
-        exchange: Arc::new(Exchange::new(endpoint.observer.clone())),
-        endpoint,
+        exchange: Arc::new(Exchange::new(endpoint.observer.clone(), endpoint.relayed())),
         clock: Clock::new(),
         links: Links::default(),
+        shares: Shares::new(endpoint.links_per_address),
+        tally: Tally::default(),
         handshakes: 0,
         tasks: JoinSet::new(),
         events,
         pending: VecDeque::new(),
         backlog: VecDeque::new(),
         is_finished: false,
+        endpoint,
     };
-    let ended = driver.turn(inputs, network, &outputs, &stop).await;
+    let ended = driver
+        .turn(inputs, network, questions, &outputs, &stop)
+        .await;
     if timeout(STOP_WAIT, driver.end(&outputs)).await.is_err() {
         tracing::warn!("some links were not closed in time");
     }
@@ -85,6 +92,8 @@ struct Driver {
     exchange: Arc<Exchange>,
     clock: Clock,
     links: Links,
+    shares: Shares,
+    tally: Tally,
     handshakes: usize,
     tasks: JoinSet<Done>,
     events: mpsc::Sender<Event>,
@@ -98,7 +107,8 @@ struct Driver {
 /// What a task came to.
 enum Done {
     Dialled(DialId, Result<Up, dial::Error>),
-    Answered(SocketAddr, Result<Up, dial::Error>),
+    /// Somebody dialled us, from an address that was proven beforehand or was not.
+    Answered(SocketAddr, bool, Result<Up, dial::Error>),
     /// A link or a tunnel; what it had to say came as events.
     Carried,
     /// Whether the machine at the other end of a silent link says that nobody is there.
@@ -110,6 +120,7 @@ impl Driver {
         &mut self,
         mut inputs: mpsc::Receiver<Input>,
         mut network: mpsc::Receiver<Event>,
+        mut questions: Option<Questions>,
         outputs: &mpsc::Sender<Output>,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
@@ -142,9 +153,23 @@ impl Driver {
                 },
                 () = timer.as_mut(), if has_timer => self.handle(Input::Timeout),
                 _ = looks.tick() => self.look(),
+                asked = question(&mut questions) => {
+                    // Who asked may have gone.
+                    _ = asked.send(self.reading());
+                }
             }
         }
         Ok(())
+    }
+
+    fn reading(&self) -> Reading {
+        let mut links = self.links.figures();
+        links.handshakes = self.handshakes;
+        Reading {
+            figures: self.role.figures(),
+            links,
+            tally: self.tally.clone(),
+        }
     }
 
     /// Tells the role which links have fallen quiet, and which have come to themselves.
@@ -170,7 +195,7 @@ impl Driver {
                 Seen::Silent => self.knock(id),
             }
         }
-        self.handle_pending();
+        self.settle();
     }
 
     fn heard(&mut self, link: LinkId) {
@@ -205,10 +230,10 @@ impl Driver {
     /// Gives the role an input, and then those that come of what it wants done.
     fn handle(&mut self, input: Input) {
         self.pending.push_back(input);
-        self.handle_pending();
+        self.settle();
     }
 
-    fn handle_pending(&mut self) {
+    fn settle(&mut self) {
         while let Some(input) = self.pending.pop_front() {
             self.role.handle(self.clock.now(), input);
             while let Some(output) = self.role.poll() {
@@ -226,7 +251,8 @@ impl Driver {
             }
             Output::Send { to, message } => self.send(&to, &message),
             Output::Close { link, reason } => {
-                if let Some(gone) = self.forget(link) {
+                if let Some(gone) = self.forget(link, Some(reason)) {
+                    tracing::info!(link = link.0, peer = %gone.peer.short(), ?reason, "closing a link");
                     gone.close_after_all(reason);
                 }
                 self.pending.retain(
@@ -251,7 +277,9 @@ impl Driver {
                 continue;
             };
             let frame = frame.get_or_insert_with(|| codec::encode(message));
+            self.tally.sent += 1;
             if let Err(Full) = link.send(frame.clone()) {
+                self.tally.dropped += 1;
                 tracing::warn!(peer = %link.peer.short(), "closing a link that is not read");
                 self.close(*id, Reason::TooSlow);
             }
@@ -260,7 +288,7 @@ impl Driver {
 
     /// Closes a link by our own decision and tells the role.
     fn close(&mut self, id: LinkId, reason: Reason) {
-        if let Some(gone) = self.forget(id) {
+        if let Some(gone) = self.forget(id, Some(reason)) {
             gone.close_now(reason);
             let why = Some(reason);
             self.pending.push_back(Input::Lost { link: id, why });
@@ -274,7 +302,10 @@ impl Driver {
                 let peer = self.endpoint.socket.peer(id);
                 if !self.route(&peer, via) {
                     let why = "there is no link to that supernode".to_owned();
-                    return self.pending.push_back(Input::Undialled { dial, why });
+                    let reason = None;
+                    return self
+                        .pending
+                        .push_back(Input::Undialled { dial, why, reason });
                 }
                 (Kind::Peer, peer.address, Some(id), Some(peer))
             }
@@ -331,24 +362,59 @@ impl Driver {
             Kind::Mesh | Kind::Peer => {}
         }
         if self.handshakes >= HANDSHAKES_MAX {
+            self.tally.handshake(Handshake::Busy);
             return incoming.refuse();
         }
-        let must_prove = kind == Kind::Mesh
-            && self.handshakes >= HANDSHAKES_UNPROVEN_MAX
-            && !incoming.remote_address_validated();
-        if must_prove {
-            // It may always be asked while it has not been proven.
-            let _ = incoming.retry();
-            return;
+        // Below a virtual address there is no other to be proven.
+        let is_proven = kind == Kind::Peer || incoming.remote_address_validated();
+        let must_prove = !is_proven && self.handshakes >= HANDSHAKES_UNPROVEN_MAX;
+        let verdict = if must_prove {
+            Verdict::Prove
+        } else {
+            self.share(address, is_proven)
+        };
+        match verdict {
+            Verdict::Accept => {}
+            Verdict::Prove => {
+                self.tally.handshake(Handshake::MustProve);
+                // It may always be asked while it has not been proven.
+                let _ = incoming.retry();
+                return;
+            }
+            Verdict::Refuse => {
+                self.tally.handshake(Handshake::Share);
+                tracing::debug!(%address, "refusing a link: its address or network has its share");
+                return incoming.refuse();
+            }
         }
         match incoming.accept() {
             Ok(connecting) => {
                 self.handshakes += 1;
                 self.tasks.spawn(async move {
-                    Done::Answered(address, dial::answer(connecting, kind, path).await)
+                    let answered = dial::answer(connecting, kind, path).await;
+                    Done::Answered(address, is_proven, answered)
                 });
             }
-            Err(error) => tracing::debug!(%address, %error, "refusing a packet that opens no link"),
+            Err(error) => {
+                self.shared_in_vain(address, is_proven);
+                tracing::debug!(%address, %error, "refusing a packet that opens no link");
+            }
+        }
+    }
+
+    /// Whether somebody who dials has a share left; those who dial through tunnels are known by those.
+    fn share(&mut self, from: SocketAddr, is_proven: bool) -> Verdict {
+        if self.endpoint.accepts == Kind::Peer {
+            return Verdict::Accept;
+        }
+        let now = self.clock.now().mono;
+        self.shares.dialled(unmapped(from).ip(), is_proven, now)
+    }
+
+    fn shared_in_vain(&mut self, from: SocketAddr, is_proven: bool) {
+        if self.endpoint.accepts == Kind::Mesh {
+            let now = self.clock.now().mono;
+            self.shares.failed(unmapped(from).ip(), is_proven, now);
         }
     }
 
@@ -360,23 +426,49 @@ impl Driver {
                     self.links.refused(link, self.clock.now().mono);
                 }
             }
-            Done::Dialled(dial, Ok(up)) => self.up(up, Some(dial)),
-            Done::Dialled(dial, Err(error)) => {
-                let why = error.to_string();
-                self.handle(Input::Undialled { dial, why });
+            Done::Dialled(dial, Ok(up)) => {
+                self.up(up, Some(dial));
             }
-            Done::Answered(address, answered) => {
+            Done::Dialled(dial, Err(error)) => {
+                let (why, reason) = (error.to_string(), error.reason());
+                self.handle(Input::Undialled { dial, why, reason });
+            }
+            Done::Answered(address, is_proven, answered) => {
                 self.handshakes -= 1;
-                match answered {
-                    Ok(up) => self.up(up, None),
-                    Err(error) => tracing::info!(%address, %error, "a handshake came to nothing"),
-                }
+                self.answered(address, is_proven, answered);
             }
         }
         Ok(())
     }
 
-    fn up(&mut self, up: Up, dial: Option<DialId>) {
+    /// A handshake with somebody who dialled us is done.
+    fn answered(&mut self, from: SocketAddr, is_proven: bool, up: Result<Up, dial::Error>) {
+        let up = match up {
+            Ok(up) => up,
+            Err(error) => {
+                self.tally.handshake(Handshake::Failed);
+                self.shared_in_vain(from, is_proven);
+                return tracing::info!(address = %from, %error, "a handshake came to nothing");
+            }
+        };
+        self.tally.handshake(Handshake::Done);
+        let peer = up.peer;
+        let link = self.up(up, None);
+        if self.endpoint.accepts == Kind::Mesh {
+            let (from, now) = (unmapped(from).ip(), self.clock.now().mono);
+            let has_share = self.shares.linked(link, peer, from, is_proven, now);
+            if self.links.get(link).is_none() {
+                // The role would not have it.
+                self.shares.ended(link);
+            } else if !has_share {
+                tracing::info!(address = %from, peer = %peer.short(), "closing a link: its share is used up");
+                self.close(link, Reason::Limit);
+                self.settle();
+            }
+        }
+    }
+
+    fn up(&mut self, up: Up, dial: Option<DialId>) -> LinkId {
         let Up {
             connection,
             send,
@@ -417,6 +509,7 @@ impl Driver {
             rtt_ms,
         });
         self.tell_path(peer);
+        id
     }
 
     /// What serves the streams on a link that are not for messages: tunnels, from a client that is relayed for, or
@@ -452,12 +545,13 @@ impl Driver {
                     self.heard(link);
                 }
                 if self.links.get(link).is_some() {
+                    self.tally.received += 1;
                     self.handle(Input::Received { link, message });
                 }
                 drop(permit);
             }
             Event::Lost { link, why } => {
-                if let Some(gone) = self.forget(link) {
+                if let Some(gone) = self.forget(link, why) {
                     tracing::info!(link = link.0, peer = %gone.peer.short(), ?why, "lost a link");
                     self.handle(Input::Lost { link, why });
                 }
@@ -466,8 +560,10 @@ impl Driver {
         }
     }
 
-    fn forget(&mut self, id: LinkId) -> Option<Link> {
+    fn forget(&mut self, id: LinkId, why: Option<Reason>) -> Option<Link> {
         let (gone, inputs) = self.links.remove(id)?;
+        self.tally.end(why);
+        self.shares.ended(id);
         self.exchange.disconnect(gone.peer, &gone.connection);
         self.pending.extend(inputs);
         Some(gone)
@@ -511,6 +607,18 @@ impl Driver {
         );
         self.endpoint.quinn.wait_idle().await;
     }
+}
+
+/// The next question of a gauge.
+async fn question(questions: &mut Option<Questions>) -> tokio::sync::oneshot::Sender<Reading> {
+    if let Some(open) = questions {
+        match open.recv().await {
+            Some(asked) => return asked,
+            // All gauges are gone.
+            None => *questions = None,
+        }
+    }
+    pending().await
 }
 
 /// Waits until the closes of links to peers are through their tunnels.

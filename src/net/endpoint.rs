@@ -15,6 +15,7 @@ use quinn_proto::HashedConnectionIdGenerator;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use socket2::{Domain, Protocol, SockAddr, Type};
 
+use super::gauge::{Gauge, Questions, Relayed};
 use super::relay::Observer;
 use super::socket::{Socket, is_virtual, unmapped};
 use super::stream::Run;
@@ -55,6 +56,10 @@ pub struct Endpoint {
     pub(super) id: NodeId,
     pub(super) run: Run,
     pub(super) observer: Option<Arc<dyn Observer>>,
+    pub(super) questions: Option<Questions>,
+    pub(super) relayed: Arc<Relayed>,
+    /// Links that one address may have here; a network and an identity have theirs accordingly.
+    pub(super) links_per_address: Option<usize>,
     /// What is accepted: a client accepts peers, a mesh node accepts whoever dials its address.
     pub(super) accepts: Kind,
     /// Whether the machines of mesh nodes that are not heard are asked if anybody is there.
@@ -141,6 +146,9 @@ impl Endpoint {
             id: identity.id(),
             run: random_run(),
             observer: None,
+            questions: None,
+            relayed: Arc::default(),
+            links_per_address: None,
             accepts,
             knocks: false,
             mesh: client_config(tls::client(identity, Kind::Mesh), Kind::Mesh),
@@ -166,6 +174,27 @@ impl Endpoint {
     #[must_use]
     pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
+        self
+    }
+
+    /// A gauge on the driver that is to run on this endpoint; it answers the one made last.
+    #[must_use]
+    pub fn gauge(&mut self) -> Gauge {
+        let (gauge, questions) = Gauge::new();
+        self.questions = Some(questions);
+        gauge
+    }
+
+    /// What is relayed for others, counted as long as the endpoint lives.
+    #[must_use]
+    pub fn relayed(&self) -> Arc<Relayed> {
+        Arc::clone(&self.relayed)
+    }
+
+    /// Gives each address a share of so many links ([`super::share`]); else anybody has as many as there are.
+    #[must_use]
+    pub fn sharing(mut self, links_per_address: usize) -> Self {
+        self.links_per_address = Some(links_per_address);
         self
     }
 

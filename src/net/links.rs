@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::gauge::LinkFigures;
 use super::link::Link;
 use super::socket::Peer;
 use super::stream::Run;
@@ -61,6 +62,19 @@ impl Links {
 
     pub(super) fn get(&self, id: LinkId) -> Option<&Link> {
         self.by_id.get(&id)
+    }
+
+    pub(super) fn figures(&self) -> LinkFigures {
+        let mut figures = LinkFigures::default();
+        for link in self.by_id.values() {
+            match link.kind {
+                Kind::Peer => figures.peers += 1,
+                Kind::Mesh if self.clients.contains_key(&link.peer) => figures.clients += 1,
+                Kind::Mesh => figures.nodes += 1,
+            }
+            figures.quiet += usize::from(link.watch.is_quiet());
+        }
+        figures
     }
 
     /// Looks at every link, and says what is to be seen of it.

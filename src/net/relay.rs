@@ -11,6 +11,7 @@ use std::time::Duration;
 use quinn::{Connection, RecvStream, SendStream, VarInt};
 use tokio::time::timeout;
 
+use super::gauge::Relayed;
 use super::stream::{self, Cause, TUNNEL_FROM, TUNNEL_TO};
 use crate::proto::id::NodeId;
 
@@ -31,13 +32,15 @@ pub trait Observer: Send + Sync {
 pub(super) struct Exchange {
     links: RwLock<BTreeMap<NodeId, Vec<Connection>>>,
     observer: Option<Arc<dyn Observer>>,
+    relayed: Arc<Relayed>,
 }
 
 impl Exchange {
-    pub(super) fn new(observer: Option<Arc<dyn Observer>>) -> Self {
+    pub(super) fn new(observer: Option<Arc<dyn Observer>>, relayed: Arc<Relayed>) -> Self {
         Self {
             links: RwLock::default(),
             observer,
+            relayed,
         }
     }
 
@@ -55,6 +58,14 @@ impl Exchange {
             if of_client.is_empty() {
                 links.remove(&id);
             }
+        }
+    }
+
+    /// Counts what goes out, before it does.
+    fn carried(&self, from: NodeId, to: NodeId, bytes: &[u8]) {
+        self.relayed.carry(bytes.len());
+        if let Some(observer) = &self.observer {
+            observer.relayed(from, to, bytes);
         }
     }
 
@@ -88,30 +99,40 @@ async fn relay(
     mut send: SendStream,
     mut receive: RecvStream,
 ) {
-    let Some(to) = stream::read_beginning(&mut receive, TUNNEL_TO).await else {
-        return stream::refuse(&mut send, &mut receive, Cause::Unexpected);
+    let (onward, back, to) = match open(&exchange, from, &mut receive).await {
+        Ok(opened) => opened,
+        Err(why) => {
+            exchange.relayed.refuse();
+            return stream::refuse(&mut send, &mut receive, why);
+        }
     };
-    let Some(link) = exchange.find(to) else {
-        return stream::refuse(&mut send, &mut receive, Cause::NotLinked);
-    };
+    let _open = exchange.relayed.open_tunnel();
+    tokio::join!(
+        splice(receive, onward, |bytes| exchange.carried(from, to, bytes)),
+        splice(back, send, |bytes| exchange.carried(to, from, bytes)),
+    );
+}
+
+/// The other half of a tunnel, and to whom it leads.
+async fn open(
+    exchange: &Exchange,
+    from: NodeId,
+    receive: &mut RecvStream,
+) -> Result<(SendStream, RecvStream, NodeId), Cause> {
+    let to = stream::read_beginning(receive, TUNNEL_TO)
+        .await
+        .ok_or(Cause::Unexpected)?;
+    let link = exchange.find(to).ok_or(Cause::NotLinked)?;
     let (mut onward, back) = match timeout(OPEN_WAIT, link.open_bi()).await {
         Ok(Ok(streams)) => streams,
-        Ok(Err(_)) => return stream::refuse(&mut send, &mut receive, Cause::NotLinked),
-        Err(_) => return stream::refuse(&mut send, &mut receive, Cause::Limit),
+        Ok(Err(_)) => return Err(Cause::NotLinked),
+        Err(_) => return Err(Cause::Limit),
     };
     let beginning = stream::beginning(TUNNEL_FROM, from);
-    if onward.write_all(&beginning).await.is_err() {
-        return stream::refuse(&mut send, &mut receive, Cause::NotLinked);
+    match onward.write_all(&beginning).await {
+        Ok(()) => Ok((onward, back, to)),
+        Err(_) => Err(Cause::NotLinked),
     }
-    let observer = exchange.observer.as_deref();
-    tokio::join!(
-        splice(receive, onward, |bytes| if let Some(observer) = observer {
-            observer.relayed(from, to, bytes);
-        }),
-        splice(back, send, |bytes| if let Some(observer) = observer {
-            observer.relayed(to, from, bytes);
-        }),
-    );
 }
 
 /// Carries one direction to its end. A side that breaks breaks the other, so that both ends learn of it.

@@ -228,7 +228,8 @@ impl Role for Asker {
             | Input::Unwritten { .. }
             | Input::Fetched { .. }
             | Input::Found { .. }
-            | Input::Addresses { .. } => {}
+            | Input::Addresses { .. }
+            | Input::Admission(_) => {}
         }
     }
 

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::ClientSettings;
 use super::discovery::Discovery;
+use super::past;
 use super::wiring::{self, Outlets};
 use crate::identity::Identity;
 use crate::net::Endpoint;
@@ -28,6 +29,8 @@ use crate::store::{DataDir, Job, Opened, Store};
 /// How long a client may take to hand over and to say so; then it is stopped as it is. Longer than the role's own
 /// patience with its heirs, and the network's with its last packets.
 const QUIT_WAIT: Duration = HANDOVER_WAIT.saturating_mul(3);
+/// Questions about the past that are under way at once.
+const ASKED_MAX: usize = 4;
 /// How long the rest (the store, an embedded node) may take after that.
 const END_WAIT: Duration = Duration::from_secs(6);
 
@@ -122,6 +125,7 @@ impl ClientData {
             notes: notes(&self.disk),
             discover,
             found,
+            unwritten: Arc::default(),
         };
         let running = wiring::run(
             Box::new(role),
@@ -192,6 +196,8 @@ struct Ears {
 impl Ears {
     async fn run(mut self) {
         let mut deadline = None;
+        // Whoever looks for something in a million lines can still say something in the meantime.
+        let mut asked = JoinSet::new();
         loop {
             let command = tokio::select! {
                 () = self.stop.cancelled() => return,
@@ -214,6 +220,16 @@ impl Ears {
             } = command
             {
                 self.page(group, before, limit).await;
+            } else if let Command::Past(ask) = command {
+                if asked.len() == ASKED_MAX {
+                    asked.join_next().await;
+                }
+                asked.spawn(past::answer(
+                    ask,
+                    self.us,
+                    self.store.clone(),
+                    self.events.clone(),
+                ));
             } else {
                 _ = self.inputs.send(Input::Command(command)).await;
             }

@@ -69,17 +69,21 @@ impl Discovery {
                 () = self.stop.cancelled() => return,
                 asked = self.asked.recv() => if asked.is_none() { return },
             }
-            let (addresses, failures) = resolve::all(hosts).await;
+            let mut lookup = resolve::Lookup::of(hosts);
+            let mut all = Vec::new();
+            while let Some(addresses) = lookup.next().await {
+                all.clone_from(&addresses);
+                self.tell(addresses).await;
+            }
             let is_long = spell.asked(*self.found.borrow());
             if is_long {
-                for failure in failures {
+                for failure in lookup.failures {
                     self.say(failure);
                 }
-                if !addresses.is_empty() {
-                    self.say(unreachable(&addresses));
+                if !all.is_empty() {
+                    self.say(unreachable(&all));
                 }
             }
-            self.tell(addresses).await;
         }
     }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use super::mesh::{Begin, Mesh};
 use crate::identity::Identity;
 use crate::net::{Endpoint, endpoint};
+use crate::proto::admission::Admission;
 use crate::proto::role::Kind;
 use crate::proto::wire::Roles;
 
@@ -40,6 +41,7 @@ pub(crate) fn start(data: &Path, port: u16, lan: bool) -> Result<Mesh, Error> {
         },
         name: None,
         advertise: None,
+        admission: Admission::default(),
         recalls: false,
     })?;
     tracing::info!(name = %mesh.name, listening = %mesh.listening, "keeping a node for this network");

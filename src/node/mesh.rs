@@ -4,26 +4,29 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::addresses;
 use super::wiring::{self, Outlets};
-use super::{MeshSettings, addresses, resolve};
-use crate::address::{AddressPort, HostPort};
+use crate::address::AddressPort;
 use crate::identity::Identity;
 use crate::net::Endpoint;
+use crate::net::gauge::{Gauge, Relayed};
+use crate::proto::admission::Admission;
 use crate::proto::command::Command;
 use crate::proto::id::{NodeId, NodeName};
 use crate::proto::node::MeshNode;
-use crate::proto::role::{Input, Kind};
+use crate::proto::role::Input;
 use crate::proto::seal::Seal as _;
 use crate::proto::wire::Roles;
-use crate::store::{DataDir, Opened, Store};
+use crate::store::{Opened, Store};
 
 /// How long an orderly end may take before the node just stops.
 const END_WAIT: Duration = Duration::from_secs(4);
@@ -36,8 +39,12 @@ pub(crate) struct Mesh {
     pub(crate) inputs: mpsc::Sender<Input>,
     /// It wants to hear of other nodes.
     pub(crate) asks: mpsc::Receiver<()>,
+    pub(crate) gauge: Gauge,
+    pub(crate) relayed: Arc<Relayed>,
+    /// Counts the writes that the disk did not take.
+    pub(crate) unwritten: Arc<AtomicU64>,
     advertise: Option<AddressPort>,
-    ended: JoinHandle<anyhow::Result<()>>,
+    pub(crate) ended: JoinHandle<anyhow::Result<()>>,
     stop: CancellationToken,
 }
 
@@ -50,6 +57,7 @@ pub(crate) struct Begin<'a> {
     pub(crate) roles: Roles,
     pub(crate) name: Option<NodeName>,
     pub(crate) advertise: Option<AddressPort>,
+    pub(crate) admission: Admission,
     /// Whether the nodes it knew at its last end are worth a dial. Those of a local network are not: who is here
     /// shows itself, and the others are other people's laptops of other days.
     pub(crate) recalls: bool,
@@ -59,11 +67,12 @@ impl Mesh {
     pub(crate) fn start(begin: Begin<'_>) -> anyhow::Result<Self> {
         let Begin {
             identity,
-            endpoint,
+            mut endpoint,
             database,
             roles,
             name,
             advertise,
+            admission,
             recalls,
         } = begin;
         let mut disk: Opened = Store::open(database)?;
@@ -82,7 +91,10 @@ impl Mesh {
             roles,
             saved,
             super::seed(),
-        );
+        )
+        .admitting(admission);
+        let (gauge, relayed) = (endpoint.gauge(), endpoint.relayed());
+        let unwritten = Arc::<AtomicU64>::default();
         let inputs = wiring::inputs();
         let feed = inputs.sender.clone();
         let (discover, asks) = mpsc::channel(1);
@@ -93,6 +105,7 @@ impl Mesh {
             notes: VecDeque::new(),
             discover,
             found: watch::Sender::new(0),
+            unwritten: Arc::clone(&unwritten),
         };
         let stop = CancellationToken::new();
         let running = wiring::run(
@@ -109,6 +122,9 @@ impl Mesh {
             listening,
             inputs: feed,
             asks,
+            gauge,
+            relayed,
+            unwritten,
             advertise,
             ended: tokio::spawn(running),
             stop,
@@ -144,91 +160,5 @@ impl Mesh {
 
     fn advertised(&self) -> Vec<SocketAddr> {
         addresses::advertised(self.listening, self.advertise)
-    }
-}
-
-/// A directory or supernode that is a process of its own.
-pub struct Server {
-    mesh: Mesh,
-    roles: Roles,
-    bootstrap: Vec<HostPort>,
-    /// Ours until the end.
-    _data: DataDir,
-}
-
-/// Starts a mesh node.
-///
-/// # Errors
-/// If its data directory, key or port cannot be had; the message is for a person.
-pub fn serve(settings: MeshSettings) -> anyhow::Result<Server> {
-    let data = DataDir::open(settings.data)?;
-    let identity = Identity::load_or_create(&data.path().join(super::KEY_FILE))?;
-    let endpoint = Endpoint::bind(&identity, settings.listen, Kind::Mesh)?;
-    let mesh = Mesh::start(Begin {
-        identity,
-        endpoint,
-        database: &data.database(),
-        roles: settings.roles,
-        name: settings.name,
-        advertise: settings.advertise,
-        recalls: true,
-    })?;
-    Ok(Server {
-        mesh,
-        roles: settings.roles,
-        bootstrap: settings.bootstrap,
-        _data: data,
-    })
-}
-
-impl Server {
-    /// One line that says that it is ready, and what others need to know of it.
-    #[must_use]
-    pub fn ready(&self) -> String {
-        let role = match (self.roles.directory, self.roles.supernode) {
-            (true, true) => "directory and supernode",
-            (true, false) => "directory",
-            (false, _) => "supernode",
-        };
-        let Mesh {
-            name,
-            listening,
-            key,
-            ..
-        } = &self.mesh;
-        format!("fireside: {role} {name} listening on {listening}, key {key}")
-    }
-
-    /// Serves until `asked_to_stop`, then hands over and ends.
-    ///
-    /// # Errors
-    /// If it ends by itself.
-    pub async fn run(mut self, asked_to_stop: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let mut asked_to_stop = std::pin::pin!(asked_to_stop);
-        loop {
-            tokio::select! {
-                () = &mut asked_to_stop => {
-                    tracing::info!("ending");
-                    return self.mesh.end().await;
-                }
-                ended = &mut self.mesh.ended => {
-                    ended.context("the node broke")??;
-                    bail!("the node ended by itself");
-                }
-                Some(()) = self.mesh.asks.recv() => {
-                    let (found, failures) = resolve::all(&self.bootstrap).await;
-                    for failure in failures {
-                        tracing::warn!(%failure, "bootstrap");
-                    }
-                    self.mesh.answer(found).await;
-                }
-            }
-        }
-    }
-}
-
-impl std::fmt::Debug for Server {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.ready())
     }
 }

@@ -10,19 +10,27 @@ mod discovery;
 mod embedded;
 mod lan;
 mod mesh;
+mod metrics;
+mod past;
+mod process;
 mod resolve;
+mod seek;
+mod server;
 mod wiring;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::address::{AddressPort, HostPort};
+use crate::proto::admission::Admission;
 use crate::proto::id::{Nick, NodeName};
 use crate::proto::wire::Roles;
 
+pub use crate::net::share::LINKS_PER_ADDRESS;
 pub use ask::{Source, known_table};
 pub use client::{ClientData, Handle};
-pub use mesh::{Server, serve};
+pub use metrics::PORT as METRICS_PORT;
+pub use server::{Reloaded, Server, serve};
 
 /// What a client needs to know.
 #[derive(Clone, Debug)]
@@ -54,6 +62,12 @@ pub struct MeshSettings {
     /// What others should dial, if the addresses of this machine are not it.
     pub advertise: Option<AddressPort>,
     pub bootstrap: Vec<HostPort>,
+    /// Where figures are told to whoever watches, if anywhere.
+    pub metrics: Option<SocketAddr>,
+    /// Whom the mesh is open to.
+    pub admission: Admission,
+    /// Links that one address may have; a network of addresses and an identity have theirs accordingly.
+    pub links_per_address: usize,
 }
 
 /// Whom to ask for the table.

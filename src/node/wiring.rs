@@ -1,6 +1,8 @@
 //! One role wired to its network and its disk: what the role wants goes out, what comes of it goes back in.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
 use tokio::sync::{mpsc, watch};
@@ -28,6 +30,8 @@ pub(crate) struct Outlets {
     pub(crate) discover: mpsc::Sender<()>,
     /// Counts the times a search came to its end.
     pub(crate) found: watch::Sender<u64>,
+    /// Counts the writes that the disk did not take.
+    pub(crate) unwritten: Arc<AtomicU64>,
 }
 
 /// A channel to a role.
@@ -57,9 +61,14 @@ pub(crate) async fn run(
         receiver,
     } = inputs;
     let driver = tokio::spawn(driver::run(role, endpoint, receiver, sender, stop));
+    let mut trouble = Trouble {
+        unwritten: Arc::clone(&outlets.unwritten),
+        is_now: false,
+    };
     // Goes on reading when the role is gone, so that the store is never kept from its last jobs.
     let answered = tokio::spawn(async move {
         while let Some(answer) = answers.recv().await {
+            trouble.note(&answer);
             _ = feed.send(answer).await;
         }
     });
@@ -73,6 +82,27 @@ pub(crate) async fn run(
         .await
         .context("the way back from the store broke")?;
     ended.context("the network's task broke")?
+}
+
+/// Whether the disk takes what is written, for the operator: told when it changes.
+struct Trouble {
+    unwritten: Arc<AtomicU64>,
+    is_now: bool,
+}
+
+impl Trouble {
+    fn note(&mut self, answer: &Input) {
+        if let Input::Unwritten { why, .. } = answer {
+            self.unwritten.fetch_add(1, Ordering::Relaxed);
+            if !std::mem::replace(&mut self.is_now, true) {
+                tracing::error!(%why, "the disk takes nothing; free some space, or mend it");
+            }
+        } else if matches!(answer, Input::Written { .. })
+            && std::mem::replace(&mut self.is_now, false)
+        {
+            tracing::info!("the disk takes what is written again");
+        }
+    }
 }
 
 async fn perform(output: Output, store: &Store, outlets: &mut Outlets) {

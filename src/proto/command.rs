@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::event::What;
 use super::id::{EntryId, GroupName, NameError, Nick, NodeId};
+use super::past::Ask;
 use super::ruling::Ruling;
 
 /// One request. Whatever comes of it comes as [`super::event::Event`]s.
@@ -37,6 +38,8 @@ pub enum Command {
         before: Option<String>,
         limit: usize,
     },
+    /// Tell something else of the stored past ([`super::event::Event::Past`]).
+    Past(Ask),
     /// Leave everything: hand over what we host, then end.
     Quit { why: String },
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
+use super::past::Told;
 use super::ruling::{Rank, Ruling};
 use super::time::Wall;
 
@@ -115,6 +116,8 @@ pub enum Event {
         lines: Vec<Line>,
         more: bool,
     },
+    /// What is stored, in answer to [`super::command::Command::Past`].
+    Past(Told),
     /// Whether the disk takes what is written, on change: `trouble` says what is wrong with it.
     Disk { trouble: Option<Trouble> },
     /// Something a person may want to know.

@@ -154,3 +154,12 @@ pub const REFUSED_WAIT: Duration = Duration::from_millis(300);
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A task that was not run for so long was stopped, and its clock with it: silence counts only while we listen.
 pub const STOPPED_AFTER: Duration = Duration::from_millis(700);
+
+/// Addresses at which a peer may say that it is: those of a laptop with a cable, a radio and a tunnel in both
+/// families, and what two supernodes and a router see of them.
+pub const CANDIDATES_MAX: usize = 10;
+/// Probes that one peer can have us send to addresses that have not answered, in a row: what a whole attempt at all
+/// of them takes. Each is of some 30 bytes, so that a peer who names strangers does them no harm.
+pub const PROBES_BURST: u32 = 500;
+/// The same in the long run.
+pub const PROBES_PER_SECOND: u32 = 5;

@@ -98,6 +98,11 @@ impl Links {
         self.newest(self.peers.get(id)?)
     }
 
+    /// Every link, heard or quiet, and who is at the other end.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (LinkId, NodeId)> {
+        self.all.iter().map(|(id, link)| (*id, link.peer))
+    }
+
     /// Everybody at the other end of a mesh link.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeId> {
         let heard = self.nodes.iter();

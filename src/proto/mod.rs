@@ -6,16 +6,20 @@
 //! and in the simulator, and a seed replays it exactly; which is also why only ordered maps are used.
 
 mod actions;
+pub mod admission;
 pub mod client;
 pub mod codec;
 pub mod command;
 pub mod event;
+pub mod figures;
 mod group;
 pub mod id;
 pub mod limits;
 mod links;
 pub mod mutant;
 pub mod node;
+pub mod past;
+pub mod path;
 pub mod ring;
 pub mod role;
 pub mod ruling;

@@ -21,6 +21,8 @@ pub enum Mutant {
     NoHeirs,
     /// Unplaced lines go out before the welcome, and count as sent.
     PutBeforeWelcome,
+    /// Unplaced lines go out before the host has the line in which their author joined.
+    PutBeforeJoin,
     /// Unplaced lines are not sent again to the next host.
     NotSentAgain,
     /// A member does not push what the host lacks.

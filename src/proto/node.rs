@@ -10,8 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::actions::Actions;
+use super::admission::Admission;
 use super::command::Command;
 use super::event::Event;
+use super::figures::Figures;
 use super::id::{NodeId, NodeName};
 use super::limits::{
     ADDRESSES_MAX, RECORDS_PER_MESSAGE_MAX, RESPONSIBLE_INTERVAL, RETRY_FIRST, RETRY_LAST,
@@ -43,6 +45,7 @@ const CROSSING: Duration = Duration::from_secs(3);
 pub struct MeshNode {
     seal: Arc<dyn Seal>,
     record: Record,
+    admission: Admission,
     act: Actions,
     table: Table,
     links: Links,
@@ -104,6 +107,7 @@ impl MeshNode {
         };
         Self {
             record,
+            admission: Admission::default(),
             act: Actions::new(seed),
             table,
             links: Links::default(),
@@ -123,6 +127,14 @@ impl MeshNode {
             due: None,
             seal,
         }
+    }
+
+    /// The same node, open to these alone until it is told otherwise.
+    #[must_use]
+    pub fn admitting(mut self, admission: Admission) -> Self {
+        self.admission = admission;
+        self.unlist_strangers();
+        self
     }
 
     /// The table as it is known here.
@@ -176,6 +188,9 @@ impl MeshNode {
             if let Some(found) = self.given.get_mut(&dialled.address) {
                 *found = Some(peer);
             }
+        }
+        if !self.admission.admits(&peer) {
+            return self.act.close(link, Reason::NotAdmitted);
         }
         if peer == self.record.key || self.is_spare(now, dialled.is_some(), peer) {
             return self.act.close(link, Reason::Done);
@@ -232,6 +247,27 @@ impl MeshNode {
             self.act.close(known, Reason::Done);
         }
         is_spare
+    }
+
+    /// The mesh is open to these from here on; whoever is here and is none of them has to go.
+    fn admit(&mut self, now: Now, admission: Admission) {
+        self.admission = admission;
+        let is_stranger = |peer: &NodeId| match self.table.get(peer) {
+            Some(_) => !self.admission.admits_node(peer),
+            None => !self.admission.admits_client(peer),
+        };
+        let strangers = self.links.all().filter(|(_, peer)| is_stranger(peer));
+        for (link, _) in strangers.collect::<Vec<_>>() {
+            self.close(now, link, Reason::NotAdmitted);
+        }
+        self.unlist_strangers();
+        self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
+    }
+
+    fn unlist_strangers(&mut self) {
+        let (admission, me) = (&self.admission, self.record.key);
+        self.table
+            .retain(|id| *id == me || admission.admits_node(id));
     }
 
     fn greet(&mut self, link: LinkId) {
@@ -403,6 +439,13 @@ impl MeshNode {
         {
             return self.close(now, link, Reason::BadSignature);
         }
+        let is_admitted = match &record {
+            Some(_) => self.admission.admits_node(&peer),
+            None => self.admission.admits_client(&peer),
+        };
+        if !is_admitted {
+            return self.close(now, link, Reason::NotAdmitted);
+        }
         self.links.open(link);
         if let Some(record) = record {
             self.list(
@@ -433,6 +476,9 @@ impl MeshNode {
             if is_later && listed.record.is_genuine(&*self.seal) {
                 self.sign(now, listed.record.clock);
             }
+            return;
+        }
+        if !self.admission.admits_node(&key) {
             return;
         }
         let is_linked = self.links.to_node(&key).is_some();
@@ -656,13 +702,14 @@ impl Role for MeshNode {
             } => {
                 self.linked(now, link, dial, kind, peer, address);
             }
-            Input::Undialled { dial, why: _ } => self.undialled(now, dial),
+            Input::Undialled { dial, .. } => self.undialled(now, dial),
             Input::Quiet { link, since: _ } => self.hushed(now, link, true),
             Input::Heard { link } => self.hushed(now, link, false),
             Input::Lost { link, why: _ } => self.lost(now, link),
             Input::Received { link, message } => self.received(now, link, message),
             Input::Found { addresses } => self.found(&addresses),
             Input::Addresses { addresses } => self.addresses(now, addresses),
+            Input::Admission(admission) => self.admit(now, admission),
             Input::Timeout
             | Input::Command(_)
             | Input::PathIs { .. }
@@ -679,5 +726,12 @@ impl Role for MeshNode {
 
     fn poll_timeout(&self) -> Option<Mono> {
         self.due
+    }
+
+    fn figures(&self) -> Figures {
+        Figures {
+            groups: self.supernode.figures(),
+            nodes: self.table.figures(),
+        }
     }
 }

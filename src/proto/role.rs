@@ -8,8 +8,10 @@
 
 use std::net::SocketAddr;
 
+use super::admission::Admission;
 use super::command::Command;
 use super::event::{Event, Path};
+use super::figures::Figures;
 use super::id::{EntryId, GroupName, NodeId, Place};
 use super::saved::Write;
 use super::time::{Mono, Now};
@@ -23,6 +25,10 @@ pub trait Role {
     fn poll(&mut self) -> Option<Output>;
     /// When to give [`Input::Timeout`], if nothing else comes before.
     fn poll_timeout(&self) -> Option<Mono>;
+    /// What it holds and has done, for its operator. Looked at between inputs, and rarely.
+    fn figures(&self) -> Figures {
+        Figures::default()
+    }
 }
 
 /// A link's number in its driver; never used again after the link is gone.
@@ -65,8 +71,12 @@ pub enum Input {
         address: Option<SocketAddr>,
         rtt_ms: u64,
     },
-    /// A dial came to nothing.
-    Undialled { dial: DialId, why: String },
+    /// A dial came to nothing. `reason` is a numbered one if the other end gave it.
+    Undialled {
+        dial: DialId,
+        why: String,
+        reason: Option<Reason>,
+    },
     /// Nothing was received on a link since then, which is a while ([`super::limits::QUIET_AFTER`], or less where the
     /// other end's machine says that nobody is there). It is not gone, and may well come to itself.
     Quiet { link: LinkId, since: Mono },
@@ -101,6 +111,8 @@ pub enum Input {
     Found { addresses: Vec<SocketAddr> },
     /// The node's own addresses have become known or have changed, best first (mesh nodes only).
     Addresses { addresses: Vec<SocketAddr> },
+    /// Whom the mesh is open to from here on (mesh nodes only); until it is said, to everybody.
+    Admission(Admission),
 }
 
 /// An entry that a write found twice.

@@ -17,6 +17,7 @@ use self::birth::Birth;
 use self::keep::Keep;
 use self::wait::Wait;
 use super::actions::Actions;
+use super::figures::Groups;
 use super::id::{Epoch, GroupName, NodeId};
 use super::limits::{GROUPS_PER_LINK_MAX, HOST_LOST, REGISTER_INTERVAL};
 use super::links::Links;
@@ -45,6 +46,15 @@ pub(crate) struct Supernode {
     arrivals: u64,
     /// Where the next look at the records goes on.
     kept_upto: Option<GroupName>,
+    done: Done,
+}
+
+/// What was done since the start, for the operator alone.
+#[derive(Clone, Debug, Default)]
+struct Done {
+    leases: u64,
+    successions: u64,
+    handoffs: u64,
 }
 
 /// What is known of one group.
@@ -458,6 +468,18 @@ impl Supernode {
         held.lease = Some(lease);
         held.keep.changed();
         self.write_record(cx, group);
+    }
+
+    pub(crate) fn figures(&self) -> Groups {
+        let registered = self.held.values().map(|held| held.registered.len());
+        Groups {
+            held: self.held.len(),
+            live: registered.clone().filter(|members| *members > 0).count(),
+            registered: registered.sum(),
+            granted: self.done.leases,
+            succeeded: self.done.successions,
+            passed_on: self.done.handoffs,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::figures::Nodes;
 use super::id::{NodeId, NodeName};
 use super::limits::{ADDRESSES_MAX, RECORDS_MAX};
 use super::ring::Ring;
@@ -170,6 +171,23 @@ impl Table {
         self.nodes.len()
     }
 
+    /// How many of its nodes are what.
+    #[must_use]
+    pub fn figures(&self) -> Nodes {
+        let mut nodes = Nodes::default();
+        for Listed { record, alive } in self.nodes.values() {
+            match (record.tombstone, *alive) {
+                (true, _) => nodes.buried += 1,
+                (false, false) => nodes.down += 1,
+                (false, true) => {
+                    nodes.alive += 1;
+                    nodes.supernodes += usize::from(record.roles.supernode);
+                }
+            }
+        }
+        nodes
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
@@ -264,16 +282,34 @@ impl Table {
             if record.name != name {
                 self.names.remove(&record.name);
             }
-            if let Some(network) = network(&record)
-                && let Some(count) = self.networks.get_mut(&network)
-            {
-                *count -= 1;
-                if *count == 0 {
-                    self.networks.remove(&network);
-                }
-            }
+            self.leave_network(&record);
         }
         self.changed();
+    }
+
+    /// Forgets the nodes that are not to be kept, as if they had never been told of.
+    pub fn retain(&mut self, keep: impl Fn(&NodeId) -> bool) {
+        let gone: Vec<_> = self.nodes.keys().filter(|id| !keep(id)).copied().collect();
+        for Listed { record, .. } in gone
+            .iter()
+            .filter_map(|id| self.nodes.remove(id))
+            .collect::<Vec<_>>()
+        {
+            self.names.remove(&record.name);
+            self.leave_network(&record);
+            self.changed();
+        }
+    }
+
+    fn leave_network(&mut self, record: &Record) {
+        if let Some(network) = network(record)
+            && let Some(count) = self.networks.get_mut(&network)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.networks.remove(&network);
+            }
+        }
     }
 
     fn changed(&mut self) {

@@ -240,6 +240,8 @@ pub enum Reason {
     FalseReport = 12,
     #[error("the clock readings of a line do not grow")]
     Disorder = 13,
+    #[error("the mesh is closed to this key")]
+    NotAdmitted = 14,
 }
 
 impl Reason {
@@ -247,10 +249,10 @@ impl Reason {
     #[must_use]
     pub fn from_code(code: u64) -> Self {
         use Reason::{
-            BadFrame, BadSignature, Disorder, Done, FalseReport, Fork, Limit, Replaced, Shutdown,
-            TooLong, TooSlow, Unexpected, UnknownVersion, WrongIdentity,
+            BadFrame, BadSignature, Disorder, Done, FalseReport, Fork, Limit, NotAdmitted,
+            Replaced, Shutdown, TooLong, TooSlow, Unexpected, UnknownVersion, WrongIdentity,
         };
-        const ALL: [Reason; 14] = [
+        const ALL: [Reason; 15] = [
             Done,
             BadFrame,
             TooLong,
@@ -265,6 +267,7 @@ impl Reason {
             Fork,
             FalseReport,
             Disorder,
+            NotAdmitted,
         ];
         usize::try_from(code)
             .ok()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::index;
 use super::row::{self, ENTRY_COLUMNS, ENTRY_JOINS, Ord, ord, signed, unsigned};
 use crate::proto::codec::RUN_SIZE;
 use crate::proto::id::{Epoch, GroupName, NodeId, Place, Seq};
@@ -186,6 +187,7 @@ fn insert(
             ord(&place),
             earliest,
         ])?;
+        index::add(db, line << 32 | signed(place.seq.0))?;
         let number = highest.entry(author).or_default();
         *number = entry.number.0.max(*number);
         hlc = hlc.max(place.hlc);
@@ -209,6 +211,7 @@ fn settle(
     };
     let is_new = (entry.body == Body::Void, place) < (known_is_void, known);
     if is_new {
+        index::remove(db, known_row)?;
         db.prepare_cached("UPDATE entries SET earliest = 0 WHERE place = ?1")?
             .execute([known_row])?;
     }

@@ -8,10 +8,13 @@
 mod directory;
 mod error;
 mod history;
+mod index;
 mod open;
 mod page;
 mod row;
 mod schema;
+mod search;
+mod seen;
 mod state;
 mod worker;
 
@@ -21,6 +24,7 @@ mod tests;
 use std::path::Path;
 use std::thread;
 
+use regex::Regex;
 use tokio::sync::{mpsc, oneshot};
 
 pub use directory::DataDir;
@@ -30,6 +34,7 @@ pub use open::Damaged;
 use crate::proto::event::Line;
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::limits::INPUT_QUEUE_MAX;
+use crate::proto::past::{Ask, Told};
 use crate::proto::role::{Input, Ticket};
 use crate::proto::saved::{Saved, Write};
 use crate::proto::wire::Vector;
@@ -55,7 +60,24 @@ pub enum Job {
         us: NodeId,
         reply: oneshot::Sender<(Vec<Line>, bool)>,
     },
+    /// Anything else about the past; none is the answer to what has none. An error is in words for a person.
+    Ask {
+        ask: Ask,
+        us: NodeId,
+        reply: oneshot::Sender<Result<Option<Told>, String>>,
+    },
+    /// Look for a pattern in some more of a group's log, from what the last answer says on.
+    Scan {
+        group: GroupName,
+        before: Option<Vec<u8>>,
+        pattern: Regex,
+        us: NodeId,
+        reply: oneshot::Sender<Result<Scanned, String>>,
+    },
 }
+
+/// What a step of a scan found, newest first, and where the next one begins; none when all was read.
+pub type Scanned = (Vec<Line>, Option<Vec<u8>>);
 
 /// A handle on the store's thread. The thread ends, after all that was submitted, when it is closed or the last
 /// handle is gone.

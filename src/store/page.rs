@@ -1,4 +1,4 @@
-//! Paging back: stored entries as lines for people, each author under the nick of that moment.
+//! Paging: stored entries as lines for people, each author under the nick of that moment.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -6,10 +6,15 @@ use super::history::place;
 use super::row::{self, ENTRY_COLUMNS, ENTRY_JOINS, Ord, kind, ord};
 use crate::proto::event::{Line, What};
 use crate::proto::id::{EntryId, GroupName, Nick, NodeId, Place};
+use crate::proto::past::{Part, Told};
+use crate::proto::time::Wall;
 use crate::proto::wire::{Body, Entry};
 
 /// Lines in one page at most: a few screens, and the store's thread is soon free again.
 pub(super) const PAGE_LINES_MAX: usize = 1_000;
+
+/// Sorts after every order there is.
+pub(super) const EVERYTHING: &[u8] = &[0xFF; 32];
 
 /// The newest `limit` shown lines before the one with the order `before` (or of all), oldest first, and whether
 /// there are older ones.
@@ -20,18 +25,91 @@ pub(super) fn page(
     limit: usize,
     us: NodeId,
 ) -> rusqlite::Result<(Vec<Line>, bool)> {
-    let before = match before.map(|order| data_encoding::HEXLOWER.decode(order.as_bytes())) {
-        None => vec![0xFF; 32],
-        Some(Ok(ord)) => ord,
-        Some(Err(_)) => return Ok((Vec::new(), false)),
+    match before.map(|order| data_encoding::HEXLOWER.decode(order.as_bytes())) {
+        None => lines(db, group, Way::Back, EVERYTHING, limit, us),
+        Some(Ok(ord)) => lines(db, group, Way::Back, &ord, limit, us),
+        Some(Err(_)) => Ok((Vec::new(), false)),
+    }
+}
+
+/// A part of a group's log.
+pub(super) fn stretch(
+    db: &Connection,
+    group: &GroupName,
+    part: Part,
+    limit: usize,
+    us: NodeId,
+) -> rusqlite::Result<Told> {
+    let read = |way, bound: &[u8], limit| lines(db, group, way, bound, limit, us);
+    let around = |bound: &[u8]| {
+        let (mut lines, older) = read(Way::Back, bound, limit / 2)?;
+        let before = lines.len();
+        let (after, newer) = read(Way::On, bound, limit - limit / 2)?;
+        lines.extend(after);
+        Ok::<_, rusqlite::Error>((lines, before, older, newer))
     };
+    let (lines, at, older, newer) = match part {
+        Part::Before(place) => {
+            let (lines, older) = read(Way::Back, &ord(&place), limit)?;
+            (lines, None, older, true)
+        }
+        Part::After(place) => {
+            // What sorts right behind it.
+            let bound = [ord(&place).as_slice(), &[0]].concat();
+            let (lines, newer) = read(Way::On, &bound, limit)?;
+            (lines, None, true, newer)
+        }
+        Part::At(place) => {
+            let (lines, _, older, newer) = around(&ord(&place))?;
+            let at = lines.iter().map(|line| line.place).find(|at| *at == place);
+            (lines, at, older, newer)
+        }
+        Part::Moment(wall) => {
+            let (lines, before, older, newer) = around(&begin(wall))?;
+            let at = lines.get(before).or(lines.last()).map(|line| line.place);
+            (lines, at, older, newer)
+        }
+    };
+    Ok(Told::Stretch {
+        group: group.clone(),
+        part,
+        lines,
+        at,
+        older,
+        newer,
+    })
+}
+
+/// Sorts before every entry of a moment and all that came later.
+fn begin(wall: Wall) -> [u8; 8] {
+    wall.0.saturating_mul(1 << 16).to_be_bytes()
+}
+
+/// In which direction lines are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Those before a bound.
+    Back,
+    /// Those from a bound on.
+    On,
+}
+
+/// The `limit` shown lines that are nearest to a bound, oldest first, and whether there are more beyond them.
+fn lines(
+    db: &Connection,
+    group: &GroupName,
+    way: Way,
+    bound: &[u8],
+    limit: usize,
+    us: NodeId,
+) -> rusqlite::Result<(Vec<Line>, bool)> {
     let Some(in_group) = row::known_group(db, group)? else {
         return Ok((Vec::new(), false));
     };
     let limit = limit.min(PAGE_LINES_MAX);
-    let mut statement = db.prepare_cached(&page_query())?;
+    let mut statement = db.prepare_cached(&page_query(way))?;
     let limit_and_one = i64::try_from(limit + 1).expect("bounded above");
-    let mut rows = statement.query(params![in_group, before, limit_and_one])?;
+    let mut rows = statement.query(params![in_group, bound, limit_and_one])?;
     let mut lines = Vec::new();
     let mut read = 0;
     while let Some(row) = rows.next()? {
@@ -42,23 +120,29 @@ pub(super) fn page(
         let (place, entry) = (place(row, 0)?, row::entry(row, 4)?);
         lines.extend(shown(db, group, in_group, place, entry, us)?);
     }
-    lines.reverse();
+    if way == Way::Back {
+        lines.reverse();
+    }
     Ok((lines, read > limit))
 }
 
 /// The terms on `earliest` and `kind` are those of the index `entries_shown`, which is used only if they are
 /// spelled as there.
-fn page_query() -> String {
+fn page_query(way: Way) -> String {
+    let (beyond, order) = match way {
+        Way::Back => ("<", "DESC"),
+        Way::On => (">=", "ASC"),
+    };
     format!(
         "SELECT e.place, e.ord, l.number, h.key, {ENTRY_COLUMNS} FROM entries e {ENTRY_JOINS}
          JOIN lines l ON l.id = e.place >> 32 JOIN keys h ON h.id = l.host
-         WHERE e.in_group = ?1 AND e.ord < ?2 AND e.earliest AND e.kind <> 0
-         ORDER BY e.ord DESC LIMIT ?3"
+         WHERE e.in_group = ?1 AND e.ord {beyond} ?2 AND e.earliest AND e.kind <> 0
+         ORDER BY e.ord {order} LIMIT ?3"
     )
 }
 
 /// The entry as a line for people; none for what is never shown.
-fn shown(
+pub(super) fn shown(
     db: &Connection,
     group: &GroupName,
     in_group: i64,
@@ -157,7 +241,11 @@ mod tests {
         let mut db = Connection::open_in_memory().unwrap();
         schema::migrate(&mut db, schema::MIGRATIONS).unwrap();
         for (query, index) in [
-            (page_query(), "entries_shown (in_group=? AND ord<?)"),
+            (
+                page_query(Way::Back),
+                "entries_shown (in_group=? AND ord<?)",
+            ),
+            (page_query(Way::On), "entries_shown (in_group=? AND ord>?)"),
             (
                 NICK_QUERY.to_owned(),
                 "entries_shaping (in_group=? AND <expr>=? AND kind=? AND ord<?)",

@@ -27,6 +27,8 @@ pub(super) mod kind {
     pub(in crate::store) const BAN: i64 = 12;
     pub(in crate::store) const UNBAN: i64 = 13;
     pub(in crate::store) const MODE: i64 = 14;
+    /// What people say or write, of the kinds that are read.
+    pub(in crate::store) const SAID: [i64; 3] = [TEXT, ACTION, TOPIC];
     /// Of each author, the last one of each of these kinds is what counts.
     pub(in crate::store) const SHAPING: [i64; 6] = [TOPIC, JOIN, NICK, PART, QUIT, GONE];
 }
@@ -190,6 +192,14 @@ pub(super) fn known_group(db: &Connection, group: &GroupName) -> rusqlite::Resul
     db.prepare_cached("SELECT id FROM groups WHERE name = ?1")?
         .query_row(params![group.as_str()], |row| row.get(0))
         .optional()
+}
+
+/// The name of a group.
+pub(super) fn group_name(db: &Connection, id: i64) -> rusqlite::Result<GroupName> {
+    let name: String = db
+        .prepare_cached("SELECT name FROM groups WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))?;
+    GroupName::parse(&name).map_err(|why| unreadable(0, why))
 }
 
 /// The small number of a group, given to it if it has none.

@@ -1,11 +1,15 @@
 //! The store's thread: takes everything that waits, does it in one transaction, and answers.
 
+use regex::Regex;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::mpsc;
 
+use super::error::plainly;
 use super::history::{self, Refused};
-use super::{Job, Request, open, page, state};
+use super::{Job, Request, Scanned, index, open, page, search, seen, state};
 use crate::proto::event::Line;
+use crate::proto::id::{GroupName, NodeId};
+use crate::proto::past::{Ask, Query, Told};
 use crate::proto::role::{Input, Moved};
 use crate::proto::saved::Write;
 
@@ -21,7 +25,14 @@ pub(super) fn run(
     let mut worker = Worker::new(db);
     let mut requests = Vec::with_capacity(BATCH_MAX);
     let mut done = None;
-    while done.is_none() && inbox.blocking_recv_many(&mut requests, BATCH_MAX) > 0 {
+    while done.is_none() {
+        if worker.has_leisure && inbox.is_empty() && !inbox.is_closed() {
+            worker.index();
+            continue;
+        }
+        if inbox.blocking_recv_many(&mut requests, BATCH_MAX) == 0 {
+            break;
+        }
         let mut jobs = Vec::with_capacity(requests.len());
         for request in requests.drain(..) {
             match request {
@@ -48,6 +59,8 @@ pub(super) fn run(
 pub(super) enum Answer {
     Input(Input),
     Page(Vec<Line>, bool),
+    Told(Result<Option<Told>, String>),
+    Scanned(Result<Scanned, String>),
 }
 
 /// Hands an answer to whoever asked. One who is gone misses nothing.
@@ -59,8 +72,14 @@ fn reply(job: Job, answer: Answer, outbox: &mpsc::Sender<Input>) {
         (Answer::Page(lines, more), Job::Page { reply, .. }) => {
             let _ = reply.send((lines, more));
         }
-        (Answer::Page(..), Job::Write { .. } | Job::Fetch { .. }) => {
-            unreachable!("only a page is answered by one")
+        (Answer::Told(told), Job::Ask { reply, .. }) => {
+            let _ = reply.send(told);
+        }
+        (Answer::Scanned(scanned), Job::Scan { reply, .. }) => {
+            let _ = reply.send(scanned);
+        }
+        (Answer::Page(..) | Answer::Told(_) | Answer::Scanned(_), _) => {
+            unreachable!("each job has its own kind of answer")
         }
     }
 }
@@ -69,20 +88,45 @@ pub(super) struct Worker {
     pub(super) db: Connection,
     /// Whether SQLite has found the file damaged; the next start then looks at all of it.
     is_damaged: bool,
+    /// Whether there is something to be done when nobody asks for anything: bringing into the index what is not
+    /// in it yet.
+    has_leisure: bool,
 }
 
 impl Worker {
     pub(super) fn new(db: Connection) -> Self {
+        let has_leisure = index::is_whole(&db).is_ok_and(|is_whole| !is_whole);
         Self {
             db,
             is_damaged: false,
+            has_leisure,
+        }
+    }
+
+    /// Brings some more of the log into the index. If that fails, as on a full disk, the next start tries again.
+    fn index(&mut self) {
+        let indexed = self.db.transaction().and_then(|change| {
+            let is_whole = index::step(&change)?;
+            change.commit().map_err(index::judge)?;
+            Ok(is_whole)
+        });
+        self.has_leisure = matches!(indexed, Ok(false));
+        if let Err(error) = indexed {
+            self.note(&error);
         }
     }
 
     /// Does the jobs in order, if possible in one transaction. If that fails as a whole, as when the disk is full,
     /// each is tried alone: what still fits is written.
     pub(super) fn work(&mut self, jobs: &[Job]) -> Vec<Answer> {
-        if let Ok(answers) = self.transact(jobs) {
+        let mut done = self.transact(jobs);
+        if let Err(error) = &done
+            && index::is_damage(error)
+        {
+            self.note(error);
+            done = self.transact(jobs);
+        }
+        if let Ok(answers) = done {
             return answers;
         }
         jobs.iter().map(|job| self.work_alone(job)).collect()
@@ -103,7 +147,7 @@ impl Worker {
             .map(|job| self.one(job))
             .collect::<rusqlite::Result<_>>();
         let committed = answers.and_then(|answers| {
-            self.db.execute_batch("COMMIT")?;
+            self.db.execute_batch("COMMIT").map_err(index::judge)?;
             Ok(answers)
         });
         if committed.is_err() && !self.db.is_autocommit() {
@@ -119,13 +163,17 @@ impl Worker {
                 self.db.execute_batch("SAVEPOINT job")?;
                 match self.write(writes) {
                     Ok(moved) => {
-                        self.db.execute_batch("RELEASE job")?;
+                        self.db.execute_batch("RELEASE job").map_err(index::judge)?;
                         Ok(Answer::Input(Input::Written {
                             ticket: *ticket,
                             moved,
                         }))
                     }
-                    Err(Refused::Failed(error)) if self.db.is_autocommit() => Err(error),
+                    Err(Refused::Failed(error))
+                        if self.db.is_autocommit() || index::is_damage(&error) =>
+                    {
+                        Err(error)
+                    }
                     Err(refused) => {
                         self.db.execute_batch("ROLLBACK TO job; RELEASE job")?;
                         Ok(self.failed(job, &refused))
@@ -164,6 +212,61 @@ impl Worker {
                 });
                 Ok(Answer::Page(lines, more))
             }
+            Job::Ask { ask, us, reply: _ } => {
+                let told = self.ask(ask, *us).map_err(|error| self.tell(&error));
+                Ok(Answer::Told(told))
+            }
+            Job::Scan {
+                group,
+                before,
+                pattern,
+                us,
+                reply: _,
+            } => {
+                let scanned = self.scan(group, before.clone(), pattern, *us);
+                Ok(Answer::Scanned(scanned))
+            }
+        }
+    }
+
+    fn ask(&self, ask: &Ask, us: NodeId) -> rusqlite::Result<Option<Told>> {
+        let db = &self.db;
+        Ok(Some(match ask {
+            Ask::Stretch { group, part, limit } => page::stretch(db, group, *part, *limit, us)?,
+            Ask::Search { query, limit } => {
+                let (lines, more) = match query {
+                    Query::Words(words) => search::words(db, words, *limit, us)?,
+                    // By steps: see Job::Scan.
+                    Query::Pattern { .. } => Default::default(),
+                };
+                let query = query.clone();
+                Told::Found { query, lines, more }
+            }
+            Ask::Missed { group, words } => seen::missed(db, group, words, us)?,
+            Ask::Seen { group, upto } => {
+                seen::put(db, group, *upto)?;
+                return Ok(None);
+            }
+        }))
+    }
+
+    fn scan(
+        &mut self,
+        group: &GroupName,
+        before: search::Next,
+        pattern: &Regex,
+        us: NodeId,
+    ) -> Result<Scanned, String> {
+        search::scan(&self.db, group, before, pattern, us).map_err(|error| self.tell(&error))
+    }
+
+    /// Notes an error, and puts it in words for a person.
+    fn tell(&mut self, error: &rusqlite::Error) -> String {
+        self.note(error);
+        if index::is_damage(error) {
+            "the index was damaged, and is being made anew".to_owned()
+        } else {
+            plainly(error)
         }
     }
 
@@ -219,12 +322,21 @@ impl Worker {
                 more: false,
             }),
             Job::Page { .. } => Answer::Page(Vec::new(), false),
+            Job::Ask { .. } => Answer::Told(Err(why.to_string())),
+            Job::Scan { .. } => Answer::Scanned(Err(why.to_string())),
         }
     }
 
     /// Remembers that the file is damaged, if that is what an error says.
     fn note(&mut self, error: &rusqlite::Error) {
         tracing::warn!(%error, "store error");
+        if index::is_damage(error) {
+            match index::reset(&self.db) {
+                Ok(()) => self.has_leisure = true,
+                Err(error) => tracing::warn!(%error, "the index cannot be made anew"),
+            }
+            return;
+        }
         let is_unreadable = matches!(
             error,
             rusqlite::Error::FromSqlConversionFailure(..)

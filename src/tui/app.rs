@@ -11,11 +11,12 @@ use ratatui::layout::Rect;
 
 use super::complete::{Cycle, Known};
 use super::editor::{Editor, History};
+use super::finder::Finder;
 use super::keymap::Keymap;
 use super::log::Note;
 use super::look::Look;
 use super::mentions::Mentions;
-use super::pick::Pick;
+use super::palette::Palette;
 use super::rows::{Cache, Page};
 use super::search::Search;
 use super::theme::Themes;
@@ -63,6 +64,14 @@ pub(crate) struct Away {
     pub(crate) calls: u64,
 }
 
+impl Hint {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Plain(text) | Self::Error(text) => text,
+        }
+    }
+}
+
 /// Where the program is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Life {
@@ -106,7 +115,7 @@ pub struct App {
     pub(crate) keymap: Keymap,
     pub(crate) mentions: Rc<Mentions>,
     /// A list over everything.
-    pub(crate) pick: Option<Pick>,
+    pub(crate) palette: Option<Palette>,
     pub(crate) away: Option<Away>,
     /// Whether the terminal has the person's eyes; nothing if it does not tell.
     pub(crate) focused: Option<bool>,
@@ -115,6 +124,8 @@ pub struct App {
     pub(crate) errands: VecDeque<Errand>,
     pub(crate) cycle: Option<Cycle>,
     pub(crate) search: Option<Search>,
+    /// What is looked for in all that is stored.
+    pub(crate) finder: Option<Finder>,
     pub(crate) hint: Option<Hint>,
     /// Help over everything, scrolled by this many rows.
     pub(crate) help: Option<u16>,
@@ -158,13 +169,14 @@ impl App {
             choices: Choices::default(),
             keymap: Keymap::default(),
             mentions: Rc::default(),
-            pick: None,
+            palette: None,
             away: None,
             focused: None,
             pressed: Mono(0),
             errands: VecDeque::new(),
             cycle: None,
             search: None,
+            finder: None,
             hint: None,
             help: None,
             mesh: None,
@@ -241,9 +253,12 @@ impl App {
     /// The active window's log at a width, ready to be laid out.
     pub(crate) fn page<'a>(&'a mut self, width: u16, us: &'a Mentions) -> Page<'a> {
         let window = &self.windows[self.active];
+        let past = window.past.as_ref();
         Page {
-            window: window.number,
-            log: &window.log,
+            window: past.map_or(window.number, |past| past.number),
+            log: window.shown(),
+            lit: past.and_then(|past| past.lit),
+            missed: window.missed.unwrap_or_default(),
             look: &self.look,
             width,
             mark: window.mark,
@@ -266,7 +281,11 @@ impl App {
                     window.names_asked = true;
                 }
             }
-            Command::Quit { .. } => self.life = Life::Leaving,
+            Command::Quit { .. } => {
+                self.life = Life::Leaving;
+                let seen = self.window_mut().newly_seen();
+                self.commands.extend(seen);
+            }
             Command::Part { .. }
             | Command::Say { .. }
             | Command::Act { .. }
@@ -274,14 +293,17 @@ impl App {
             | Command::Topic { .. }
             | Command::Rule { .. }
             | Command::Nick { .. }
-            | Command::History { .. } => {}
+            | Command::History { .. }
+            | Command::Past(_) => {}
         }
         self.commands.push_back(command);
     }
 
     /// Asks the disk for what comes before the first line in memory, once.
     pub(crate) fn ask_older(&mut self) {
-        if let Some(command) = self.window_mut().ask_older() {
+        if self.window().past.is_some() {
+            self.ask_older_past();
+        } else if let Some(command) = self.window_mut().ask_older() {
             self.command(command);
         }
     }
@@ -313,14 +335,19 @@ impl App {
     }
 
     pub(crate) fn add_window(&mut self, subject: Subject) -> usize {
-        self.numbers += 1;
-        let mut window = Window::new(self.numbers, subject);
+        let number = self.next_number();
+        let mut window = Window::new(number, subject);
         let before = self.typed_before.remove(&window.name());
         for line in before.unwrap_or_default() {
             window.history.push(&line);
         }
         self.windows.push(window);
         self.windows.len() - 1
+    }
+
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
     }
 
     /// What Tab can complete to in this window.

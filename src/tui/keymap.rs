@@ -39,6 +39,7 @@ pub enum Action {
     ReadAll,
     SearchBack,
     SearchForward,
+    Mentions,
     Interrupt,
     Escape,
     Palette,
@@ -194,7 +195,13 @@ pub const ACTIONS: &[Named] = &[
         "search-forward",
         Action::SearchForward,
         "ctrl-s",
-        "the one after",
+        "find something in this group",
+    ),
+    named(
+        "mentions",
+        Action::Mentions,
+        "f4",
+        "what others said to you, anywhere",
     ),
     named(
         "edit-outside",
@@ -371,6 +378,10 @@ pub const KEYS: &[(&str, &str)] = &[
         "and so on, as in your shell",
     ),
     ("Ctrl-_, Alt-_", "undo, redo"),
+    (
+        "Ctrl-S, F4",
+        "find something in this group; what others said to you, anywhere",
+    ),
     ("F7, F8", "groups, members: hide or show"),
     ("Alt-=", "show or hide people you ignore"),
     ("Ctrl-C", "clear the line; twice: quit"),

@@ -148,6 +148,14 @@ impl Log {
         self.items.last_key_value().map(|(key, _)| *key)
     }
 
+    /// The place of the newest entry.
+    pub(crate) fn last_place(&self) -> Option<Place> {
+        let mut placed = self.items.range(..(END, 0)).rev();
+        let newest =
+            placed.find(|((_, sub), item)| *sub == 0 && matches!(item.kind, Kind::Said(_)));
+        newest.map(|(&(place, _), _)| place)
+    }
+
     /// The item before a key.
     pub(crate) fn before(&self, key: Key) -> Option<(Key, &Item)> {
         self.items

@@ -125,7 +125,7 @@ impl Look {
     }
 
     /// A stranger's clock may say anything: what is no date is the beginning of time.
-    fn local(&self, at: Wall) -> jiff::Zoned {
+    pub(crate) fn local(&self, at: Wall) -> jiff::Zoned {
         let millis = i64::try_from(at.0).unwrap_or(0);
         Timestamp::from_millisecond(millis)
             .unwrap_or(Timestamp::UNIX_EPOCH)

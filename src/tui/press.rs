@@ -8,7 +8,7 @@ use super::complete::Cycle;
 use super::editor::Edit;
 use super::keymap::{Action, Bound, Pressed};
 use super::log::{Note, Said};
-use super::pick::Picked;
+use super::palette::Picked;
 use super::window::Subject;
 use crate::choose;
 use crate::proto::command::Command;
@@ -47,7 +47,7 @@ impl App {
                 Wish::Nothing
             }
             Pressed::Bound(Bound::Line(line)) => {
-                self.pick = None;
+                self.palette = None;
                 self.run_lines(now, &line);
                 Wish::Nothing
             }
@@ -60,7 +60,7 @@ impl App {
             self.press_pasting(action);
             return Wish::Nothing;
         }
-        if self.pick.is_some() {
+        if self.palette.is_some() {
             return match self.press_pick(action) {
                 Some(Picked::Action(action)) => self.act(now, action, None),
                 Some(Picked::Window(number)) => {
@@ -77,6 +77,9 @@ impl App {
             };
         }
         if self.help.is_some() && self.press_help(action) {
+            return Wish::Nothing;
+        }
+        if self.press_finder(action) {
             return Wish::Nothing;
         }
         if self.press_search(action) {
@@ -98,7 +101,7 @@ impl App {
         self.hint = None;
         self.cycle = None;
         let text = sanitize::text(text).into_owned();
-        if let Some(pick) = &mut self.pick {
+        if let Some(pick) = &mut self.palette {
             return pick.typed.paste(text.lines().next().unwrap_or_default());
         }
         if text.len() > 2 * TEXT_SIZE_MAX {
@@ -245,9 +248,15 @@ impl App {
             Action::Switch => self.open_switcher(),
             Action::ReadAll => self.read_all(),
             Action::Ignored => self.turn_ignored(now),
-            Action::SearchBack | Action::SearchForward => {}
+            Action::SearchBack => {}
+            Action::SearchForward => self.search_here(),
+            Action::Mentions => self.show_mentions(),
             Action::Interrupt => self.interrupt(hint),
-            Action::Escape => self.bottom(),
+            Action::Escape => {
+                if !self.step_back() {
+                    self.bottom();
+                }
+            }
             Action::Palette => self.open_palette(),
             Action::Groups => self.groups_column = turned(self.columns.0),
             Action::Members => self.members_column = turned(self.columns.1),
@@ -506,6 +515,9 @@ impl App {
                 }
             },
             Local::Window(to) => self.window_command(now, to),
+            Local::Search(typed, query) => self.search_for(typed, query),
+            Local::Mentions => self.show_mentions(),
+            Local::Goto(when) => self.go_to_moment(now.wall, when),
         }
     }
 
@@ -547,21 +559,36 @@ impl App {
     fn scroll_up(&mut self, count: usize) {
         let (width, height) = self.log_size;
         let us = self.our_word();
-        let from = self.window().scroll;
+        let from = self.window().scroll();
         let (scroll, at_top) = self
             .page(width, &us)
             .scroll_up(from, count, usize::from(height));
         let window = self.window_mut();
-        window.scroll = scroll;
-        if at_top && let Some(command) = window.ask_older() {
-            self.command(command);
+        match &mut window.past {
+            // The end of a stretch is not the end of the log: it stays where it is.
+            Some(past) => past.scroll = scroll.or(past.scroll),
+            None => window.scroll = scroll,
+        }
+        if at_top {
+            self.ask_older();
         }
     }
 
     fn scroll_down(&mut self, count: usize) {
         let (width, _) = self.log_size;
         let us = self.our_word();
-        let Some(from) = self.window().scroll else {
+        let from = self.window().scroll();
+        if self.window().past.is_some() {
+            let scroll = self.page(width, &us).scroll_down(from, count);
+            if let Some(past) = &mut self.window_mut().past {
+                past.scroll = scroll;
+            }
+            if scroll.is_none() {
+                self.reach_end_of_past();
+            }
+            return;
+        }
+        let Some(from) = from else {
             return;
         };
         let scroll = self.page(width, &us).scroll_down(Some(from), count);
@@ -571,8 +598,9 @@ impl App {
         }
     }
 
-    fn bottom(&mut self) {
+    pub(crate) fn bottom(&mut self) {
         let window = self.window_mut();
+        window.past = None;
         window.scroll = None;
         window.below = 0;
         window.trim();

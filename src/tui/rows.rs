@@ -32,6 +32,8 @@ pub(crate) struct Row {
     pub(crate) pieces: Vec<Piece>,
     /// The entry whose last row this is, if it is ours.
     pub(crate) ends: Option<EntryId>,
+    /// Of what was looked for.
+    pub(crate) is_lit: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -60,6 +62,8 @@ struct Shape {
     turn: u32,
     day: bool,
     mark: bool,
+    missed: u64,
+    lit: bool,
     time: bool,
 }
 
@@ -75,6 +79,10 @@ pub(crate) struct Page<'a> {
     pub(crate) width: u16,
     /// The last item that was read when the window was left.
     pub(crate) mark: Option<Key>,
+    /// Lines after it that came while we were away.
+    pub(crate) missed: u64,
+    /// What was looked for.
+    pub(crate) lit: Option<Key>,
     /// What counts as a mention.
     pub(crate) us: &'a Mentions,
     /// Whose talk is not to be seen.
@@ -147,19 +155,26 @@ impl Page<'_> {
             turn: self.look.turn,
             day,
             mark,
+            missed: if mark { self.missed } else { 0 },
+            lit: self
+                .lit
+                .is_some_and(|lit| block.first <= lit && lit <= block.last),
             time,
         };
         if let Some(rows) = self.cache.0.get(&shape) {
             return Rc::clone(rows);
         }
         let mut rows = Vec::new();
-        let content = self.content(block, item, time);
+        let mut content = self.content(block, item, time);
+        for row in &mut content {
+            row.is_lit = shape.lit;
+        }
         if !content.is_empty() {
             if day {
                 rows.push(self.rule(&self.look.day(first.at), Role::Day, false));
             }
             if mark {
-                rows.push(self.rule("new", Role::Accent, true));
+                rows.push(self.mark_rule());
             }
         }
         rows.extend(content);
@@ -469,6 +484,17 @@ impl Page<'_> {
             self.look.signs.went
         };
         self.told(item, None, sign, Role::Faint, Role::Dim, &text, time)
+    }
+
+    /// The rule below what was read when the window was left.
+    fn mark_rule(&self) -> Row {
+        let mut row = self.rule("new", Role::Accent, true);
+        let told = format!(" {} while you were away ", count(self.missed, "line"));
+        let room = self.width.saturating_sub(8);
+        if self.missed > 0 && width(&told) + 3 < room {
+            row.push(3, told, self.look.theme.style(Role::Accent));
+        }
+        row
     }
 
     /// A rule across the log with a word in it.

@@ -11,6 +11,13 @@ pub(crate) struct Anchor {
     row: usize,
 }
 
+impl Anchor {
+    /// The first row of an item.
+    pub(crate) fn at(key: Key) -> Self {
+        Self { key, row: 0 }
+    }
+}
+
 impl Page<'_> {
     /// The rows in view, top first, when `anchor` (or the newest row) is the last of `height` rows.
     /// The second part is the item of the topmost row.

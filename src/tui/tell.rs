@@ -5,8 +5,10 @@ use super::log::{Handover, Note};
 use super::window::{Phase, Subject};
 use super::words::count;
 use crate::config::Level;
+use crate::proto::command::Command;
 use crate::proto::event::{Event, Line, Member, MeshState, Standing, Trouble, What};
-use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId};
+use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
+use crate::proto::past::Ask;
 use crate::proto::time::{Now, Wall};
 use crate::sanitize;
 
@@ -115,6 +117,7 @@ impl App {
                 }
                 self.note(now.wall, group.as_ref(), Note::Error(text));
             }
+            Event::Past(told) => self.told_past(told),
             Event::Bye => self.life = Life::Over,
         }
     }
@@ -130,6 +133,10 @@ impl App {
             .clone_into(&mut self.windows[index].topic);
         if let Some(command) = self.windows[index].ask_older() {
             self.command(command);
+        }
+        if restored && let Some(group) = self.windows[index].group().cloned() {
+            let words = self.words_for_us();
+            self.command(Command::Past(Ask::Missed { group, words }));
         }
         // The first group that comes back takes the place of an untouched home window.
         let first =
@@ -147,6 +154,32 @@ impl App {
             window.phase = Phase::Joined;
             window.members = members;
             window.is_adrift = false;
+        }
+    }
+
+    /// What was not read in the last life.
+    pub(crate) fn missed(
+        &mut self,
+        group: &GroupName,
+        seen: Option<Place>,
+        lines: u64,
+        mentions: u64,
+    ) {
+        let Some(index) = self.index(group) else {
+            return;
+        };
+        let is_active = index == self.active;
+        let window = &mut self.windows[index];
+        let Some(seen) = seen else {
+            return;
+        };
+        window.mark.get_or_insert((seen, u32::MAX));
+        window.seen = window.seen.max(Some(seen));
+        window.missed = Some(window.missed.unwrap_or_default() + lines);
+        if !is_active {
+            let bounded = |count| u32::try_from(count).unwrap_or(u32::MAX);
+            window.unread.lines += bounded(lines);
+            window.unread.mentions += bounded(mentions);
         }
     }
 
@@ -187,6 +220,12 @@ impl App {
             window.log.send(id, &nick, at, what);
             window.scroll = None;
             window.below = 0;
+            window.past = None;
+            // Who answers has read what there is.
+            let seen = window.newly_seen();
+            if let Some(seen) = seen {
+                self.command(seen);
+            }
         }
     }
 
@@ -240,7 +279,11 @@ impl App {
             | What::Vain(_) => None,
         };
         let window = &mut self.windows[index];
+        let is_missed = line.history && is_heard && said && window.phase == Phase::Finding;
         let fresh = window.log.place(line) && is_heard;
+        if fresh && is_missed {
+            window.missed = window.missed.map(|missed| missed + 1);
+        }
         if fresh && active && window.scroll.is_some() && said {
             window.below += 1;
         } else if fresh && !active {

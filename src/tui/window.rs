@@ -2,14 +2,16 @@
 
 use super::editor::{Draft, History};
 use super::log::{Key, Kind, Log, Said};
+use super::past::Past;
 use super::scroll::Anchor;
 use crate::proto::command::Command;
 use crate::proto::event::{Member, Standing};
-use crate::proto::id::{GroupName, NodeId};
+use crate::proto::id::{GroupName, NodeId, Place};
+use crate::proto::past::Ask;
 use crate::sanitize;
 
 /// Lines asked from the disk at once: some three screens.
-const PAGE: usize = 150;
+pub(crate) const PAGE: usize = 150;
 
 /// What a window is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,13 +41,19 @@ pub(crate) struct Unread {
 
 /// Whether older lines can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Older {
+pub(crate) enum Older {
     /// The disk may have some.
     Stored,
     /// Asked for, not yet told.
     Asked,
     /// This is the beginning.
     None,
+}
+
+impl Older {
+    pub(crate) fn stored(more: bool) -> Self {
+        if more { Self::Stored } else { Self::None }
+    }
 }
 
 #[derive(Debug)]
@@ -69,6 +77,13 @@ pub(crate) struct Window {
     pub(crate) names_asked: bool,
     /// Whether the host is missed, and nobody has taken over yet.
     pub(crate) is_adrift: bool,
+    /// What is read instead of the end of the log.
+    pub(crate) past: Option<Past>,
+    /// Lines behind the mark that came while nobody was here to see them, from the start of this life until the
+    /// window is left.
+    pub(crate) missed: Option<u64>,
+    /// Up to where the disk knows that all was read.
+    pub(crate) seen: Option<Place>,
     older: Older,
 }
 
@@ -89,6 +104,9 @@ impl Window {
             history: History::default(),
             names_asked: false,
             is_adrift: false,
+            past: None,
+            missed: None,
+            seen: None,
             older: Older::Stored,
         }
     }
@@ -126,12 +144,37 @@ impl Window {
 
     /// The disk answered.
     pub(crate) fn older_told(&mut self, more: bool) {
-        self.older = if more { Older::Stored } else { Older::None };
+        self.older = Older::stored(more);
     }
 
     /// Whether the first line there is stands at the top.
     pub(crate) fn has_all(&self) -> bool {
-        self.older == Older::None
+        match &self.past {
+            Some(past) => past.older == Older::None,
+            None => self.older == Older::None,
+        }
+    }
+
+    /// The log that is read.
+    pub(crate) fn shown(&self) -> &Log {
+        self.past.as_ref().map_or(&self.log, |past| &past.log)
+    }
+
+    /// Where in it.
+    pub(crate) fn scroll(&self) -> Option<Anchor> {
+        self.past.as_ref().map_or(self.scroll, |past| past.scroll)
+    }
+
+    /// What came last in the log, to be remembered as read; none if it is already.
+    pub(crate) fn newly_seen(&mut self) -> Option<Command> {
+        let group = self.group()?.clone();
+        let last = self
+            .log
+            .last_place()
+            .filter(|last| Some(*last) > self.seen)?;
+        self.seen = Some(last);
+        let upto = last;
+        Some(Command::Past(Ask::Seen { group, upto }))
     }
 
     /// Lets the oldest lines go while the newest are in view; the disk has them. A view that was left scrolled for
@@ -203,5 +246,6 @@ impl Window {
     /// The window goes out of view: what comes from here on is new when we return.
     pub(crate) fn leave(&mut self) {
         self.mark = self.log.last();
+        self.missed = None;
     }
 }

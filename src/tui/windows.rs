@@ -31,7 +31,11 @@ impl App {
         let left = self.window_mut();
         left.draft = draft;
         left.leave();
+        let seen = left.newly_seen();
         self.last = left.number;
+        if let Some(command) = seen {
+            self.command(command);
+        }
         self.active = index;
         let entered = self.window_mut();
         entered.enter();

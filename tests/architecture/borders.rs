@@ -63,6 +63,7 @@ const SCREEN: &[&str] = &[
     "proto::event",
     "proto::id",
     "proto::limits",
+    "proto::past",
     "proto::ruling",
     "proto::time",
 ];
@@ -78,6 +79,7 @@ const LINES: &[&str] = &[
     "proto::event",
     "proto::id",
     "proto::limits",
+    "proto::past",
     "proto::ruling",
     "proto::time",
     "proto::ring",
@@ -114,7 +116,9 @@ pub(crate) const BORDERS: &[Border] = &[
             "proto::command",
             "proto::id",
             "proto::limits",
+            "proto::past",
             "proto::ruling",
+            "proto::time",
             "sanitize",
         ],
         never: PURE,
@@ -145,6 +149,11 @@ pub(crate) const BORDERS: &[Border] = &[
         module: "signals",
         uses: &[],
         never: &[],
+    },
+    Border {
+        module: "systemd",
+        uses: &[],
+        never: ASYNC,
     },
     Border {
         module: "identity",
@@ -188,9 +197,14 @@ pub(crate) const BORDERS: &[Border] = &[
         never: ASYNC,
     },
     Border {
+        module: "service",
+        uses: &["node", "log", "report", "signals", "systemd"],
+        never: ASYNC,
+    },
+    Border {
         module: "main",
         uses: &[
-            "cli", "node", "face", "tui", "config", "log", "report", "signals", "proto",
+            "service", "cli", "node", "face", "tui", "config", "log", "report", "signals", "proto",
         ],
         never: &[],
     },

@@ -21,6 +21,12 @@ fn a_command_line_without_a_meaning_is_refused_with_code_2() {
         (&["--name", ""], &["--name"]),
         (&["--log", "loud"], &["no log level", "debug"]),
         (&["--local-port", "0"], &["--local-port"]),
+        (&["--links-per-address", "0"], &["--links-per-address"]),
+        (
+            &["--allow-node", "anna"],
+            &["--allow-node", "a server tells its key when it starts"],
+        ),
+        (&["--metrics", "here"], &["--metrics", "no IP address"]),
         (&["--plain", "--json"], &["--plain and --json at once"]),
         (&["--supernode", "--plain"], &["at once"]),
         (&["--directory", "#hearth"], &["at once"]),
@@ -62,6 +68,10 @@ fn help_and_version_are_told_on_standard_output() {
         "--no-lan",
         "--local-port",
         "--log",
+        "--metrics",
+        "--allow-node",
+        "--allow-client",
+        "--links-per-address",
         "ring",
         "table",
     ] {

@@ -265,21 +265,38 @@ pub(crate) struct Server {
     process: Process,
     pub(crate) name: String,
     pub(crate) address: String,
+    log: PathBuf,
 }
 
 impl Server {
     /// Starts it and waits until it is ready.
     pub(crate) fn start(machine: &Machine, name: &str, address: &str, args: &[&str]) -> Self {
-        let log = std::fs::File::create(machine.data(&format!("{name}.log"))).unwrap();
-        let mut child = machine
-            .fireside()
-            .args(["--name", name, "--listen", address, "--log", "debug"])
+        Self::start_in(machine, name, address, args, &[])
+    }
+
+    /// The same, with these variables around it.
+    pub(crate) fn start_in(
+        machine: &Machine,
+        name: &str,
+        address: &str,
+        args: &[&str],
+        surroundings: &[(&str, &str)],
+    ) -> Self {
+        let log = machine.data(&format!("{name}.log"));
+        let file = std::fs::File::create(&log).unwrap();
+        let mut command = machine.fireside();
+        if !args.contains(&"--config") {
+            command.args(["--log", "debug"]);
+        }
+        let mut child = command
+            .envs(surroundings.iter().copied())
+            .args(["--name", name, "--listen", address])
             .arg("--data")
             .arg(machine.data(name))
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(log)
+            .stderr(file)
             .spawn()
             .unwrap();
         let lines = lines_of(child.stdout.take().unwrap());
@@ -293,7 +310,30 @@ impl Server {
             process,
             name: name.to_owned(),
             address: address.to_owned(),
+            log,
         }
+    }
+
+    /// Waits until it has logged these words.
+    pub(crate) fn logs(&self, words: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let log = std::fs::read_to_string(&self.log).unwrap();
+            if log.contains(words) {
+                return;
+            }
+            let name = &self.name;
+            assert!(
+                Instant::now() < deadline,
+                "{name} never logged {words}\n{log}"
+            );
+            thread::yield_now();
+        }
+    }
+
+    /// Is asked to reload.
+    pub(crate) fn hangs_up(&self) {
+        kill_process(Pid::from_child(&self.process.0), Signal::HUP).unwrap();
     }
 
     pub(crate) fn terminates(&mut self) -> ExitStatus {

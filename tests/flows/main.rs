@@ -5,5 +5,6 @@
 mod alone;
 mod handover;
 mod harness;
+mod operator;
 mod servers;
 mod together;

@@ -133,7 +133,7 @@ impl Strings {
                 dial: Some(dial),
                 ..
             } if *dial == wanted => Some(*link),
-            Input::Undialled { dial, why } if *dial == wanted => panic!("no link: {why}"),
+            Input::Undialled { dial, why, .. } if *dial == wanted => panic!("no link: {why}"),
             _ => None,
         })
         .await
@@ -155,7 +155,7 @@ impl Strings {
 
     pub async fn undialled(&mut self, wanted: DialId) -> String {
         self.until("a failed dial", |input| match input {
-            Input::Undialled { dial, why } if *dial == wanted => Some(why.clone()),
+            Input::Undialled { dial, why, .. } if *dial == wanted => Some(why.clone()),
             Input::Linked { dial, .. } if *dial == Some(wanted) => panic!("there is a link"),
             _ => None,
         })

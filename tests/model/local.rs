@@ -213,7 +213,14 @@ impl Local {
             Given::Undialled { peer, kind } => {
                 if let Some(dial) = self.take_dial(cast, peer, kind) {
                     let why = "lost".to_owned();
-                    self.give(&mut step, Input::Undialled { dial, why })?;
+                    self.give(
+                        &mut step,
+                        Input::Undialled {
+                            dial,
+                            why,
+                            reason: None,
+                        },
+                    )?;
                 }
             }
             Given::Lost { link, why } => {
@@ -405,7 +412,11 @@ impl Local {
                 let (peer, kind) = whither(step.cast, &to);
                 if peer == step.me || step.down & (1 << peer) != 0 {
                     let why = "refused".to_owned();
-                    return Ok(Some(Input::Undialled { dial, why }));
+                    return Ok(Some(Input::Undialled {
+                        dial,
+                        why,
+                        reason: None,
+                    }));
                 }
                 self.dials.push((dial, to));
                 step.outs.push(Out::Dial(peer, kind));

@@ -20,7 +20,7 @@ enum Sense {
 }
 
 /// The words before a number, and its sense. What has no sense here is left as it is.
-const SENSES: [(&str, Sense); 8] = [
+const SENSES: [(&str, Sense); 11] = [
     ("Mono(", Sense::Time),
     ("Ticket(", Sense::Rank(0)),
     ("DialId(", Sense::Rank(1)),
@@ -29,6 +29,9 @@ const SENSES: [(&str, Sense); 8] = [
     ("dials: ", Sense::Nothing),
     ("arrivals: ", Sense::Nothing),
     ("seed: ", Sense::Nothing),
+    ("leases: ", Sense::Nothing),
+    ("successions: ", Sense::Nothing),
+    ("handoffs: ", Sense::Nothing),
 ];
 
 /// 128 bits of a state's normal form; two states that share them are taken for one.

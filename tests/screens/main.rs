@@ -5,9 +5,11 @@
     reason = "a test may fail loudly, and its child speaks"
 )]
 
+mod choices;
 mod hostile;
 mod keeping;
 mod keys;
+mod past;
 mod pictures;
 mod screens;
 mod story;

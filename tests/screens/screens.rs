@@ -422,7 +422,7 @@ fn history_is_asked_for_once_and_again_when_its_beginning_comes_into_view() {
         restored: true,
     });
     let asked: Vec<Command> = story.app.take_commands().collect();
-    let [Command::History { before: None, .. }] = asked.as_slice() else {
+    let [Command::History { before: None, .. }, Command::Past(_)] = asked.as_slice() else {
         panic!("{asked:?}");
     };
     story.screen(60, 10);
@@ -476,8 +476,8 @@ fn help_lies_over_everything_until_a_key_is_pressed() {
         |   /names [#group]              tell who is here, in join order                 |
         |   /resend [number | all]       say a line again that was not sent              |
         |   /drop [number | all]         forget one, or take back one that still waits   |
-        |   /win [number | name | list]  go to another window; alone: choose one         |
-        |   /close                       close this window; a group is left              |
+        |   /search words [from:nick] [… find it anywhere: word, begin*, -not, \"a phr…   |
+        |   /lastlog words | /regex/     find it in this group alone                     |
         |   Up, Down: more   any other key: back                                         |
         ",
     );

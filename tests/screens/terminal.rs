@@ -144,7 +144,8 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
             | Command::Topic { .. }
             | Command::Rule { .. }
             | Command::Nick { .. }
-            | Command::Names { .. } => {}
+            | Command::Names { .. }
+            | Command::Past(_) => {}
         }
     }
 }

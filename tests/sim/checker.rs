@@ -60,7 +60,7 @@ pub struct View {
     pub members: Vec<Member>,
     sent: BTreeMap<EntryId, What>,
     confirmed: BTreeMap<EntryId, BTreeSet<(Epoch, Seq)>>,
-    failed: BTreeMap<EntryId, String>,
+    pub failed: BTreeMap<EntryId, String>,
     highest: Option<Place>,
 }
 
@@ -106,7 +106,8 @@ impl Checker {
             | Command::Drop { .. }
             | Command::Nick { .. }
             | Command::Names { .. }
-            | Command::History { .. } => {}
+            | Command::History { .. }
+            | Command::Past(_) => {}
         }
     }
 
@@ -237,6 +238,7 @@ impl Checker {
             | Event::Path { .. }
             | Event::Mesh { .. }
             | Event::History { .. }
+            | Event::Past(_)
             | Event::Error { .. }
             | Event::Bye => {}
         }

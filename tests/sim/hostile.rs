@@ -468,6 +468,7 @@ impl Liar {
                 Input::Undialled {
                     dial,
                     why: "refused".to_owned(),
+                    reason: None,
                 }
             }
             (5 | 6, _) if !self.tickets.is_empty() => {

@@ -53,7 +53,8 @@ impl Judged {
             | Command::Drop { .. }
             | Command::Quit { .. }
             | Command::Names { .. }
-            | Command::History { .. } => {}
+            | Command::History { .. }
+            | Command::Past(_) => {}
         }
     }
 
@@ -180,6 +181,7 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         | Event::Mesh { .. }
         | Event::Merge { .. }
         | Event::History { .. }
+        | Event::Past(_)
         | Event::Notice { .. }
         | Event::Error { .. }
         | Event::Bye => return None,

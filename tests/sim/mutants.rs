@@ -11,6 +11,7 @@ use fireside::proto::id::{Epoch, GroupName, Nick};
 use fireside::proto::mutant::{self, Mutant};
 use fireside::proto::ring::{Point, Ring};
 
+use crate::islands::everybody_talks_while_networks_meet;
 use crate::link::NodeIx;
 use crate::town::Town;
 use crate::world::World;
@@ -28,7 +29,7 @@ enum Witness {
     Story(fn(u64)),
 }
 
-const MUTANTS: [(Mutant, Witness); 18] = [
+const MUTANTS: [(Mutant, Witness); 19] = [
     (Mutant::ConfirmedUnstored, Witness::Worlds),
     (Mutant::ReportedUnflushed, Witness::Worlds),
     (
@@ -44,6 +45,10 @@ const MUTANTS: [(Mutant, Witness); 18] = [
         Witness::Story(a_line_of_three_is_kept_thrice),
     ),
     (Mutant::PutBeforeWelcome, Witness::Worlds),
+    (
+        Mutant::PutBeforeJoin,
+        Witness::Story(everybody_talks_while_networks_meet),
+    ),
     (Mutant::NotSentAgain, Witness::Worlds),
     (Mutant::NotPushed, Witness::Worlds),
     (Mutant::OutboxForgotten, Witness::Worlds),

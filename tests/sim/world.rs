@@ -131,6 +131,8 @@ pub struct Node {
     mono_stood: u64,
     wall_off: i64,
     spins: (u64, u32),
+    /// Until when it hears of no tables.
+    tables_at: u64,
 }
 
 enum Job {
@@ -238,6 +240,7 @@ impl World {
             mono_stood: 0,
             wall_off: 0,
             spins: (0, 0),
+            tables_at: 0,
         });
         ix
     }
@@ -356,6 +359,11 @@ impl World {
         if self.is_running(ix) {
             self.give_later(ix, 0, Input::Found { addresses });
         }
+    }
+
+    /// Has a node hear of tables so much later than of all else.
+    pub fn keep_tables_from(&mut self, ix: NodeIx, ms: u64) {
+        self.nodes[ix].tables_at = self.now + ms;
     }
 
     /// Cuts the network: nodes on different sides do not reach each other. Nodes not named are on side 0.
@@ -700,7 +708,8 @@ impl World {
             | Reason::Limit
             | Reason::Fork
             | Reason::FalseReport
-            | Reason::Disorder => true,
+            | Reason::Disorder
+            | Reason::NotAdmitted => true,
             Reason::Done
             | Reason::UnknownVersion
             | Reason::TooSlow
@@ -875,7 +884,15 @@ impl World {
 
     fn undial(&mut self, ix: NodeIx, dial: DialId, after: u64, why: &str) {
         let why = why.to_owned();
-        self.give_later(ix, after, Input::Undialled { dial, why });
+        self.give_later(
+            ix,
+            after,
+            Input::Undialled {
+                dial,
+                why,
+                reason: None,
+            },
+        );
     }
 
     fn dialled(&mut self, ix: NodeIx, dial: DialId, reach: Reach) {
@@ -1071,6 +1088,10 @@ impl World {
         self.hush(no, side, false);
         let link = no.id(side);
         match codec::decode(&frame[codec::LENGTH_SIZE..]) {
+            Ok(Message::Table { .. }) if self.now < self.nodes[ix].tables_at => {
+                let at = self.nodes[ix].tables_at;
+                self.schedule(at, What::Arrive(no, side, frame.clone()));
+            }
             Ok(message) => self.give(ix, Input::Received { link, message }),
             Err(error) => {
                 let what = format!(

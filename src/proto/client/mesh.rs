@@ -31,6 +31,7 @@ impl Client {
     ) {
         if let Some((address, _)) = dial.and_then(|dial| self.search.dials.remove(&dial)) {
             self.search.pauses.remove(&address);
+            self.search.reached.insert(link, address);
         }
         // Of the links to a node at several of its addresses the first to come up is the one.
         if kind == Kind::Mesh && self.links.to_node(&peer).is_some() {
@@ -53,7 +54,7 @@ impl Client {
         );
     }
 
-    pub(super) fn undialled(&mut self, now: Now, dial: DialId) {
+    pub(super) fn undialled(&mut self, now: Now, dial: DialId, reason: Option<Reason>) {
         if let Some((address, id)) = self.search.dials.remove(&dial) {
             let pause = self.search.pauses.entry(address).or_default();
             let wait = (RETRY_FIRST * 2_u32.pow(pause.failures.min(7))).min(RETRY_LAST);
@@ -65,6 +66,9 @@ impl Client {
                 pause.until = now.mono;
             }
             pause.failures += 1;
+            if let Some(reason) = reason {
+                self.refused(now, address, reason);
+            }
             // A node has several addresses, and is missed only if none of them leads to it.
             let is_dialled = |id| self.search.dials.values().any(|(_, to)| *to == Some(id));
             if let Some(id) = id.filter(|id| self.links.to_node(id).is_none() && !is_dialled(*id)) {
@@ -77,6 +81,7 @@ impl Client {
     }
 
     pub(super) fn lost(&mut self, now: Now, link: LinkId, why: Option<Reason>) {
+        let reached = self.search.reached.remove(&link);
         let Some(gone) = self.links.remove(link) else {
             return;
         };
@@ -85,6 +90,9 @@ impl Client {
         }
         if gone.kind != Kind::Mesh {
             return;
+        }
+        if let (Some(address), Some(why)) = (reached, why) {
+            self.refused(now, address, why);
         }
         if why == Some(Reason::Replaced) {
             self.act.tell(Event::Error {
@@ -96,6 +104,44 @@ impl Client {
             self.end = Some(End::Leaving(now.mono));
         }
         self.without(now, gone.peer);
+    }
+
+    /// A node ended a link. If it is one that will not have us, it is left alone for a while, and our person told.
+    pub(super) fn refused(&mut self, now: Now, address: SocketAddr, why: Reason) {
+        let try_ = match why {
+            Reason::NotAdmitted => format!(
+                "ask its operator to admit {}, or name another with --bootstrap",
+                self.seal.id()
+            ),
+            Reason::UnknownVersion => {
+                "use the fireside that its operator uses, or name another with --bootstrap"
+                    .to_owned()
+            }
+            Reason::Limit => "wait a while, or name another with --bootstrap".to_owned(),
+            Reason::Done
+            | Reason::BadFrame
+            | Reason::TooLong
+            | Reason::BadSignature
+            | Reason::Unexpected
+            | Reason::TooSlow
+            | Reason::Replaced
+            | Reason::Shutdown
+            | Reason::WrongIdentity
+            | Reason::Fork
+            | Reason::FalseReport
+            | Reason::Disorder => return,
+        };
+        let pause = self.search.pauses.entry(address).or_default();
+        pause.failures += 1;
+        pause.until = now.mono + RETRY_LAST;
+        if self.search.refused.replace(why) != Some(why) {
+            self.act.tell(Event::Error {
+                group: None,
+                what: format!("cannot use the node at {address}"),
+                why: why.to_string(),
+                try_,
+            });
+        }
     }
 
     /// Nothing comes over a link any more: we go on without it.

@@ -30,7 +30,7 @@ use crate::proto::saved::{Saved, Write};
 use crate::proto::seal::Seal;
 use crate::proto::table::Table;
 use crate::proto::time::{Mono, Now, Wall};
-use crate::proto::wire::Body;
+use crate::proto::wire::{Body, Reason};
 
 /// How long the table gathers changes before it is written to disk.
 const TABLE_GATHERED: Duration = Duration::from_secs(1);
@@ -80,6 +80,10 @@ struct Search {
     /// Addresses given to us, to be dialled when no node is linked.
     addresses: BTreeSet<SocketAddr>,
     pauses: BTreeMap<SocketAddr, Pause>,
+    /// The addresses at which we dialled the links we have.
+    reached: BTreeMap<LinkId, SocketAddr>,
+    /// Why a node would not have us, as told to our person; until one has.
+    refused: Option<Reason>,
     /// When to ask for more addresses, if we are still without a node.
     again: Mono,
     asked: u32,
@@ -177,7 +181,7 @@ impl Client {
             Command::Nick { nick } => self.rename(now, &nick),
             Command::Names { group } => self.in_group(now, &group, |group, _| group.show_again()),
             // Pages come from the store; whoever drives us answers this before it gets here.
-            Command::History { .. } => {}
+            Command::History { .. } | Command::Past(_) => {}
             Command::Quit { why } => {
                 let why = clip(why);
                 for name in self.names() {
@@ -487,12 +491,14 @@ impl Role for Client {
         now.wall = now.wall.min(Wall(WALL_MAX));
         let version = self.table.version();
         let is_talk = matches!(input, Input::Received { .. } | Input::Written { .. });
-        if !is_talk {
+        // What has become due meanwhile is done now: nothing would wake us up for it again.
+        let is_due = self.due.is_some_and(|due| now.mono >= due);
+        if !is_talk || is_due {
             self.touched = Touched::All;
         }
         match input {
             Input::Start => self.start(now),
-            Input::Timeout | Input::Addresses { .. } => {}
+            Input::Timeout | Input::Addresses { .. } | Input::Admission(_) => {}
             Input::Command(command) => self.command(now, command),
             Input::Linked {
                 link,
@@ -505,7 +511,11 @@ impl Role for Client {
                 self.linked(now, link, dial, kind, peer);
                 self.links.measured(link, rtt_ms);
             }
-            Input::Undialled { dial, why: _ } => self.undialled(now, dial),
+            Input::Undialled {
+                dial,
+                why: _,
+                reason,
+            } => self.undialled(now, dial, reason),
             Input::Quiet { link, since } => self.quiet(now, link, since),
             Input::Heard { link } => self.heard(now, link),
             Input::Lost { link, why } => self.lost(now, link, why),

@@ -37,6 +37,9 @@ impl Client {
             return;
         };
         if version != WIRE_VERSION {
+            if let Some(address) = self.search.reached.get(&link).copied() {
+                self.refused(now, address, Reason::UnknownVersion);
+            }
             return self.close(now, link, Reason::UnknownVersion);
         }
         self.touched = Touched::All;
@@ -80,6 +83,7 @@ impl Client {
             Message::Table { listed, more } => {
                 // No records at all mean that its table is the same as ours.
                 let is_same = listed.is_empty() && !more;
+                self.search.refused = None;
                 if !std::mem::replace(&mut self.has_heard, true) && !is_same {
                     self.doubt_cache();
                 }

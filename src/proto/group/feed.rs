@@ -118,6 +118,16 @@ impl Feed {
         self.stored(&Vector::new());
     }
 
+    /// Whether the other end has not said yet that it has what we sent it of this line.
+    pub(crate) fn is_under_way(&self, epoch: Epoch) -> bool {
+        self.window.iter().any(|piece| piece.contains_key(&epoch))
+    }
+
+    /// Whether the other end does not take this line from us.
+    pub(crate) fn is_declined(&self, epoch: Epoch) -> bool {
+        self.except.contains(&epoch)
+    }
+
     /// What the disk had, less what has been sent meanwhile.
     pub(crate) fn fetched(&mut self, log: &Log, mut runs: Vec<Run>) -> (Vec<Lease>, Vec<Run>) {
         runs.retain(|run| {

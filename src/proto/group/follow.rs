@@ -25,6 +25,9 @@ use crate::proto::wire::{Body, Decline, Entry, Lease, Lines, Message, Refusal, R
 /// How long a hello waits for its welcome before it is said again: the host may not know yet that it hosts.
 const HELLO_AGAIN: Duration = Duration::from_secs(1);
 
+/// How often a host may decline our join for now before our lines go out all the same: after three seconds.
+const DOUBTS_MAX: u32 = 5;
+
 /// Lines that a host may say it has and we lack; more have not been written in a group's life.
 const GOAL_SIZE_MAX: usize = 100_000;
 
@@ -133,6 +136,13 @@ impl Follow {
     pub(super) fn stored(&mut self, log: &Log, stored: &Vector) {
         log.note_report(&mut self.stored, stored);
         self.feed.stored(&self.stored);
+    }
+
+    /// Whether the host may be about to take the line that brought us in, so that it would refuse ours until then:
+    /// as when two networks meet, and it lacks the record of the supernode under which we joined.
+    fn may_yet_know(&self, joined: Epoch) -> bool {
+        let is_offered = self.doubt.is_some() && self.doubts <= DOUBTS_MAX;
+        self.feed.is_under_way(joined) || (is_offered && self.feed.is_declined(joined))
     }
 
     /// Goes on without the rest of a line.
@@ -545,6 +555,10 @@ impl Group {
         if follow.is_missed || !follow.feed.is_level(&self.log) {
             return;
         }
+        let joined = self.roster.position(&cx.me).map(|place| place.epoch);
+        if !mutant::is(Mutant::PutBeforeJoin) && joined.is_some_and(|at| follow.may_yet_know(at)) {
+            return;
+        }
         for entries in parcels(self.outbox.unsent()) {
             cx.act.send(
                 link,
@@ -656,6 +670,18 @@ impl Group {
                     text: format!("{nick} is taken in {}; you are {other} here", self.name),
                 });
                 self.author(cx, Body::Join { nick: other });
+            }
+            // The host never took the line that brought us in; we are in all the same, and say so again.
+            Body::Text { .. } | Body::Action { .. }
+                if why == Refusal::NotAMember && self.intent == Intent::Stay =>
+            {
+                let (id, why) = (refused.id(), format!("{why}; it is sent again"));
+                cx.act.tell(Event::Failed { group, id, why });
+                if self.outbox.brings_in().is_none() {
+                    let nick = cx.nick.clone();
+                    self.author(cx, Body::Join { nick });
+                }
+                self.author(cx, refused.body);
             }
             Body::Text { .. } | Body::Action { .. } => {
                 let (id, why) = (refused.id(), why.to_string());

@@ -161,6 +161,9 @@ impl Supernode {
         }
         held.is_vacant = false;
         held.has_granted = true;
+        self.done.leases += 1;
+        let before = held.lease.as_ref().map(|lease| lease.epoch.host);
+        self.done.successions += u64::from(before.is_some_and(|before| before != host));
         let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
         held.lease = Some(lease.clone());
         if let Some(registered) = held.registered.get_mut(&host) {

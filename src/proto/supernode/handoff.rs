@@ -111,6 +111,7 @@ impl Supernode {
         {
             let record = Box::new(record);
             cx.act.send(link, Message::Transfer { record });
+            self.done.handoffs += 1;
         }
     }
 }

@@ -351,7 +351,7 @@ fn outcomes<const N: usize>(worker: &mut Worker, writes: [Vec<Write>; N]) -> Vec
         Answer::Input(Input::Written { .. }) => "written".to_owned(),
         Answer::Input(Input::Unwritten { why, .. }) => why,
         Answer::Input(other) => panic!("{other:?}"),
-        Answer::Page(..) => panic!("a page"),
+        Answer::Page(..) | Answer::Told(_) | Answer::Scanned(_) => panic!("the past"),
     };
     worker.work(&jobs).into_iter().map(outcome).collect()
 }

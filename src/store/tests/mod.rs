@@ -7,6 +7,7 @@
 
 mod faults;
 mod model;
+mod search;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -584,7 +585,8 @@ async fn ten_thousand_lines_are_stored_and_paged_in_no_time_and_little_room() {
     assert!(took < Duration::from_secs(5), "{took:?}");
     open.store.close().await;
     let size = std::fs::metadata(&desk.file).unwrap().len();
-    assert!(size < 10_000 * 250, "{} bytes a line", size / 10_000);
+    // A third of it finds the words.
+    assert!(size < 10_000 * 300, "{} bytes a line", size / 10_000);
 }
 
 #[tokio::test]

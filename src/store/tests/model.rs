@@ -270,6 +270,8 @@ async fn play(lines: &[Run], batches: Vec<Vec<Step>>, cut: usize) {
         take(&mut open, &mut expected).await;
     }
     check_log(&mut open, &model, cut).await;
+    open.store.close().await;
+    desk.check_index();
 }
 
 /// Takes the answers to all that was submitted, and compares them.

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use crate::proto::id::EntryId;
 use crate::tui::app::{App, Life};
 use crate::tui::log::{Kind, State};
-use crate::tui::paint::put;
+use crate::tui::paint::{fill, put};
 use crate::tui::rows::SAFETY_WIDTH;
 use crate::tui::theme::Role;
 use crate::tui::window::{Phase, Subject, Window};
@@ -21,7 +21,7 @@ const LOOKED_AT: usize = 200;
 /// Draws the log. Whether its first line is in view.
 pub(super) fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> bool {
     let us = app.our_word();
-    let scroll = app.window().scroll;
+    let scroll = app.window().scroll();
     let height = usize::from(area.height);
     let (rows, top) = app.page(area.width, &us).view(scroll, height);
     if rows.len() < height {
@@ -30,8 +30,21 @@ pub(super) fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> bool {
     let safety = safety(app);
     let blank = area.height - u16::try_from(rows.len()).unwrap_or(area.height);
     for (row, y) in rows.iter().zip(area.y + blank..) {
+        let lit = app.look.theme.style(Role::Selection);
+        if row.is_lit {
+            fill(
+                buf,
+                Rect {
+                    y,
+                    height: 1,
+                    ..area
+                },
+                lit,
+            );
+        }
         for piece in &row.pieces {
-            put(buf, area, area.x + piece.x, y, &piece.text, piece.style);
+            let style = if row.is_lit { lit } else { piece.style };
+            put(buf, area, area.x + piece.x, y, &piece.text, style);
         }
         let Some((_, text, role)) = row
             .ends
@@ -43,10 +56,10 @@ pub(super) fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> bool {
         put(buf, area, x, y, text, app.look.theme.style(*role));
     }
     let below = app.window().below;
-    if scroll.is_some() {
+    if scroll.is_some() || app.window().past.is_some() {
         draw_chip(app, area, below, buf);
     }
-    rows.len() < height || top == app.window().log.first()
+    rows.len() < height || top == app.window().shown().first()
 }
 
 /// Which of our lines tell how safe they are: all that wait or failed, and the last few.
@@ -138,7 +151,9 @@ fn beginning(app: &App, window: &Window) -> Vec<(String, Role)> {
 
 /// Says what is below a view that is scrolled up.
 fn draw_chip(app: &App, area: Rect, below: u32, buf: &mut Buffer) {
+    let is_found = app.window().past.is_some() && app.finder.is_some();
     let text = match below {
+        _ if is_found => " Esc: what else was found ".to_owned(),
         0 => " Esc: to the end ".to_owned(),
         n => format!(
             " {} below, Esc ",

@@ -4,12 +4,13 @@
 //! lines when the first one comes into view.
 
 mod choices;
+mod finder;
 mod groups;
 mod help;
 mod input;
 mod log;
 mod members;
-mod pick;
+mod palette;
 mod status;
 
 use ratatui::buffer::Buffer;
@@ -83,8 +84,11 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
             buf,
         );
     }
-    if let Some(open) = &app.pick {
-        return pick::draw(open, &app.look, area, buf);
+    if let Some(open) = &app.palette {
+        return palette::draw(open, &app.look, area, buf);
+    }
+    if app.finder.as_ref().is_some_and(|finder| finder.is_open) {
+        return finder::draw(app, area, buf);
     }
     if app.help.is_some() {
         help::draw(app, area, buf);

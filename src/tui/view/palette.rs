@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use crate::tui::look::Look;
 use crate::tui::paint::{fill, put};
-use crate::tui::pick::{Item, Pick};
+use crate::tui::palette::{Item, Palette};
 use crate::tui::theme::Role;
 use crate::tui::wrap::{fit, width};
 
@@ -18,7 +18,7 @@ const NAME_WIDTH: u16 = 18;
 const DETAILED_WIDTH: u16 = 44;
 
 /// Draws it; where the cursor stands.
-pub(super) fn draw(pick: &Pick, look: &Look, area: Rect, buf: &mut Buffer) -> Option<Position> {
+pub(super) fn draw(pick: &Palette, look: &Look, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let theme = &look.theme;
     let margin = if area.width > 60 { 2 } else { 0 };
     let columns = (area.width - 2 * margin).min(WIDTH_MAX);

@@ -43,7 +43,7 @@ impl Item {
 
 /// A list that is open.
 #[derive(Debug)]
-pub(crate) struct Pick {
+pub(crate) struct Palette {
     pub(crate) title: &'static str,
     pub(crate) typed: Editor,
     history: History,
@@ -53,7 +53,7 @@ pub(crate) struct Pick {
     pub(crate) at: usize,
 }
 
-impl Pick {
+impl Palette {
     fn new(title: &'static str, items: Vec<Item>) -> Self {
         let fitting = (0..items.len()).collect();
         Self {
@@ -153,7 +153,7 @@ impl App {
             .chain(actions)
             .chain(options)
             .collect();
-        self.pick = Some(Pick::new(
+        self.palette = Some(Palette::new(
             "everything: type a part of a name, or of what it does",
             items,
         ));
@@ -194,16 +194,16 @@ impl App {
                 picked: Picked::Window(window.number),
             }
         });
-        self.pick = Some(Pick::new("go to", items.collect()));
+        self.palette = Some(Palette::new("go to", items.collect()));
     }
 
     /// Takes a key while a list is open: what is to be done then, if that is it.
     pub(crate) fn press_pick(&mut self, action: Action) -> Option<Picked> {
-        let pick = self.pick.as_mut()?;
+        let pick = self.palette.as_mut()?;
         match action {
             Action::Send | Action::SendNext => {
                 let picked = pick.picked();
-                self.pick = None;
+                self.palette = None;
                 return picked;
             }
             Action::Edit(Edit::Older) | Action::PreviousWindow | Action::CompleteBack => {
@@ -232,11 +232,12 @@ impl App {
             | Action::ReadAll
             | Action::SearchBack
             | Action::SearchForward
+            | Action::Mentions
             | Action::Groups
             | Action::Members
             | Action::Ignored
             | Action::Redraw
-            | Action::Suspend => self.pick = None,
+            | Action::Suspend => self.palette = None,
         }
         None
     }

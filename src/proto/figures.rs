@@ -1,0 +1,36 @@
+//! What a role can tell its operator in numbers: how much it holds, and what it has done since it began.
+
+/// A role's figures. Those of a role that is no mesh node are all zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    pub groups: Groups,
+    pub nodes: Nodes,
+}
+
+/// What a supernode has to do with groups.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// Groups whose record is here, as the responsible supernode or as one of the other two.
+    pub held: usize,
+    /// Those of them in which somebody is registered here.
+    pub live: usize,
+    /// Registrations of members, one for each of their groups.
+    pub registered: usize,
+    /// Leases granted here.
+    pub granted: u64,
+    /// Those of them that went to another host than the one before.
+    pub succeeded: u64,
+    /// Times a group's record went to the supernode that is responsible for it.
+    pub passed_on: u64,
+}
+
+/// The table, by what is believed of its nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Nodes {
+    pub alive: usize,
+    pub down: usize,
+    /// Marked dead for good.
+    pub buried: usize,
+    /// Those alive that are supernodes: the points of the ring.
+    pub supernodes: usize,
+}

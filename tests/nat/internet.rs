@@ -1,0 +1,277 @@
+//! A small Internet on this machine: a bridge where public addresses meet, routers of every kind, and machines
+//! behind them. Each is a network namespace of its own (network_namespaces(7)).
+
+use std::cell::RefCell;
+use std::io::Write as _;
+use std::process::{Child, Command, Stdio};
+
+use crate::harness::Client;
+use crate::namespace::{Namespace, next_network};
+use crate::router::Kind;
+
+/// Where supernodes listen.
+const PORT: u16 = 7700;
+/// What every public address begins with (RFC 5737).
+const PUBLIC: &str = "203.0.113";
+
+/// The middle of it all.
+pub(crate) struct Internet {
+    number: u32,
+    core: Namespace,
+    home: tempfile::TempDir,
+    /// Addresses given out so far.
+    given: RefCell<u8>,
+}
+
+/// A router, with a network behind it.
+pub(crate) struct Router {
+    name: String,
+    namespace: Namespace,
+    /// The network behind it, without the last number.
+    behind: String,
+    machines: RefCell<u8>,
+}
+
+/// Where somebody sits.
+pub(crate) struct Machine {
+    namespace: Namespace,
+    data: std::path::PathBuf,
+}
+
+/// A directory and supernode's process, and where it runs.
+pub(crate) struct Supernode {
+    child: Child,
+    pub(crate) address: String,
+    _machine: Machine,
+}
+
+impl Internet {
+    /// `None` where it cannot be made, which is said aloud past the test runner.
+    pub(crate) fn new() -> Option<Self> {
+        let internet = Self::try_new();
+        if let Err(why) = &internet {
+            let mut aloud = std::io::stderr();
+            let said =
+                "NOT TESTED, NAT and direct paths: it takes the superuser, iproute2 and nftables";
+            writeln!(aloud, "{said} ({})", why.trim()).unwrap();
+        }
+        internet.ok()
+    }
+
+    fn try_new() -> Result<Self, String> {
+        let number = next_network();
+        let core = Namespace::new(number, "core")?;
+        core.ip("link add name bridge0 type bridge mcast_snooping 0 forward_delay 0")?;
+        core.ip(&format!("address add {PUBLIC}.1/24 dev bridge0"))?;
+        core.ip("link set dev bridge0 up")?;
+        try_nft(&core, "table ip probe { }")?;
+        forwards(&core);
+        // Private addresses lead nowhere out here, and nobody says so.
+        core.ip("route add blackhole 10.0.0.0/8")?;
+        core.ip("route add blackhole 192.168.0.0/16")?;
+        let home = tempfile::tempdir().map_err(|why| why.to_string())?;
+        Ok(Self {
+            number,
+            core,
+            home,
+            given: RefCell::new(10),
+        })
+    }
+
+    /// A public address nobody has.
+    fn address(&self) -> String {
+        let mut given = self.given.borrow_mut();
+        *given += 1;
+        format!("{PUBLIC}.{given}")
+    }
+
+    /// Plugs a namespace into the middle.
+    fn plug(&self, name: &str, namespace: &Namespace, address: &str) {
+        let core = self.core.name();
+        namespace.has("link set dev lo up");
+        namespace.has(&format!(
+            "link add name wan type veth peer name {name} netns {core}"
+        ));
+        self.core
+            .has(&format!("link set dev {name} master bridge0 up"));
+        namespace.has(&format!("address add {address}/24 dev wan"));
+        namespace.has("link set dev wan up");
+        namespace.has(&format!("route add default via {PUBLIC}.1"));
+    }
+
+    /// A machine with a public address and nothing in front of it.
+    pub(crate) fn machine(&self, name: &str) -> Machine {
+        let address = self.address();
+        self.machine_at(name, &address)
+    }
+
+    fn machine_at(&self, name: &str, address: &str) -> Machine {
+        let namespace = Namespace::new(self.number, name).unwrap();
+        self.plug(name, &namespace, address);
+        self.with(namespace, name)
+    }
+
+    fn with(&self, namespace: Namespace, name: &str) -> Machine {
+        let data = self.home.path().join(name);
+        std::fs::create_dir_all(&data).unwrap();
+        Machine { namespace, data }
+    }
+
+    /// A router; the network behind it is `behind`, such as `192.168.1`.
+    pub(crate) fn router(&self, name: &str, kind: Kind, behind: &str) -> Router {
+        let namespace = Namespace::new(self.number, name).unwrap();
+        let address = self.address();
+        self.plug(name, &namespace, &address);
+        forwards(&namespace);
+        nft(&namespace, &kind.rules(&address));
+        namespace.has("link add name lan type bridge mcast_snooping 0 forward_delay 0");
+        namespace.has(&format!("address add {behind}.1/24 dev lan"));
+        namespace.has("link set dev lan up");
+        if kind.is_public() {
+            self.core
+                .has(&format!("route add {behind}.0/24 via {address}"));
+        }
+        Router {
+            name: name.to_owned(),
+            namespace,
+            behind: behind.to_owned(),
+            machines: RefCell::new(1),
+        }
+    }
+
+    /// A machine behind a router.
+    pub(crate) fn behind(&self, router: &Router, name: &str) -> Machine {
+        let namespace = Namespace::new(self.number, name).unwrap();
+        namespace.has("link set dev lo up");
+        router.plug(name, &namespace);
+        router.leads(&namespace);
+        self.with(namespace, name)
+    }
+
+    /// A directory and supernode, which knows of `others`.
+    pub(crate) fn supernode(&self, name: &str, others: &[&Supernode]) -> Supernode {
+        let ip = self.address();
+        let machine = self.machine_at(name, &ip);
+        let address = format!("{ip}:{PORT}");
+        let mut command = machine.fireside();
+        let roles = ["--directory", "--supernode"];
+        command
+            .args(roles)
+            .args(["--name", name, "--listen", &address]);
+        for other in others {
+            command.args(["--bootstrap", &other.address]);
+        }
+        let log = std::fs::File::create(machine.data.join("log")).unwrap();
+        command
+            .args(["--log", "debug", "--data"])
+            .arg(&machine.data);
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log);
+        let mut child = child.spawn().unwrap();
+        let mut ready = String::new();
+        let output = child.stdout.take().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut ready).unwrap();
+        assert!(ready.contains("listening on"), "{name}: {ready}");
+        Supernode {
+            child,
+            address,
+            _machine: machine,
+        }
+    }
+}
+
+impl Router {
+    fn plug(&self, name: &str, namespace: &Namespace) {
+        let (router, us) = (&self.name, self.namespace.name());
+        let mut machines = self.machines.borrow_mut();
+        *machines += 1;
+        let address = format!("{}.{machines}/24", self.behind);
+        namespace.has(&format!(
+            "link add name {router} type veth peer name {name} netns {us}"
+        ));
+        self.namespace
+            .has(&format!("link set dev {name} master lan up"));
+        namespace.has(&format!("address add {address} dev {router}"));
+        namespace.has(&format!("link set dev {router} up"));
+    }
+
+    fn leads(&self, namespace: &Namespace) {
+        let (router, behind) = (&self.name, &self.behind);
+        namespace.has(&format!(
+            "route replace default via {behind}.1 dev {router}"
+        ));
+    }
+}
+
+impl Machine {
+    fn fireside(&self) -> Command {
+        let mut command = Command::new("ip");
+        command
+            .args(["netns", "exec", self.namespace.name()])
+            .arg(env!("CARGO_BIN_EXE_fireside"))
+            .env("HOME", &self.data)
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_STATE_HOME");
+        command
+    }
+
+    /// Somebody who knows this supernode.
+    pub(crate) fn client(&self, nick: &str, supernode: &Supernode, args: &[&str]) -> Client {
+        let data = self.data.join(nick);
+        let mut command = self.fireside();
+        command
+            .args(["--json", "--nick", nick, "--log", "debug"])
+            .args(["--bootstrap", &supernode.address])
+            .args(args)
+            .arg("--data")
+            .arg(&data);
+        Client::start(nick, command, data.join("fireside.log"))
+    }
+}
+
+impl Supernode {
+    pub(crate) fn is_killed(&mut self) {
+        // One that has ended already cannot be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Supernode {
+    fn drop(&mut self) {
+        self.is_killed();
+    }
+}
+
+/// Lets packets pass through.
+fn forwards(namespace: &Namespace) {
+    let settings = "echo 1 >/proc/sys/net/ipv4/ip_forward; \
+                    for f in /proc/sys/net/ipv4/conf/*/send_redirects; do echo 0 >$f; done";
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace.name(), "sh", "-c", settings]);
+    assert!(command.status().unwrap().success());
+}
+
+pub(crate) fn nft(namespace: &Namespace, rules: &str) {
+    try_nft(namespace, rules).unwrap_or_else(|why| panic!("{why}\n{rules}"));
+}
+
+fn try_nft(namespace: &Namespace, rules: &str) -> Result<(), String> {
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", namespace.name(), "nft", "-f", "-"]);
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|why| why.to_string())?;
+    let mut input = child.stdin.take().ok_or("nft reads nothing")?;
+    input
+        .write_all(rules.as_bytes())
+        .map_err(|why| why.to_string())?;
+    drop(input);
+    let output = child.wait_with_output().map_err(|why| why.to_string())?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}

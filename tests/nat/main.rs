@@ -1,0 +1,14 @@
+//! People behind the routers of the world, with the real binary: a small Internet of network namespaces. Where it
+//! cannot be made, all of it is skipped, and says so.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+#[allow(dead_code, reason = "part of it is for servers and single machines")]
+#[path = "../flows/harness.rs"]
+mod harness;
+mod internet;
+#[path = "../lan/namespace.rs"]
+mod namespace;
+mod people;
+mod relayed;
+mod router;
