@@ -34,6 +34,7 @@ pub struct Config {
     pub log: Option<LevelFilter>,
     /// Whether nodes on the local network are looked for, and one of ours is shown there.
     pub lan: Option<bool>,
+    pub relay_only: Option<bool>,
     /// Where clients on this machine look for a node of this machine.
     pub local_port: Option<u16>,
     /// Groups to join at the start.
@@ -130,6 +131,7 @@ impl Config {
             "nick" => self.nick = Some(word(value, "nick = \"anna\"", Nick::parse)?),
             "log" => self.log = Some(word(value, LEVELS, level)?),
             "lan" => self.lan = Some(truth(value, "lan = false")?),
+            "relay-only" => self.relay_only = Some(truth(value, "relay-only = true")?),
             "local-port" => self.local_port = Some(port(value)?),
             "metrics" => self.metrics = Some(word(value, METRICS, str::parse)?),
             "allow-nodes" => self.allow_nodes = Some(list(value, KEYS_OF_NODES, node_id)?),
@@ -381,6 +383,7 @@ mod tests {
             links-per-address = 8
             metrics = "127.0.0.1"
             allow-nodes = []
+            relay-only = true
             listen = "[::]:7700"
             local-port = 7777
             log = "debug"
@@ -414,6 +417,7 @@ mod tests {
         assert_eq!(config.allow_nodes, Some(Vec::new()));
         assert_eq!(config.allow_clients, None);
         assert_eq!(config.metrics.map(|at| at.port), Some(None));
+        assert_eq!(config.relay_only, Some(true));
         assert_eq!(config.face, Some(Face::Json));
         assert!(config.directory && config.supernode);
         assert_eq!(config.nick, Nick::parse("anna").ok());
@@ -445,6 +449,23 @@ mod tests {
                     read(&text).is_ok_and(|_| true) || !read(&text).unwrap_err().contains(&unknown)
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_settings_that_a_package_brings_are_all_comments_that_can_be_made_true() {
+        for text in [
+            include_str!("../assets/deb/supernode.toml"),
+            include_str!("../assets/deb/directory.toml"),
+        ] {
+            assert_eq!(read(text), Ok(Config::default()));
+            let is_key = |line: &&str| line.starts_with('#') && line.contains(" = ");
+            let keys: Vec<&str> = text.lines().filter(is_key).collect();
+            let keys = keys.iter().filter_map(|line| line.strip_prefix('#'));
+            let keys: Vec<&str> = keys.filter(|line| !line.starts_with(' ')).collect();
+            assert!(keys.len() >= 8, "{keys:?}");
+            let config = read(&keys.join("\n")).unwrap();
+            assert_eq!(config.allow_nodes, Some(Vec::new()));
         }
     }
 

@@ -110,6 +110,11 @@ pub const OPTIONS: &[Spec] = &[
         Kind::Truth,
         "look for nodes on the local network, and be seen there",
     ),
+    start(
+        "relay-only",
+        Kind::Truth,
+        "never take a direct path, which shows one's address to the others",
+    ),
     start("bootstrap", Kind::List, "where to find the network"),
     start(
         "log",

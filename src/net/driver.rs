@@ -18,6 +18,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::change::Changes;
 use super::clock::Clock;
 use super::dial::{self, Up};
 use super::endpoint::Endpoint;
@@ -25,10 +26,13 @@ use super::gauge::{Handshake, Questions, Reading, Tally};
 use super::knock;
 use super::link::{Event, Full, Link, millis};
 use super::links::Links;
+use super::offer;
+use super::peer::Peer;
 use super::relay::{self, Exchange};
 use super::share::{Shares, Verdict};
-use super::socket::{Peer, Socket, is_virtual, unmapped};
+use super::socket::{Socket, is_virtual, unmapped};
 use super::tunnel::{self, Uplink};
+use super::vantage::{self, Vantage};
 use super::watch::Seen;
 use crate::proto::codec;
 use crate::proto::id::NodeId;
@@ -65,6 +69,7 @@ pub async fn run(
     let mut driver = Driver {
         role,
         exchange: Arc::new(Exchange::new(endpoint.observer.clone(), endpoint.relayed())),
+        vantage: Vantage::new(endpoint.local_addr().context("where do we listen")?),
         clock: Clock::new(),
         links: Links::default(),
         shares: Shares::new(endpoint.links_per_address),
@@ -77,6 +82,7 @@ pub async fn run(
         is_finished: false,
         endpoint,
     };
+    driver.vantage.look();
     let ended = driver
         .turn(inputs, network, questions, &outputs, &stop)
         .await;
@@ -90,6 +96,7 @@ struct Driver {
     role: Box<dyn Role + Send>,
     endpoint: Endpoint,
     exchange: Arc<Exchange>,
+    vantage: Vantage,
     clock: Clock,
     links: Links,
     shares: Shares,
@@ -129,6 +136,7 @@ impl Driver {
         let mut timer = Box::pin(sleep_until(Instant::now()));
         let mut looks = interval(QUIET_LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let changes = Changes::new();
         while !self.is_finished {
             let has_timer = self.set_timer(timer.as_mut());
             let may_read = self.backlog.len() < INPUT_QUEUE_MAX;
@@ -157,6 +165,11 @@ impl Driver {
                     // Who asked may have gone.
                     _ = asked.send(self.reading());
                 }
+                () = changes.next(), if self.is_person() => {
+                    if self.vantage.look() {
+                        self.moved();
+                    }
+                }
             }
         }
         Ok(())
@@ -174,6 +187,9 @@ impl Driver {
 
     /// Tells the role which links have fallen quiet, and which have come to themselves.
     fn look(&mut self) {
+        if self.is_person() && self.vantage.look_now_and_then() {
+            self.moved();
+        }
         let now = self.clock.now().mono;
         for (id, seen) in self.links.look(now) {
             // What was seen before may have led the role to close it.
@@ -196,6 +212,22 @@ impl Driver {
             }
         }
         self.settle();
+    }
+
+    /// Whether this is a client's, on a real network. A mesh node stays where it is.
+    fn is_person(&self) -> bool {
+        self.endpoint.accepts == Kind::Peer && self.endpoint.knocks
+    }
+
+    /// Our network is another: supernodes are to see it at once, and peers are sought anew.
+    fn moved(&mut self) {
+        tracing::info!("our addresses have changed");
+        let socket = Arc::clone(&self.endpoint.socket);
+        // The same socket once more: QUIC then sends something on every link, so that it is seen to have moved.
+        if let Err(error) = self.endpoint.quinn.rebind_abstract(socket) {
+            tracing::debug!(%error, "asking QUIC to show that we have moved");
+        }
+        self.endpoint.socket.moved();
     }
 
     fn heard(&mut self, link: LinkId) {
@@ -513,21 +545,37 @@ impl Driver {
     }
 
     /// What serves the streams on a link that are not for messages: tunnels, from a client that is relayed for, or
-    /// from the supernode that relays for us. On other links nobody opens any.
+    /// from the supernode that relays for us; and words on where we are, or where the other end is. Between mesh nodes
+    /// nobody opens any.
     fn streams(
         &self,
         id: LinkId,
         relayed_for: Option<NodeId>,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        match (self.uplink(id), relayed_for) {
-            (Some(uplink), Some(client)) => {
-                let exchange = Arc::clone(&self.exchange);
-                Box::pin(relay::serve(exchange, uplink.connection, client))
+        let Some(link) = self.links.get(id) else {
+            return Box::pin(pending());
+        };
+        let connection = link.connection.clone();
+        match (&link.path, self.uplink(id), relayed_for) {
+            (Some(peer), _, _) => {
+                let (socket, peer) = (Arc::clone(&self.endpoint.socket), Arc::clone(peer));
+                let (ours, events) = (self.vantage.addresses(), self.events.clone());
+                Box::pin(offer::exchange(connection, socket, peer, ours, events))
             }
-            (Some(uplink), None) if self.endpoint.accepts == Kind::Peer => {
-                Box::pin(tunnel::accept(uplink))
+            (None, _, Some(client)) => {
+                let relayed = relay::serve(Arc::clone(&self.exchange), connection.clone(), client);
+                let seen = vantage::tell(connection, link.seen.subscribe());
+                Box::pin(async {
+                    tokio::join!(relayed, seen);
+                })
             }
-            (Some(_), None) | (None, _) => Box::pin(pending()),
+            (None, Some(uplink), None) if self.endpoint.accepts == Kind::Peer => {
+                let seen = vantage::hear(connection, id, self.events.clone());
+                Box::pin(async {
+                    tokio::join!(tunnel::accept(uplink), seen);
+                })
+            }
+            (None, _, None) => Box::pin(pending()),
         }
     }
 
@@ -557,6 +605,12 @@ impl Driver {
                 }
             }
             Event::Path { peer } => self.tell_path(peer),
+            Event::Seen { link, address } => {
+                tracing::debug!(link = link.0, %address, "where we are seen");
+                if self.links.get(link).is_some() && self.vantage.is_seen(link, address) {
+                    self.endpoint.socket.moved();
+                }
+            }
         }
     }
 
@@ -564,6 +618,7 @@ impl Driver {
         let (gone, inputs) = self.links.remove(id)?;
         self.tally.end(why);
         self.shares.ended(id);
+        self.vantage.forget(id);
         self.exchange.disconnect(gone.peer, &gone.connection);
         self.pending.extend(inputs);
         Some(gone)

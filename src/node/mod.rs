@@ -6,6 +6,7 @@
 mod addresses;
 mod ask;
 mod client;
+mod demo;
 mod discovery;
 mod embedded;
 mod lan;
@@ -29,6 +30,7 @@ use crate::proto::wire::Roles;
 pub use crate::net::share::LINKS_PER_ADDRESS;
 pub use ask::{Source, known_table};
 pub use client::{ClientData, Handle};
+pub use demo::Demo;
 pub use metrics::PORT as METRICS_PORT;
 pub use server::{Reloaded, Server, serve};
 
@@ -41,6 +43,8 @@ pub struct ClientSettings {
     pub nick: Option<Nick>,
     pub listen: SocketAddr,
     pub search: Search,
+    /// Whether members are to be reached, and to reach us, through supernodes only.
+    pub relay_only: bool,
 }
 
 /// Where a client looks for mesh nodes.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -91,6 +92,12 @@ pub struct Reloaded {
 }
 
 impl Server {
+    /// Where it is reached.
+    #[must_use]
+    pub fn listening(&self) -> SocketAddr {
+        self.mesh.listening
+    }
+
     /// One line that says that it is ready, and what others need to know of it.
     #[must_use]
     pub fn ready(&self) -> String {

@@ -14,7 +14,7 @@ pub struct Groups {
     pub held: usize,
     /// Those of them in which somebody is registered here.
     pub live: usize,
-    /// Registrations of members, one for each of their groups.
+    /// Registrations of members whose links are heard, one for each of their groups.
     pub registered: usize,
     /// Leases granted here.
     pub granted: u64,

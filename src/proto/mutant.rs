@@ -43,6 +43,12 @@ pub enum Mutant {
     EpochResumed,
     /// A supernode lets a host with an old disk resume its epoch.
     OldDiskResumes,
+    /// Who is sent to a supernode that it does not reach asks again as soon for ever.
+    AskedAtOnce,
+    /// A supernode whose link is quiet is not dialled, though another says that it lives.
+    QuietNotDialled,
+    /// A supernode that has been restarted grants by what it remembers.
+    MemoryTrusted,
     /// A lease counts though a higher one is known.
     LowerEpochObeyed,
     /// An entry is shown at each place it is found at.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use self::birth::Birth;
 use self::keep::Keep;
-use self::wait::Wait;
+use self::wait::{Wait, Witnesses};
 use super::actions::Actions;
 use super::figures::Groups;
 use super::id::{Epoch, GroupName, NodeId};
@@ -70,6 +70,8 @@ struct Held {
     is_vacant: bool,
     /// Whether we have granted an epoch of it.
     has_granted: bool,
+    /// Whether it was on disk at our start, and nobody has been asked since who may have granted meanwhile.
+    is_remembered: bool,
     wait: Wait,
 }
 
@@ -142,6 +144,10 @@ impl Context<'_> {
         self.table.ring().responsible(Point::of_group(group))
     }
 
+    fn is_alive(&self, id: &NodeId) -> bool {
+        self.table.get(id).is_some_and(|listed| listed.alive)
+    }
+
     fn opposite(&self, group: &GroupName) -> Option<NodeId> {
         self.table.ring().opposite(Point::of_group(group))
     }
@@ -186,6 +192,7 @@ impl Supernode {
                     roster: record.roster,
                     birth: Birth::on_record(record.charter),
                     keep: Keep::restored(record.quiet_ms, noted),
+                    is_remembered: true,
                     ..Held::default()
                 },
             )
@@ -310,7 +317,7 @@ impl Supernode {
             .as_ref()
             .is_some_and(|lease| lease.epoch.host == from)
         {
-            self.grant(cx, group, Some(from));
+            self.vacate(cx, group, from);
             if let Some(held) = self.held.get(group)
                 && let Some(lease) = held.lease.clone()
             {
@@ -342,7 +349,9 @@ impl Supernode {
             .held
             .iter_mut()
             .filter_map(|(group, held)| match &mut held.wait {
-                Wait::Witnesses { asked, .. } => asked.remove(&peer).then(|| group.clone()),
+                Wait::Witnesses(Witnesses { asked, .. }) => {
+                    asked.remove(&peer).then(|| group.clone())
+                }
                 Wait::Back { .. } | Wait::Host { .. } | Wait::Nothing => None,
             });
         for group in waiting.collect::<Vec<_>>() {
@@ -400,7 +409,7 @@ impl Supernode {
 
     /// Decides what has waited long enough.
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
-        let is_over = |held: &Held| held.is_due(cx.now);
+        let is_over = |held: &Held| held.is_due(cx);
         let over: Vec<_> = self
             .held
             .iter()
@@ -471,7 +480,7 @@ impl Supernode {
     }
 
     pub(crate) fn figures(&self) -> Groups {
-        let registered = self.held.values().map(|held| held.registered.len());
+        let registered = self.held.values().map(|held| held.heard().count());
         Groups {
             held: self.held.len(),
             live: registered.clone().filter(|members| *members > 0).count(),

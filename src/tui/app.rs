@@ -127,6 +127,8 @@ pub struct App {
     /// What is looked for in all that is stored.
     pub(crate) finder: Option<Finder>,
     pub(crate) hint: Option<Hint>,
+    /// A line above everything.
+    pub banner: Option<String>,
     /// Help over everything, scrolled by this many rows.
     pub(crate) help: Option<u16>,
     pub(crate) mesh: Option<MeshState>,
@@ -178,6 +180,7 @@ impl App {
             search: None,
             finder: None,
             hint: None,
+            banner: None,
             help: None,
             mesh: None,
             trouble: None,

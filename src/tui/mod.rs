@@ -42,4 +42,4 @@ mod words;
 mod wrap;
 
 pub use ask::{Answer, Question, ask_nick};
-pub use run::{Settings, run};
+pub use run::{Settings, Stage, run};

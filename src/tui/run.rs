@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use crossterm::event::{Event as Input, EventStream};
+use crossterm::event::{Event as Input, EventStream, KeyCode};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::app::{App, Errand};
@@ -41,6 +41,27 @@ pub struct Settings {
     pub choices: Choices,
     /// Where typed lines are kept for the next start.
     pub typed: Option<PathBuf>,
+    /// Set for a demo.
+    pub stage: Option<Stage>,
+}
+
+/// What a demo adds to the screen: a line that says what one may do, and a key that does it.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    pub hint: watch::Receiver<String>,
+    /// Told when F9 is pressed; a press while it is full is the same as the one before.
+    pub pressed: mpsc::Sender<()>,
+}
+
+/// The next hint, as long as there are any.
+async fn hinted(stage: &mut Option<Stage>) -> Option<String> {
+    match stage {
+        Some(stage) => match stage.hint.changed().await {
+            Ok(()) => Some(stage.hint.borrow_and_update().clone()),
+            Err(_) => None,
+        },
+        None => std::future::pending().await,
+    }
 }
 
 impl Settings {
@@ -84,8 +105,11 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("listening for signals")?;
     let terminal = Terminal::take()?;
+    let mut stage = settings.stage.clone();
     let mut screen = Screen::new(terminal, settings).context("starting the thread for errands")?;
     let mut input = Some(EventStream::new());
+    let press = stage.as_ref().map(|stage| stage.pressed.clone());
+    screen.app.banner = stage.as_ref().map(|stage| stage.hint.borrow().clone());
     loop {
         screen.draw();
         // Nothing else reads the keys while an editor outside has the terminal.
@@ -99,7 +123,16 @@ pub async fn run(
             biased;
             () = terminal::panicked() => bail!("a part of fireside stopped: see above; start it again"),
             signal = signals.next() => screen.signal(signal),
-            read = next(&mut input), if !screen.blind => screen.read(read),
+            read = next(&mut input), if !screen.blind => match (read, &press) {
+                (Some(Ok(Input::Key(key))), Some(press)) if key.code == KeyCode::F(9) => {
+                    _ = press.try_send(());
+                }
+                (read, _) => screen.read(read),
+            },
+            hint = hinted(&mut stage) => match hint {
+                Some(hint) => screen.hint(hint),
+                None => stage = None,
+            },
             done = screen.errands.done() => screen.finish(done),
             permit = commands.reserve(), if outgoing => match permit {
                 Ok(permit) => if let Some(command) = screen.commands.pop_front() { permit.send(command) },
@@ -264,6 +297,11 @@ impl Screen {
         if self.app.is_leaving() && self.leave_by.is_none() {
             self.leave_by = Some(now + LEAVE_MAX);
         }
+    }
+
+    fn hint(&mut self, hint: String) {
+        self.app.banner = Some(hint);
+        self.dirty = true;
     }
 
     fn read(&mut self, read: Option<io::Result<Input>>) {

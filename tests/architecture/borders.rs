@@ -152,7 +152,7 @@ pub(crate) const BORDERS: &[Border] = &[
     },
     Border {
         module: "systemd",
-        uses: &[],
+        uses: &["report"],
         never: ASYNC,
     },
     Border {

@@ -6,6 +6,8 @@
 )]
 
 mod choices;
+#[cfg(unix)]
+mod demo;
 mod hostile;
 mod keeping;
 mod keys;

@@ -150,13 +150,13 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
     }
 }
 
-struct Terminal {
+pub(crate) struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     bytes: Receiver<Vec<u8>>,
     seen: Vec<u8>,
-    screen: vt100::Parser,
+    pub(crate) screen: vt100::Parser,
 }
 
 impl Terminal {
@@ -167,15 +167,20 @@ impl Terminal {
     }
 
     fn start_as(child: &str) -> Self {
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args(["--exact", child, "--ignored", "--nocapture"]);
+        Self::run(command, 60, 12)
+    }
+
+    /// Runs a program on a terminal of some columns and rows.
+    pub(crate) fn run(mut command: CommandBuilder, cols: u16, rows: u16) -> Self {
         let size = PtySize {
-            rows: 12,
-            cols: 60,
+            rows,
+            cols,
             pixel_width: 0,
             pixel_height: 0,
         };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-        command.args(["--exact", child, "--ignored", "--nocapture"]);
         command.env("TERM", "xterm-256color");
         command.env("LANG", "C.UTF-8");
         command.env("TZ", "UTC");
@@ -202,7 +207,7 @@ impl Terminal {
             }
         });
         let keys = pair.master.take_writer().unwrap();
-        let screen = vt100::Parser::new(size_of(12), size_of(60), 0);
+        let screen = vt100::Parser::new(size_of(rows), size_of(cols), 0);
         Self {
             child,
             master: pair.master,
@@ -213,7 +218,7 @@ impl Terminal {
         }
     }
 
-    fn press(&mut self, keys: &str) -> &mut Self {
+    pub(crate) fn press(&mut self, keys: &str) -> &mut Self {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
         self
@@ -230,7 +235,7 @@ impl Terminal {
 
     /// Waits until the screen shows a text.
     #[track_caller]
-    fn wait_for(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn wait_for(&mut self, text: &str) -> &mut Self {
         self.wait_until(text, |terminal| {
             terminal.screen.screen().contents().contains(text)
         })
@@ -238,7 +243,7 @@ impl Terminal {
 
     /// Waits until something is so.
     #[track_caller]
-    fn wait_until(&mut self, what: &str, so: impl Fn(&Self) -> bool) -> &mut Self {
+    pub(crate) fn wait_until(&mut self, what: &str, so: impl Fn(&Self) -> bool) -> &mut Self {
         let deadline = Instant::now() + PATIENCE;
         while !so(self) {
             match self
@@ -261,7 +266,7 @@ impl Terminal {
     }
 
     /// Waits for the end, and takes all that is written until then: the exit code.
-    fn end(&mut self) -> u32 {
+    pub(crate) fn end(&mut self) -> u32 {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self

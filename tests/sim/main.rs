@@ -14,6 +14,7 @@ mod bites;
 mod blows;
 mod charter;
 mod checker;
+mod closed;
 mod disk;
 mod forgers;
 mod found;

@@ -29,7 +29,7 @@ enum Witness {
     Story(fn(u64)),
 }
 
-const MUTANTS: [(Mutant, Witness); 19] = [
+const MUTANTS: [(Mutant, Witness); 22] = [
     (Mutant::ConfirmedUnstored, Witness::Worlds),
     (Mutant::ReportedUnflushed, Witness::Worlds),
     (
@@ -74,6 +74,18 @@ const MUTANTS: [(Mutant, Witness); 19] = [
         Mutant::OldDiskResumes,
         Witness::Story(a_host_is_back_with_the_disk_of_a_member),
     ),
+    (
+        Mutant::MemoryTrusted,
+        Witness::Story(a_supernode_is_back_where_another_has_granted),
+    ),
+    (
+        Mutant::AskedAtOnce,
+        Witness::Story(who_does_not_reach_its_supernode_is_patient),
+    ),
+    (
+        Mutant::QuietNotDialled,
+        Witness::Story(a_link_that_only_one_end_has_is_made_anew),
+    ),
     (Mutant::LowerEpochObeyed, Witness::Worlds),
     (Mutant::ShownTwice, Witness::Worlds),
 ];
@@ -100,7 +112,10 @@ fn the_stories_end_well_by_the_rules() {
     for (mutant, witness) in MUTANTS {
         if let Witness::Story(story) = witness {
             println!("{mutant:?}");
-            (1..=20).for_each(story);
+            (1..=20).for_each(|seed| {
+                println!("{seed}");
+                story(seed)
+            });
         }
     }
 }
@@ -278,4 +293,54 @@ fn a_host_is_back_with_the_disk_of_a_member(seed: u64) {
     town.say(bob, HEARTH);
     town.settle();
     assert_eq!(town.texts(bob, HEARTH).len(), 3);
+}
+
+fn a_supernode_is_back_where_another_has_granted(seed: u64) {
+    let mut town = town(seed);
+    let [anna] = town.circle(HEARTH, ["anna"]);
+    let keeper = keeper(&town);
+    town.world.back_up(anna);
+    town.crash(keeper);
+    town.run(5_000);
+    town.crash(anna);
+    town.start(anna);
+    town.say(anna, HEARTH);
+    town.run(10_000);
+    town.crash(anna);
+    town.world.put_back(anna);
+    town.start(keeper);
+    town.start(anna);
+    town.say(anna, HEARTH);
+    town.settle();
+}
+
+/// Two nodes do not reach each other from here on.
+fn part(town: &mut Town, one: NodeIx, two: NodeIx) {
+    town.world.mute(&[one], &[two]);
+    town.world.mute(&[two], &[one]);
+}
+
+fn who_does_not_reach_its_supernode_is_patient(seed: u64) {
+    let mut town = town(seed);
+    let [_, bob] = town.circle(HEARTH, ["anna", "bob"]);
+    let keeper = keeper(&town);
+    part(&mut town, bob, keeper);
+    town.run(60_000);
+    let before = town.world.happened.frames;
+    town.run(60_000);
+    let frames = town.world.happened.frames - before;
+    assert!(frames < 250, "{frames} frames in a minute");
+}
+
+fn a_link_that_only_one_end_has_is_made_anew(seed: u64) {
+    let mut town = town(seed);
+    let [_, bob] = town.circle(HEARTH, ["anna", "bob"]);
+    let keeper = keeper(&town);
+    part(&mut town, bob, keeper);
+    while town.world.is_linked(bob, keeper) {
+        town.run(10);
+    }
+    town.world.heal();
+    town.run(8_000);
+    assert!(town.world.is_linked(bob, keeper), "bob is cut off");
 }

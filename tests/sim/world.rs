@@ -8,9 +8,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use fireside::proto::admission::Admission;
 use fireside::proto::codec;
 use fireside::proto::command::Command;
 use fireside::proto::event::{Event, Path};
+use fireside::proto::figures::Figures;
 use fireside::proto::id::{EntryId, GroupName, NodeId};
 use fireside::proto::role::{DialId, Input, Kind, LinkId, Moved, Output, Role, Target, Ticket};
 use fireside::proto::saved::{Saved, Write};
@@ -32,6 +34,8 @@ use crate::weather::{SPIKE_MS, Weather};
 const EPOCH_MS: u64 = 1_767_225_600_000;
 /// How long a dial without an answer is waited for.
 const DIAL_TIMEOUT_MS: u64 = 5_000;
+/// Things that are about to happen at once: a hundredth of it is a crowd, and all of it messages that breed.
+const HAPPENINGS_MAX: usize = 1_000_000;
 /// Timeouts in a row without time passing that are taken for an endless loop.
 const SPINS_MAX: u32 = 1_000;
 
@@ -353,6 +357,17 @@ impl World {
         }
     }
 
+    /// Has an operator say whom a mesh node is open to.
+    pub fn admit(&mut self, ix: NodeIx, admission: Admission) {
+        self.give_later(ix, 0, Input::Admission(admission));
+    }
+
+    /// What a running node tells its operator.
+    pub fn figures(&self, ix: NodeIx) -> Figures {
+        let role = self.nodes[ix].role.as_ref();
+        role.expect("it is running").figures()
+    }
+
     /// Has a node hear of these addresses now, and whenever it looks for others.
     pub fn tell_of(&mut self, ix: NodeIx, addresses: Vec<SocketAddr>) {
         self.nodes[ix].bootstrap.clone_from(&addresses);
@@ -597,6 +612,7 @@ impl World {
     }
 
     fn schedule(&mut self, at: u64, what: What) {
+        assert!(self.queue.len() < HAPPENINGS_MAX, "a storm of messages");
         self.order += 1;
         let order = self.order;
         self.queue.push(Reverse(Happening { at, order, what }));

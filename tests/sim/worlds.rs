@@ -22,7 +22,8 @@ const WORLDS: u64 = 300;
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     virtual_ms: u64,
-    settled_ms: u64,
+    /// How long it took to come to rest, and in which world.
+    settled: (u64, u64),
     events: u64,
     lines: u64,
     joins: u64,
@@ -70,14 +71,15 @@ fn worlds() {
     let took = began.elapsed().as_secs_f64();
     println!(
         "{count} worlds (seeds {first} to {}): {:.1} virtual hours, {} lines, {} joins, {} handovers, \
-         {} entries moved; at rest after {} ms at most; {:.0} worlds/s, {:.0} events/s",
+         {} entries moved; at rest after {} ms at most (seed {}); {:.0} worlds/s, {:.0} events/s",
         first + count - 1,
         total.virtual_ms as f64 / 3_600_000.0,
         total.lines,
         total.joins,
         total.handovers,
         total.moved,
-        total.settled_ms,
+        total.settled.0,
+        total.settled.1,
         count as f64 / took,
         total.events as f64 / took,
     );
@@ -198,7 +200,7 @@ impl Play {
         let counts = self.town.world.checker.counts;
         Ok(Outcome {
             virtual_ms: self.town.world.now(),
-            settled_ms,
+            settled: (settled_ms, self.town.world.seed),
             events: self.town.world.happened.events,
             lines: counts.lines,
             joins: counts.joins,
@@ -287,7 +289,7 @@ impl Play {
 impl Outcome {
     fn add(&mut self, other: Self) {
         self.virtual_ms += other.virtual_ms;
-        self.settled_ms = self.settled_ms.max(other.settled_ms);
+        self.settled = self.settled.max(other.settled);
         self.events += other.events;
         self.lines += other.lines;
         self.joins += other.joins;

@@ -332,7 +332,7 @@ impl Client {
     /// Whether a group is registered nowhere.
     pub(super) fn is_adrift(&self) -> bool {
         let mut groups = self.groups.values();
-        groups.any(|group| !group.has_left() && group.registration.at.is_none())
+        groups.any(|group| !group.has_left() && !group.registration.is_held())
     }
 
     fn pause_search(&mut self, now: Now) {

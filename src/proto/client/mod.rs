@@ -353,9 +353,9 @@ impl Client {
             return;
         }
         let ring = self.table.ring();
-        let target = group
-            .registration
-            .moved
+        let moved = group.registration.moved;
+        let target = moved
+            .filter(|to| self.links.to_node(to).is_some())
             .or_else(|| ring.responsible(Point::of_group(name)));
         let link = target.and_then(|target| self.links.to_node(&target));
         let link = link.filter(|link| self.links.get(*link).is_some_and(|link| link.is_open));
@@ -372,6 +372,17 @@ impl Client {
             group.tick(cx);
             group.show(cx);
         });
+    }
+
+    /// Dials a mesh node that another one says is alive, though it may not have answered us lately.
+    fn dial_again(&mut self, now: Now, id: NodeId) {
+        let addresses = self.table.get(&id).map(|listed| &listed.record.addresses);
+        for address in addresses.into_iter().flatten() {
+            if let Some(pause) = self.search.pauses.get_mut(address) {
+                pause.until = pause.until.min(now.mono);
+            }
+        }
+        self.dial_node(now, id);
     }
 
     /// Dials a mesh node at all its addresses.
@@ -423,7 +434,7 @@ impl Client {
             .values()
             .filter(|group| !group.has_left())
             .flat_map(|group| {
-                let registration = group.registration.at.map(|_| group.registration.again);
+                let registration = group.registration.at.map(|_| group.registration.due());
                 [group.due(), registration]
             });
         let end = match self.end {

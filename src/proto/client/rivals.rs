@@ -38,6 +38,7 @@ impl Client {
     ) {
         let name = lease.group.clone();
         let mut bearing = Bearing::Ours;
+        self.in_group(now, &name, |group, _| group.registration.found(link));
         if let Some(charter) = &charter {
             self.in_group(now, &name, |group, cx| {
                 bearing = group.told_charter(cx, link, charter);

@@ -1,19 +1,15 @@
 //! What mesh nodes and members say to a client, and whose it is to answer.
 
-use std::time::Duration;
-
 use super::{Client, Touched};
 use crate::proto::group::Group;
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::limits::WIRE_VERSION;
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::time::Now;
 use crate::proto::wire::{Lease, Listed, Message, Reason, Record};
 
 use super::TABLE_GATHERED;
-
-/// How soon a supernode that sends us to one we miss is asked again.
-const MOVED_AGAIN: Duration = Duration::from_millis(250);
 
 impl Client {
     pub(super) fn received(&mut self, now: Now, link: LinkId, message: Message) {
@@ -101,24 +97,14 @@ impl Client {
             }
             Message::HostIs { lease, charter } => self.host_is(now, link, from, &lease, charter),
             Message::Known { group, record } => self.known(now, from, &group, record),
-            Message::Moved { group, to } if self.links.misses_node(&to) => {
-                // It will see for itself before long that nobody is there.
-                self.in_group(now, &group, |group, _| {
-                    if group.registration.at == Some(link) {
-                        group.registration.again = now.mono + MOVED_AGAIN;
-                    }
-                });
-            }
             Message::Moved { group, to } => {
-                self.table.set_alive(to, true);
+                let mut is_meant = false;
                 self.in_group(now, &group, |group, cx| {
-                    if cx.table.get(&to).is_some() && to != from {
-                        group.registration.moved = Some(to);
-                    }
-                    if group.registration.at == Some(link) {
-                        group.registration.at = None;
-                    }
+                    is_meant = to != from && group.sent_on(cx, link, to);
                 });
+                if !is_meant {
+                    return;
+                }
                 if self.table.get(&to).is_none() {
                     self.act.send(
                         link,
@@ -126,16 +112,18 @@ impl Client {
                             digest: self.table.digest(),
                         },
                     );
+                } else if self.links.to_node(&to).is_none()
+                    && !(mutant::is(Mutant::QuietNotDialled) && self.links.misses_node(&to))
+                {
+                    self.dial_again(now, to);
                 }
             }
             Message::Query { group } if self.is_out_of(&group) => {
                 self.act.send(link, Message::Leave { group });
             }
-            Message::Query { group } => self.in_group(now, &group, |group, _| {
-                if group.registration.at == Some(link) {
-                    group.registration.again = now.mono;
-                }
-            }),
+            Message::Query { group } => {
+                self.in_group(now, &group, |group, cx| group.asked(cx, link))
+            }
             // Our address as others see it matters once direct paths are tried.
             Message::Observed { .. } => {}
             Message::Open { .. }

@@ -20,6 +20,7 @@ mod paced;
 mod person;
 mod proof;
 mod quiet;
+mod registration;
 mod rights;
 mod roster;
 mod rule;
@@ -36,24 +37,20 @@ use self::host::Host;
 use self::log::Log;
 use self::loss::Losses;
 use self::outbox::Outbox;
+pub(crate) use self::registration::Registration;
 use self::roster::Roster;
 use self::waiting::Patience;
 use super::actions::Actions;
 use super::event::{Standing, What};
 use super::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
-use super::limits;
 use super::limits::HANDOVER_WAIT;
 use super::links::Links;
-use super::mutant::{self, Mutant};
 use super::role::{LinkId, Ticket};
 use super::saved::SavedGroup;
 use super::seal::Seal;
 use super::table::Table;
 use super::time::{Mono, Now};
-use super::wire::{Body, Entry, Lease, Message};
-
-/// Members named in a registration: as many as could come to host before the next one is sent.
-const SUCCESSION_MAX: usize = 16;
+use super::wire::{Body, Entry, Lease};
 
 /// What a group needs of the client around it, for the time of one input.
 #[derive(Debug)]
@@ -165,20 +162,6 @@ struct Unsaved {
     under_way: Option<Ticket>,
 }
 
-/// Where a group is registered, and when to say it again.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Registration {
-    /// The supernode that another one sent us to, until the table changes.
-    pub(crate) moved: Option<NodeId>,
-    pub(crate) at: Option<LinkId>,
-    pub(crate) again: Mono,
-    /// Whether we have come in again since we registered last. A supernode that never heard that we left has told
-    /// us who hosts, as far as it knows, and would not say it again.
-    is_new: bool,
-    /// The supernode that the face was told of last.
-    told: Option<NodeId>,
-}
-
 /// A host that we missed.
 #[derive(Clone, Copy, Debug)]
 struct Missed {
@@ -283,56 +266,7 @@ impl Group {
         self.missed = None;
         self.served = None;
         self.standing = None;
-        self.registration = Registration {
-            is_new: self.lease.is_some(),
-            ..Registration::default()
-        };
-    }
-
-    /// Registers at the supernode at the other end of `link`, if that is news to it or it is time again.
-    pub(crate) fn register(&mut self, cx: &mut Context<'_>, link: LinkId) {
-        if self.registration.at != Some(link) {
-            self.registration.at = Some(link);
-            self.registration.again = cx.now.mono;
-            self.show_responsible(cx, link);
-            self.reroute(cx, link);
-        }
-        let is_leaving = matches!(
-            self.intent,
-            Intent::Leave {
-                is_supernode_told: true,
-                ..
-            } | Intent::Left
-        );
-        if is_leaving || cx.now.mono < self.registration.again {
-            return;
-        }
-        if std::mem::take(&mut self.registration.is_new) {
-            self.tell_leave(cx);
-        }
-        self.registration.again = cx.now.mono + limits::REGISTER_INTERVAL;
-        let is_here = |id: &NodeId| *id == cx.me || self.here.contains(id);
-        let mut roster: Vec<_> = self
-            .roster
-            .members()
-            .filter(is_here)
-            .take(SUCCESSION_MAX)
-            .collect();
-        if mutant::is(Mutant::SuccessionBackwards) {
-            roster.reverse();
-        }
-        let charter = self.charter_to_show(cx, link).map(Box::new);
-        cx.act.send(
-            link,
-            Message::Register {
-                charter,
-                group: self.name.clone(),
-                lease: self.lease.clone(),
-                hosting: matches!(self.phase, Phase::Hosting(_)),
-                missed: matches!(&self.phase, Phase::Following(follow) if follow.is_missed),
-                roster,
-            },
-        );
+        self.registration = Registration::again(self.lease.is_some());
     }
 
     /// The members we need a link to: the host we follow, or all who follow us.

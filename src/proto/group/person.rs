@@ -131,7 +131,7 @@ impl Group {
                     self.intent = Intent::Leave {
                         farewell,
                         since,
-                        is_supernode_told: self.registration.at.is_some(),
+                        is_supernode_told: self.registration.is_held(),
                     };
                 }
                 let is_overdue = cx.now.mono - since >= HANDOVER_WAIT;

@@ -76,6 +76,9 @@ impl Way {
     }
 }
 
+/// What only the prober can have put into a probe, and its answer must hold.
+pub type Nonce = [u8; 8];
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
@@ -88,6 +91,7 @@ pub enum Act {
     Answer {
         to: SocketAddr,
         number: u64,
+        nonce: Nonce,
     },
     /// The same through the supernode.
     ProbeRelay {
@@ -95,6 +99,7 @@ pub enum Act {
     },
     AnswerRelay {
         number: u64,
+        nonce: Nonce,
     },
     /// Send the last few packets once more, on the way there is: QUIC has grown slow while there was none.
     Kick,
@@ -265,7 +270,7 @@ impl Finder {
     }
 
     /// An authentic probe of the peer came from there. Says whether it was the first time.
-    pub fn probed(&mut self, now: Mono, from: SocketAddr, number: u64) -> bool {
+    pub fn probed(&mut self, now: Mono, from: SocketAddr, number: u64, nonce: Nonce) -> bool {
         if !is_probed(from) || !self.window.is_first(number) {
             return false;
         }
@@ -276,15 +281,19 @@ impl Finder {
             // the answer, so that the peer answers before it sends anything else from there.
             Way::Direct(_) | Way::Both(_) | Way::Relay => self.probe(now, from),
         }
-        self.acts.push_back(Act::Answer { to: from, number });
+        self.acts.push_back(Act::Answer {
+            to: from,
+            number,
+            nonce,
+        });
         true
     }
 
     /// An authentic probe of the peer came through a supernode. Says whether it was the first time.
-    pub fn probed_relayed(&mut self, number: u64) -> bool {
+    pub fn probed_relayed(&mut self, number: u64, nonce: Nonce) -> bool {
         let is_first = self.window.is_first(number);
         if is_first {
-            self.acts.push_back(Act::AnswerRelay { number });
+            self.acts.push_back(Act::AnswerRelay { number, nonce });
         }
         is_first
     }
@@ -309,19 +318,18 @@ impl Finder {
         self.round(now);
     }
 
-    /// An authentic answer came from there, to a probe that was sent there: the peer is there.
-    pub fn answered(&mut self, now: Mono, from: SocketAddr, number: u64) {
+    /// An authentic answer came from there. Says whether it is to a probe that was sent there: then the peer is there.
+    pub fn answered(&mut self, now: Mono, from: SocketAddr, number: u64) -> bool {
         let asked = self.pending.get(&number).copied();
-        let Some(asked) =
-            asked.filter(|asked| asked.to == Some(from) && now - asked.at <= ANSWER_WAIT)
-        else {
-            return;
+        let is_due = |asked: &Pending| asked.to == Some(from) && now - asked.at <= ANSWER_WAIT;
+        let Some(asked) = asked.filter(is_due) else {
+            return false;
         };
         self.pending.remove(&number);
-        let rtt_ms = millis(now - asked.at);
         let Some(tried) = self.theirs.get_mut(&from) else {
-            return;
+            return false;
         };
+        let rtt_ms = millis(now - asked.at);
         tried.rtt_ms = Some(rtt_ms);
         tried.seen = Some(now);
         match self.way {
@@ -341,6 +349,7 @@ impl Finder {
             }
             Way::Both(_) | Way::Relay => self.settle(now, from, rtt_ms),
         }
+        true
     }
 
     /// Something came from there that may be the peer's.

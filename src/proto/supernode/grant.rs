@@ -1,11 +1,9 @@
 //! Who hosts: a group's next step, and the grant of its next epoch.
 
-use std::collections::BTreeSet;
-
-use super::wait::Wait;
+use super::wait::{Wait, Witnesses};
 use super::{Context, Supernode, Told};
 use crate::proto::id::{Epoch, GroupName, NodeId};
-use crate::proto::limits::{ANSWER_WAIT, COUNT_MAX, WITNESS_WAIT};
+use crate::proto::limits::{ANSWER_WAIT, COUNT_MAX};
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::time::Mono;
 use crate::proto::wire::{Lease, Message};
@@ -20,7 +18,8 @@ impl Supernode {
             held.wait = Wait::Nothing;
             return;
         }
-        let Some(lease) = held.lease.clone() else {
+        let is_sure = !held.is_remembered || mutant::is(Mutant::MemoryTrusted);
+        let Some(lease) = held.lease.clone().filter(|_| is_sure) else {
             return self.ask(cx, group);
         };
         let host = held.registered.get(&lease.epoch.host);
@@ -54,7 +53,7 @@ impl Supernode {
                 return self.grant(cx, group, Some(lease.epoch.host));
             }
             Wait::Back { .. } | Wait::Host { .. } => {}
-            Wait::Nothing | Wait::Witnesses { .. } => held.wait = Wait::Host { since: cx.now },
+            Wait::Nothing | Wait::Witnesses(_) => held.wait = Wait::Host { since: cx.now },
         }
         self.tell(cx, group, &lease);
     }
@@ -85,37 +84,37 @@ impl Supernode {
         }
     }
 
-    /// Asks the witnesses whether they know a group that we do not; grants its first epoch if none does.
-    pub(super) fn ask(&mut self, cx: &mut Context<'_>, group: &GroupName) {
+    /// Asks the witnesses what they know of a group that we do not know, or know only from before our start: another
+    /// supernode may have granted since, to somebody whose disk has forgotten it too. A group that nobody knows is
+    /// born.
+    fn ask(&mut self, cx: &mut Context<'_>, group: &GroupName) {
         let Some(held) = self.held.get_mut(group) else {
             return;
         };
-        match &held.wait {
-            Wait::Witnesses { asked, until, .. } if !asked.is_empty() && cx.now < *until => {}
-            Wait::Witnesses { .. } => self.grant(cx, group, None),
-            Wait::Nothing | Wait::Back { .. } | Wait::Host { .. } => {
-                let mut asked = BTreeSet::new();
-                for witness in cx.holders(group) {
-                    if let Some(link) = cx.links.to_node(&witness).filter(|_| witness != cx.me) {
-                        cx.act.send(
-                            link,
-                            Message::Query {
-                                group: group.clone(),
-                            },
-                        );
-                        asked.insert(witness);
-                    }
-                }
-                let is_answered = asked.is_empty();
-                held.wait = Wait::Witnesses {
-                    asked,
-                    is_answered: false,
-                    until: cx.now + WITNESS_WAIT,
-                };
-                if is_answered {
-                    self.grant(cx, group, None);
-                }
-            }
+        let mut witnesses = match std::mem::take(&mut held.wait) {
+            Wait::Witnesses(witnesses) => witnesses,
+            Wait::Nothing | Wait::Back { .. } | Wait::Host { .. } => Witnesses::of(cx, group),
+        };
+        let is_asking = witnesses.ask(cx, group);
+        held.wait = Wait::Witnesses(witnesses);
+        if is_asking {
+            return;
+        }
+        held.is_remembered = false;
+        if held.lease.is_none() {
+            self.grant(cx, group, None);
+        } else {
+            held.wait = Wait::Nothing;
+            self.decide(cx, group);
+        }
+    }
+
+    /// The host leaves: its successor is granted at once, or when we know what the last epoch is.
+    pub(super) fn vacate(&mut self, cx: &mut Context<'_>, group: &GroupName, host: NodeId) {
+        match self.held.get_mut(group) {
+            Some(held) if matches!(held.wait, Wait::Witnesses(_)) => held.is_vacant = true,
+            Some(_) => self.grant(cx, group, Some(host)),
+            None => {}
         }
     }
 
@@ -142,13 +141,7 @@ impl Supernode {
         if number > COUNT_MAX {
             return;
         }
-        let is_seen = matches!(
-            held.wait,
-            Wait::Witnesses {
-                is_answered: true,
-                ..
-            }
-        );
+        let is_seen = matches!(&held.wait, Wait::Witnesses(asked) if asked.is_answered);
         let offer = held
             .registered
             .get(&host)

@@ -1,7 +1,7 @@
 //! What supernodes tell each other of groups: records, and the handing over of a group to who is responsible for it.
 
 use super::wait::Wait;
-use super::{Context, HELD_MAX, Held, SILENT, Supernode};
+use super::{Context, HELD_MAX, SILENT, Supernode};
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::role::LinkId;
 use crate::proto::wire::{GroupRecord, Message};
@@ -24,14 +24,9 @@ impl Supernode {
         if let Some(record) = record.filter(|record| record.lease.group == *group) {
             self.hear(cx, from, record);
         }
-        if let Some(Held {
-            wait: Wait::Witnesses {
-                asked, is_answered, ..
-            },
-            ..
-        }) = self.held.get_mut(group)
-        {
-            *is_answered |= asked.remove(&from);
+        let wait = self.held.get_mut(group).map(|held| &mut held.wait);
+        if let Some(Wait::Witnesses(witnesses)) = wait {
+            witnesses.is_answered |= witnesses.asked.remove(&from);
             self.decide(cx, group);
         }
         self.has_voted(cx, group, from, true);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Context, Held, Registered};
 use crate::proto::id::{GroupName, NodeId};
-use crate::proto::limits::{ANSWER_WAIT, HEIRS, REHOST_WAIT, REHOST_WAIT_MISSED};
+use crate::proto::limits::{ANSWER_WAIT, HEIRS, REHOST_WAIT, REHOST_WAIT_MISSED, WITNESS_WAIT};
 use crate::proto::time::Mono;
 use crate::proto::wire::Message;
 
@@ -13,12 +13,8 @@ use crate::proto::wire::Message;
 pub(super) enum Wait {
     #[default]
     Nothing,
-    /// Nobody has said that the group exists; these have been asked.
-    Witnesses {
-        asked: BTreeSet<NodeId>,
-        is_answered: bool,
-        until: Mono,
-    },
+    /// Others may know the group, or know it better.
+    Witnesses(Witnesses),
     /// The host, which was linked here, may come back, in any case until `from`. Those next in line were asked at
     /// `since` whether they are there.
     Back { since: Mono, from: Mono },
@@ -26,12 +22,56 @@ pub(super) enum Wait {
     Host { since: Mono },
 }
 
+/// Those who keep a group's record too, and have not said yet what they know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Witnesses {
+    pub(super) asked: BTreeSet<NodeId>,
+    /// They live as far as we know, and there is no link to them yet: who has just started is registered with before
+    /// it has dialled everybody.
+    pub(super) unlinked: BTreeSet<NodeId>,
+    pub(super) is_answered: bool,
+    until: Mono,
+}
+
+impl Witnesses {
+    pub(super) fn of(cx: &Context<'_>, group: &GroupName) -> Self {
+        let holders = cx.holders(group).into_iter();
+        Self {
+            asked: BTreeSet::new(),
+            unlinked: holders.filter(|holder| *holder != cx.me).collect(),
+            is_answered: false,
+            until: cx.now + WITNESS_WAIT,
+        }
+    }
+
+    /// Asks those to whom there is a link by now; says whether there is anybody to wait for.
+    pub(super) fn ask(&mut self, cx: &mut Context<'_>, group: &GroupName) -> bool {
+        self.unlinked.retain(|witness| cx.is_alive(witness));
+        for witness in std::mem::take(&mut self.unlinked) {
+            if let Some(link) = cx.links.to_node(&witness) {
+                let group = group.clone();
+                cx.act.send(link, Message::Query { group });
+                self.asked.insert(witness);
+            } else {
+                self.unlinked.insert(witness);
+            }
+        }
+        cx.now < self.until && !(self.asked.is_empty() && self.unlinked.is_empty())
+    }
+
+    fn is_due(&self, cx: &Context<'_>) -> bool {
+        let is_clear = |id: &NodeId| cx.links.to_node(id).is_some() || !cx.is_alive(id);
+        cx.now >= self.until || self.unlinked.iter().any(is_clear)
+    }
+}
+
 impl Held {
-    pub(super) fn is_due(&self, now: Mono) -> bool {
-        match self.wait {
-            Wait::Witnesses { until, .. } => now >= until,
-            Wait::Back { from, .. } => now >= from,
-            Wait::Host { since } => now >= self.host_until(since),
+    pub(super) fn is_due(&self, cx: &Context<'_>) -> bool {
+        let now = cx.now;
+        match &self.wait {
+            Wait::Witnesses(witnesses) => witnesses.is_due(cx),
+            Wait::Back { from, .. } => now >= *from,
+            Wait::Host { since } => now >= self.host_until(*since),
             Wait::Nothing => false,
         }
     }
@@ -39,7 +79,7 @@ impl Held {
     /// When to look again at what is waited for.
     pub(super) fn due(&self, now: Mono) -> Option<Mono> {
         match self.wait {
-            Wait::Witnesses { until, .. } => Some(until),
+            Wait::Witnesses(Witnesses { until, .. }) => Some(until),
             Wait::Back { since, from } if now >= from => Some(from.max(since + ANSWER_WAIT)),
             Wait::Back { from, .. } => Some(from),
             Wait::Host { since } => Some(self.host_until(since)),

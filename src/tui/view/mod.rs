@@ -20,7 +20,7 @@ use ratatui::style::Style;
 use super::app::{App, Column};
 use super::paint;
 use super::theme::Role;
-use super::wrap::width;
+use super::wrap::{fit, width};
 
 /// Screens at least this wide have all three columns.
 const GROUPS_WIDTH: u16 = 92;
@@ -51,6 +51,7 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     if area.width < 8 || area.height < 3 {
         return None;
     }
+    let area = draw_banner(app, area, buf);
     let places = places(app, area);
     app.log_size = (places.log.width, places.log.height);
     app.columns = (places.groups.is_some(), places.members.is_some());
@@ -100,6 +101,24 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
 /// A style without its ground.
 fn foreground(style: Style) -> Style {
     Style { bg: None, ..style }
+}
+
+/// Draws the line above everything, if there is one and there is room; what is left below it.
+fn draw_banner(app: &App, area: Rect, buf: &mut Buffer) -> Rect {
+    let Some(banner) = app.banner.as_ref().filter(|_| area.height >= 6) else {
+        return area;
+    };
+    let style = app.look.theme.style(Role::Selection);
+    let row = Rect { height: 1, ..area };
+    paint::fill(buf, row, style);
+    let room = area.width.saturating_sub(2);
+    let banner = fit(banner, room, app.look.signs.dots);
+    paint::put(buf, row, row.x + 1, row.y, &banner, style);
+    Rect {
+        y: area.y + 1,
+        height: area.height - 1,
+        ..area
+    }
 }
 
 fn places(app: &App, area: Rect) -> Places {
