@@ -5,6 +5,7 @@
 mod alone;
 mod handover;
 mod harness;
+mod names;
 mod operator;
 mod servers;
 mod together;

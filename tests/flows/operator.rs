@@ -122,6 +122,31 @@ fn a_server_under_systemd_that_cannot_be_reached_does_not_begin() {
 }
 
 #[test]
+fn the_journal_gets_priorities_and_no_times_and_nobody_else_does() {
+    use std::os::unix::fs::MetadataExt as _;
+    let machine = Machine::new();
+    let at = format!("127.0.0.21:{}", free_port("127.0.0.21"));
+    let log = machine.data("journal");
+    let file = std::fs::File::create(&log).unwrap();
+    let stream = file.metadata().unwrap();
+    let args = ["--directory", "--metrics", "127.0.0.1:0"];
+    for (told, beginning) in [
+        (
+            format!("{}:{}", stream.dev(), stream.ino()),
+            "<6> INFO telling metrics address=",
+        ),
+        ("8:15".to_owned(), "20"),
+    ] {
+        let surroundings = [("JOURNAL_STREAM", told.as_str())];
+        let file = std::fs::File::create(&log).unwrap();
+        let mut server = Server::start_into(&machine, "oak", &at, &args, &surroundings, file);
+        server.terminates();
+        let said = std::fs::read_to_string(&log).unwrap();
+        assert!(said.starts_with(beginning), "{said}");
+    }
+}
+
+#[test]
 fn what_has_changed_is_in_force_or_said_to_wait_for_a_restart() {
     let node = Operated::new("bootstrap = [\"127.0.0.99:9\"]\n", &[], &[]);
     node.reloads("bootstrap = [\"127.0.0.98:9\"]\nadvertise = \"192.0.2.1\"\n");

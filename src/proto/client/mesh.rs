@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Client, End, TABLE_GATHERED, Touched};
+use super::{Client, Dialled, End, Search, TABLE_GATHERED, Touched};
 use crate::proto::event::{Event, MeshState};
 use crate::proto::group::Group;
 use crate::proto::id::NodeId;
@@ -19,6 +19,17 @@ use crate::proto::wire::{Listed, Message, Reason, Record};
 /// Mesh nodes dialled at once when none is linked, of those we were told of and of those we remember: enough to
 /// race, few enough to be polite.
 const RACED_MAX: usize = 8;
+/// How long these have the race to themselves before as many more join it (RFC 8305, section 5): addresses at which
+/// nobody answers, of which a name may have many, cost that and not the time until they are given up.
+const RACE_STEP: Duration = Duration::from_millis(250);
+
+impl Search {
+    /// When those who are dialled by now have had the race to themselves, if it goes on.
+    pub(super) fn raced_until(&self, is_searching: bool) -> impl Iterator<Item = Mono> {
+        let dials = self.dials.values().filter(move |_| is_searching);
+        dials.map(|dialled| dialled.at + RACE_STEP)
+    }
+}
 
 impl Client {
     pub(super) fn linked(
@@ -29,7 +40,8 @@ impl Client {
         kind: Kind,
         peer: NodeId,
     ) {
-        if let Some((address, _)) = dial.and_then(|dial| self.search.dials.remove(&dial)) {
+        if let Some(Dialled { address, .. }) = dial.and_then(|dial| self.search.dials.remove(&dial))
+        {
             self.search.pauses.remove(&address);
             self.search.reached.insert(link, address);
         }
@@ -55,7 +67,7 @@ impl Client {
     }
 
     pub(super) fn undialled(&mut self, now: Now, dial: DialId, reason: Option<Reason>) {
-        if let Some((address, id)) = self.search.dials.remove(&dial) {
+        if let Some(Dialled { address, id, .. }) = self.search.dials.remove(&dial) {
             let pause = self.search.pauses.entry(address).or_default();
             let wait = (RETRY_FIRST * 2_u32.pow(pause.failures.min(7))).min(RETRY_LAST);
             let jitter = self
@@ -70,7 +82,7 @@ impl Client {
                 self.refused(now, address, reason);
             }
             // A node has several addresses, and is missed only if none of them leads to it.
-            let is_dialled = |id| self.search.dials.values().any(|(_, to)| *to == Some(id));
+            let is_dialled = |id| self.search.dials.values().any(|to| to.id == Some(id));
             if let Some(id) = id.filter(|id| self.links.to_node(id).is_none() && !is_dialled(*id)) {
                 self.missed(now, id);
             }
@@ -303,8 +315,9 @@ impl Client {
         // Each has its own room: a memory full of the dead keeps nobody from whom we have just been told of.
         for places in [given, cached] {
             for (address, id) in places {
-                let raced = self.search.dials.values();
-                if raced.filter(|(_, to)| to.is_some() == id.is_some()).count() < RACED_MAX {
+                let race =
+                    |to: &&Dialled| to.id.is_some() == id.is_some() && now.mono < to.at + RACE_STEP;
+                if self.search.dials.values().filter(race).count() < RACED_MAX {
                     self.dial(now, address, id);
                 }
             }
@@ -342,7 +355,7 @@ impl Client {
     }
 
     pub(super) fn dial(&mut self, now: Now, address: SocketAddr, id: Option<NodeId>) {
-        let is_dialled = self.search.dials.values().any(|(to, _)| *to == address);
+        let is_dialled = self.search.dials.values().any(|to| to.address == address);
         let is_paused = self
             .search
             .pauses
@@ -352,7 +365,8 @@ impl Client {
             return;
         }
         let dial = self.act.dial(Target::Node { address, id });
-        self.search.dials.insert(dial, (address, id));
+        let at = now.mono;
+        self.search.dials.insert(dial, Dialled { address, id, at });
     }
 
     /// Closes links to mesh nodes that no group needs, but one, which tells us the table.

@@ -75,10 +75,10 @@ enum Touched {
 /// Looking for mesh nodes.
 #[derive(Clone, Debug, Default)]
 struct Search {
-    /// Dials under way, to whom.
-    dials: BTreeMap<DialId, (SocketAddr, Option<NodeId>)>,
-    /// Addresses given to us, to be dialled when no node is linked.
-    addresses: BTreeSet<SocketAddr>,
+    /// Dials under way.
+    dials: BTreeMap<DialId, Dialled>,
+    /// Addresses given to us, to be dialled in this order when no node is linked.
+    addresses: Vec<SocketAddr>,
     pauses: BTreeMap<SocketAddr, Pause>,
     /// The addresses at which we dialled the links we have.
     reached: BTreeMap<LinkId, SocketAddr>,
@@ -87,6 +87,14 @@ struct Search {
     /// When to ask for more addresses, if we are still without a node.
     again: Mono,
     asked: u32,
+}
+
+/// A node that is dialled.
+#[derive(Clone, Copy, Debug)]
+struct Dialled {
+    address: SocketAddr,
+    id: Option<NodeId>,
+    at: Mono,
 }
 
 /// How long to leave an address alone after it did not answer.
@@ -444,10 +452,12 @@ impl Client {
         let is_searching = !self.links.has_node() || self.is_adrift();
         let search = is_searching.then_some(self.search.again);
         let pauses = self.search.pauses.values().map(|pause| pause.until);
+        let raced = self.search.raced_until(is_searching);
         let idle = self.links.peer_links().next().map(|_| self.idle_due);
         let dues = groups
             .chain([end, search, self.table_due, idle, self.doubts_due()])
             .flatten()
+            .chain(raced)
             .chain(pauses);
         // What is due and could not be done waits for an input that changes something.
         dues.filter(|due| *due > now.mono).min()
@@ -575,7 +585,7 @@ impl Role for Client {
                 }
             }
             Input::Found { addresses } => {
-                self.search.addresses = addresses.into_iter().collect();
+                self.search.addresses = addresses;
             }
         }
         if self.table.version() != version {
