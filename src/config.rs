@@ -444,10 +444,9 @@ mod tests {
             if option.live {
                 assert_eq!(read(&text).unwrap(), Config::default(), "{text}");
             } else {
-                let unknown = format!("there is no key `{}`", option.key);
-                assert!(
-                    read(&text).is_ok_and(|_| true) || !read(&text).unwrap_err().contains(&unknown)
-                );
+                // Not every one may be empty, but each is known.
+                let why = read(&text).err().unwrap_or_default();
+                assert!(!why.contains("there is no key"), "{why}");
             }
         }
     }

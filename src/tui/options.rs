@@ -227,7 +227,12 @@ fn bind(choices: &mut Choices, keys: &str, what: Option<&str>) -> Result<choose:
             "as in ctrl-x, alt-N, f5, or ctrl-x,ctrl-e one after the other",
         )
     })?;
-    let keys = key::written(&parsed);
+    // The file may spell it otherwise.
+    let mut own = choices.options().bind.keys();
+    let own = own
+        .find(|own| key::parse(own).as_ref() == Ok(&parsed))
+        .cloned();
+    let keys = own.unwrap_or_else(|| key::written(&parsed));
     let told = match what {
         Some(what) => {
             keymap::bound(what).map_err(|why| {

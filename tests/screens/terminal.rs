@@ -5,10 +5,12 @@
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use fireside::config::Choices;
 use fireside::proto::command::Command;
 use fireside::proto::event::{Event, Line, Standing, What};
 use fireside::proto::id::{EntryId, Epoch, Number, Place, Seq};
@@ -35,13 +37,48 @@ fn child() {
         let (commands, commands_in) = mpsc::channel(64);
         let (events_out, events) = mpsc::channel(64);
         tokio::spawn(answer(commands_in, events_out));
-        tui::run(commands, events, tui::Settings::default()).await
+        tui::run(commands, events, settings()).await
     });
     if let Err(why) = ended {
         println!("fireside: {why:#}");
         std::process::exit(1);
     }
     std::process::exit(0);
+}
+
+/// What bob says to a question.
+fn answered(epoch: Epoch, seq: u64) -> Line {
+    Line {
+        group: group("#hearth"),
+        id: EntryId {
+            author: id("bob"),
+            number: Number(seq),
+        },
+        from: nick("bob"),
+        place: Place {
+            hlc: Hlc(seq),
+            epoch,
+            seq: Seq(seq + 1000),
+        },
+        at: Wall(EVENING),
+        what: What::Text(format!("mats: yes, {seq}")),
+        own: false,
+        history: false,
+    }
+}
+
+/// What the child is told of its directory by.
+const HOME: &str = "FIRESIDE_TEST_HOME";
+
+fn settings() -> tui::Settings {
+    match std::env::var_os(HOME) {
+        None => tui::Settings::default(),
+        Some(home) => tui::Settings {
+            choices: Choices::open(Some(Path::new(&home).join("config.toml"))).unwrap(),
+            typed: Some(Path::new(&home).join("typed")),
+            ..tui::Settings::default()
+        },
+    }
 }
 
 /// Not a test: the question for a nick, answered on standard output.
@@ -101,6 +138,7 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
                     author: host,
                     number: Number(seq),
                 };
+                let is_question = text.ends_with('?');
                 let what = What::Text(text);
                 let at = Wall(EVENING);
                 tell(Event::Sent {
@@ -127,6 +165,9 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
                     history,
                 }))
                 .await;
+                if is_question {
+                    tell(Event::Entry(answered(epoch, seq))).await;
+                }
             }
             Command::History { group, .. } => {
                 tell(Event::History {
@@ -161,14 +202,26 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     fn start() -> Self {
-        let mut terminal = Self::start_as("terminal::child");
+        Self::start_in(None)
+    }
+
+    /// With a directory for configuration and typed lines.
+    fn start_in(home: Option<&Path>) -> Self {
+        let mut terminal = Self::start_with("terminal::child", home);
         terminal.wait_for("you keep it");
         terminal
     }
 
     fn start_as(child: &str) -> Self {
+        Self::start_with(child, None)
+    }
+
+    fn start_with(child: &str, home: Option<&Path>) -> Self {
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
         command.args(["--exact", child, "--ignored", "--nocapture"]);
+        if let Some(home) = home {
+            command.env(HOME, home);
+        }
         Self::run(command, 60, 12)
     }
 
@@ -184,7 +237,9 @@ impl Terminal {
         command.env("TERM", "xterm-256color");
         command.env("LANG", "C.UTF-8");
         command.env("TZ", "UTC");
+        command.env("EDITOR", "sed -i s/old/new/");
         for unset in [
+            "VISUAL",
             "NO_COLOR",
             "COLORTERM",
             "LC_ALL",
@@ -387,6 +442,65 @@ fn stopped_it_gives_the_terminal_back_and_going_on_it_draws_anew() {
     terminal.press("/quit\r");
     assert_eq!(terminal.end(), 0);
     assert_eq!(terminal.left(), 2);
+}
+
+#[test]
+fn the_line_is_written_in_an_editor_outside_which_has_the_terminal_for_that_long() {
+    let mut terminal = Terminal::start();
+    terminal.press("the old line").wait_for("the old line");
+    terminal.press("\x18\x05").wait_for("the new line");
+    assert_eq!(terminal.left(), 1, "it was given back once");
+    assert!(terminal.screen.screen().alternate_screen());
+    terminal.press("\r").wait_for("mats: the new line");
+    terminal.press("/quit\r");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn a_mention_calls_a_person_whose_eyes_are_elsewhere_and_nobody_else() {
+    let mut terminal = Terminal::start();
+    let calls = |terminal: &Terminal| {
+        let seen = String::from_utf8_lossy(&terminal.seen).into_owned();
+        seen.matches("\x1b]777;notify;#hearth;bob: mats: yes")
+            .count()
+    };
+    terminal
+        .press("/set notify-by osc777\r")
+        .wait_for("notify-by = osc777");
+    terminal
+        .press("\x1b[I")
+        .press("looking?\r")
+        .wait_for("yes, 1");
+    terminal.press("\x1b[O").press("away?\r").wait_for("yes, 2");
+    terminal.wait_until("the call", |terminal| calls(terminal) == 1);
+    terminal.press("/mute\r").wait_for("in #hearth: none");
+    terminal.press("quiet?\r").wait_for("yes, 3");
+    terminal.press("/quit\r");
+    assert_eq!(terminal.end(), 0);
+    assert_eq!(calls(&terminal), 1);
+}
+
+#[test]
+fn what_was_chosen_and_typed_is_there_at_the_next_start() {
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("config.toml");
+    std::fs::write(&config, "# mine\nhistory = 50\n").unwrap();
+    let mut terminal = Terminal::start_in(Some(home.path()));
+    terminal
+        .press("said before\r")
+        .wait_for("mats: said before");
+    terminal.press("/set clock 12h\r").wait_for("clock = 12h");
+    terminal.press("/quit\r");
+    assert_eq!(terminal.end(), 0);
+    assert_eq!(
+        std::fs::read_to_string(&config).unwrap(),
+        "# mine\nhistory = 50\nclock = \"12h\"\n"
+    );
+    let mut terminal = Terminal::start_in(Some(home.path()));
+    terminal.press("\x12before").wait_for("said before");
+    terminal.press("\r").wait_for("pm mats: said before");
+    terminal.press("/quit\r");
+    assert_eq!(terminal.end(), 0);
 }
 
 #[test]
