@@ -85,6 +85,7 @@ const LINES: &[&str] = &[
     "proto::ring",
     "proto::table",
     "proto::wire::Listed",
+    "proto::wire::Liveness",
     "proto::wire::Record",
     "proto::wire::Roles",
 ];
@@ -265,6 +266,11 @@ pub(crate) const OWNED: &[Owned] = &[
         name: "clap",
         by: &["cli"],
         why: "the command line is read in one place",
+    },
+    Owned {
+        name: "foca",
+        by: &["proto"],
+        why: "who is alive is found out in the core",
     },
     Owned {
         name: "mdns_sd",

@@ -262,7 +262,7 @@ impl Local {
                     directory: false,
                     supernode: true,
                 };
-                let node = MeshNode::new(seal, name.clone(), roles, saved, self.runs);
+                let node = MeshNode::new(seal, name.clone(), roles, saved, self.runs).unwatched();
                 self.part = Some(Part::Mesh(Box::new(node)));
                 self.give(step, Input::Start)?;
                 let addresses = vec![actor.address];

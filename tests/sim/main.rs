@@ -28,6 +28,7 @@ mod liar;
 mod liars;
 mod link;
 mod liveness;
+mod membership;
 mod merges;
 mod moment;
 mod mutants;

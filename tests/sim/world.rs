@@ -501,6 +501,16 @@ impl World {
         self.nodes[ix].inward = Some(address);
     }
 
+    /// A node is reached somewhere else from here on.
+    pub fn move_to(&mut self, ix: NodeIx, address: SocketAddr) {
+        self.nodes[ix].address = address;
+        if self.is_running(ix) {
+            let addresses = vec![address];
+            self.give_later(ix, 0, Input::Addresses { addresses });
+        }
+        self.cut(ix);
+    }
+
     /// Sets how far a node's wall clock is off, from here on.
     pub fn set_clock(&mut self, ix: NodeIx, off_ms: i64) {
         self.nodes[ix].wall_off = off_ms;

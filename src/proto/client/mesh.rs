@@ -14,7 +14,7 @@ use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{DialId, Kind, LinkId, Target};
 use crate::proto::table::Change;
 use crate::proto::time::{Mono, Now};
-use crate::proto::wire::{Listed, Message, Reason, Record};
+use crate::proto::wire::{Listed, Liveness, Message, Reason, Record};
 
 /// Mesh nodes dialled at once when none is linked, of those we were told of and of those we remember: enough to
 /// race, few enough to be polite.
@@ -184,7 +184,7 @@ impl Client {
         if heard.kind != Kind::Mesh {
             return;
         }
-        if self.table.set_alive(heard.peer, true) {
+        if self.table.set_alive(heard.peer, true, now.wall) {
             self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
             for group in self.groups.values_mut() {
                 group.registration.moved = None;
@@ -248,12 +248,21 @@ impl Client {
         // Somebody's word does not weigh against our own link to a node, be it heard or quiet; but one that has
         // started anew since then is not the one we miss.
         let is_believed = is_newer || !self.links.misses_node(&key);
+        let liveness = if is_linked {
+            Liveness::Alive
+        } else if listed.liveness.is_up() && !is_believed {
+            Liveness::Missed
+        } else {
+            listed.liveness
+        };
+        let since = listed.since.min(now.wall);
         let listed = Listed {
-            alive: is_linked || listed.alive && is_believed,
+            liveness,
+            since,
             ..listed
         };
         // What the table refuses, its teller may keep: nothing here depends on it.
-        if let Ok(Change::New | Change::Updated | Change::Alive(_)) =
+        if let Ok(Change::New | Change::Updated | Change::Liveness(_)) =
             self.table.merge(&*self.seal, listed)
         {
             self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
@@ -265,7 +274,7 @@ impl Client {
 
     /// The cache has done its service once a live node tells its table: what that one does not tell of counts
     /// as down until somebody does.
-    pub(super) fn doubt_cache(&mut self) {
+    pub(super) fn doubt_cache(&mut self, now: Now) {
         let unlinked: Vec<_> = self
             .table
             .listed()
@@ -273,13 +282,13 @@ impl Client {
             .collect();
         for key in unlinked {
             if self.links.to_node(&key).is_none() {
-                self.table.set_alive(key, false);
+                self.table.set_alive(key, false, now.wall);
             }
         }
     }
 
     pub(super) fn missed(&mut self, now: Now, id: NodeId) {
-        if self.table.set_alive(id, false) {
+        if self.table.set_alive(id, false, now.wall) {
             self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
         }
         for group in self.groups.values_mut() {
@@ -301,7 +310,7 @@ impl Client {
         let cached: Vec<_> = self
             .table
             .listed()
-            .filter(|listed| listed.alive && !listed.record.tombstone)
+            .filter(|listed| listed.liveness.is_up() && !listed.record.tombstone)
             .flat_map(|listed| {
                 listed
                     .record
