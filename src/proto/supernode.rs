@@ -145,7 +145,9 @@ impl Context<'_> {
     }
 
     fn is_alive(&self, id: &NodeId) -> bool {
-        self.table.get(id).is_some_and(|listed| listed.liveness.is_up())
+        self.table
+            .get(id)
+            .is_some_and(|listed| listed.liveness.is_up())
     }
 
     fn opposite(&self, group: &GroupName) -> Option<NodeId> {

@@ -484,10 +484,7 @@ fn who_is_buried_stays_so_and_says_so() {
     mesh.world.crash(away);
     mesh.world.run_for(10_000);
     let burial = mesh.burial(buried);
-    assert_eq!(
-        mesh.operate(mesh.nodes[0], burial),
-        Some(Outcome::Done)
-    );
+    assert_eq!(mesh.operate(mesh.nodes[0], burial), Some(Outcome::Done));
     let id = mesh.id(buried);
     let others: Vec<_> = mesh
         .nodes
