@@ -83,6 +83,12 @@ enum Verb {
     },
     /// A small network in one process: four friends talk, and you may kill whoever keeps the group
     Demo,
+    /// Tell a group's log from disk, from the beginning; without a group, of which ones there is something
+    Log {
+        /// Like '#hearth' (a bare name gets its #)
+        #[arg(value_parser = config::group)]
+        group: Option<GroupName>,
+    },
     /// Tell the table: every directory and supernode that is known
     Table,
 }
@@ -163,6 +169,11 @@ pub enum Task {
     Print(String),
     Chat(Chat),
     Serve(Box<node::MeshSettings>),
+    Log {
+        data: PathBuf,
+        group: Option<GroupName>,
+        json: bool,
+    },
     Table {
         ask: node::AskSettings,
         json: bool,
@@ -267,6 +278,11 @@ impl Cli {
             Some(Verb::Demo) => Task::Demo {
                 nick: options.nick,
                 choices: config::Choices::open(config.file)?,
+            },
+            Some(Verb::Log { group }) => Task::Log {
+                data: options.data_dir()?,
+                group,
+                json: self.json,
             },
             Some(Verb::Table) => Task::Table {
                 ask: ask(options.data_dir()?),

@@ -5,7 +5,6 @@ mod save;
 
 pub use options::{
     ALIAS, BIND, Hours, IGNORE, Kind, Level, NOTIFY_IN, OPTIONS, Options, Preset, Spec, Way,
-    compile, expression,
 };
 pub use save::{Change, Choices, save};
 

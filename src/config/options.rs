@@ -405,8 +405,7 @@ fn pattern(text: &str) -> Result<String, String> {
 }
 
 /// What stands between the slashes, if it is a regular expression.
-#[must_use]
-pub fn expression(text: &str) -> Option<&str> {
+fn expression(text: &str) -> Option<&str> {
     text.strip_prefix('/')?
         .strip_suffix('/')
         .filter(|inner| !inner.is_empty())
@@ -414,10 +413,7 @@ pub fn expression(text: &str) -> Option<&str> {
 
 /// The regular expression, whatever the case of what it is held against; bounded in size, since it is run over
 /// every line that comes.
-///
-/// # Errors
-/// Why it is none.
-pub fn compile(expression: &str) -> Result<regex::Regex, String> {
+fn compile(expression: &str) -> Result<regex::Regex, String> {
     const COMPILED_SIZE_MAX: usize = 1 << 18;
     regex::RegexBuilder::new(expression)
         .case_insensitive(true)

@@ -9,6 +9,7 @@ mod client;
 mod demo;
 mod discovery;
 mod embedded;
+mod export;
 mod lan;
 mod mesh;
 mod metrics;
@@ -31,6 +32,7 @@ pub use crate::net::share::LINKS_PER_ADDRESS;
 pub use ask::{Source, known_table};
 pub use client::{ClientData, Handle};
 pub use demo::Demo;
+pub use export::Logs;
 pub use metrics::PORT as METRICS_PORT;
 pub use server::{Reloaded, Server, serve};
 

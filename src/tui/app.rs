@@ -5,20 +5,23 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::rc::Rc;
 
 use ratatui::layout::Rect;
 
+use super::canvas::Strip;
 use super::complete::{Cycle, Known};
 use super::editor::{Editor, History};
 use super::finder::Finder;
+use super::highlight::Highlights;
 use super::keymap::Keymap;
 use super::log::Note;
 use super::look::Look;
-use super::mentions::Mentions;
 use super::palette::Palette;
+use super::pick::Pick;
+use super::preview::Choice;
 use super::rows::{Cache, Page};
 use super::search::Search;
+use super::spot::Spots;
 use super::theme::Themes;
 use super::window::{Subject, Window};
 use crate::config::{Change, Choices};
@@ -95,6 +98,7 @@ pub(crate) enum Column {
 #[derive(Debug)]
 pub struct App {
     pub(crate) look: Look,
+    pub(crate) highlights: Highlights,
     pub(crate) themes: Themes,
     pub(crate) us: Option<(NodeId, Nick)>,
     pub(crate) windows: Vec<Window>,
@@ -113,7 +117,6 @@ pub struct App {
     pub(crate) pasting: Option<String>,
     pub(crate) choices: Choices,
     pub(crate) keymap: Keymap,
-    pub(crate) mentions: Rc<Mentions>,
     /// A list over everything.
     pub(crate) palette: Option<Palette>,
     pub(crate) away: Option<Away>,
@@ -141,10 +144,16 @@ pub struct App {
     pub(crate) cache: Cache,
     /// Columns and rows of the log when it was drawn last.
     pub(crate) log_size: (u16, u16),
+    /// Where it stood.
+    pub(crate) log_place: Rect,
     /// Whether groups and members had their columns then.
     pub(crate) columns: (bool, bool),
-    /// Where the names of windows stood then, for clicks.
-    pub(crate) listed: Vec<(Rect, usize)>,
+    /// What stood where then.
+    pub(crate) spots: Spots,
+    /// Whether the mouse is ours, but for Shift.
+    pub(crate) mouse: bool,
+    pub(crate) pick: Option<Pick>,
+    pub(crate) choice: Choice,
     /// Groups asked for by `/join`, whose window comes into view when it opens.
     pub(crate) wanted: Vec<GroupName>,
     commands: VecDeque<Command>,
@@ -157,6 +166,7 @@ impl App {
     pub fn new(look: Look, themes: Themes) -> Self {
         let mut app = Self {
             look,
+            highlights: Highlights::default(),
             themes,
             us: None,
             windows: Vec::new(),
@@ -170,7 +180,6 @@ impl App {
             pasting: None,
             choices: Choices::default(),
             keymap: Keymap::default(),
-            mentions: Rc::default(),
             palette: None,
             away: None,
             focused: None,
@@ -190,8 +199,12 @@ impl App {
             members_column: Column::Usual,
             cache: Cache::default(),
             log_size: (80, 20),
+            log_place: Rect::ZERO,
             columns: (true, true),
-            listed: Vec::new(),
+            spots: Spots::default(),
+            mouse: true,
+            pick: None,
+            choice: Choice::default(),
             wanted: Vec::new(),
             commands: VecDeque::new(),
             numbers: 0,
@@ -219,6 +232,36 @@ impl App {
     /// Whether we hand over what we keep.
     pub(crate) fn is_leaving(&self) -> bool {
         self.life == Life::Leaving
+    }
+
+    /// What is wanted to be told of besides our nick.
+    pub fn watch_for(&mut self, highlights: Highlights) {
+        self.highlights = highlights;
+        self.look.turn += 1;
+    }
+
+    /// What the terminal is to know of the screen drawn last, beyond its cells.
+    #[must_use]
+    pub fn strips(&self) -> &[Strip] {
+        self.spots.strips()
+    }
+
+    /// Where the log is: its rows move together.
+    #[must_use]
+    pub fn log_place(&self) -> Rect {
+        self.log_place
+    }
+
+    /// Whether nothing but the log is shown.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        self.look.bare
+    }
+
+    /// Whether clicks and the wheel are for us.
+    #[must_use]
+    pub fn takes_mouse(&self) -> bool {
+        self.mouse && !self.look.bare
     }
 
     /// What the terminal's window is called.
@@ -254,7 +297,7 @@ impl App {
     }
 
     /// The active window's log at a width, ready to be laid out.
-    pub(crate) fn page<'a>(&'a mut self, width: u16, us: &'a Mentions) -> Page<'a> {
+    pub(crate) fn page<'a>(&'a mut self, width: u16, us: &'a str) -> Page<'a> {
         let window = &self.windows[self.active];
         let past = window.past.as_ref();
         Page {
@@ -267,13 +310,16 @@ impl App {
             mark: window.mark,
             us,
             options: self.choices.options(),
+            highlights: &self.highlights,
             cache: &mut self.cache,
         }
     }
 
-    /// What counts as a mention of us.
-    pub(crate) fn our_word(&self) -> Rc<Mentions> {
-        Rc::clone(&self.mentions)
+    /// Our nick as mentions are looked for.
+    pub(crate) fn our_word(&self) -> String {
+        self.us
+            .as_ref()
+            .map_or(String::new(), |(_, nick)| nick.as_str().to_lowercase())
     }
 
     pub(crate) fn command(&mut self, command: Command) {

@@ -46,6 +46,12 @@ pub enum Action {
     Groups,
     Members,
     Ignored,
+    /// Take the newest link, or an older one.
+    Links,
+    /// Nothing but the log, and back.
+    Bare,
+    /// Take the mouse, or leave it to the terminal.
+    Mouse,
     Redraw,
     Suspend,
 }
@@ -307,6 +313,24 @@ pub const ACTIONS: &[Named] = &[
         "f8 alt-N",
         "show or hide the members",
     ),
+    named(
+        "links",
+        Action::Links,
+        "alt-o",
+        "take a link: Enter opens it, c copies it",
+    ),
+    named(
+        "bare",
+        Action::Bare,
+        "alt-l",
+        "the log alone, to select from, and back",
+    ),
+    named(
+        "mouse",
+        Action::Mouse,
+        "alt-m",
+        "leave the mouse to the terminal, or take it",
+    ),
     named("redraw", Action::Redraw, "ctrl-l", "draw everything anew"),
     named(
         "suspend",
@@ -384,6 +408,11 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     ("F7, F8", "groups, members: hide or show"),
     ("Alt-=", "show or hide people you ignore"),
+    ("Alt-O", "take a link: Enter opens it, c copies it"),
+    (
+        "Alt-L, Alt-M",
+        "the log alone, to select from; the mouse left to the terminal",
+    ),
     ("Ctrl-C", "clear the line; twice: quit"),
 ];
 

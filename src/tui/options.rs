@@ -1,13 +1,11 @@
 //! What a person chose, taken up by the screen: keys, mentions, looks; and the commands that choose.
 
-use std::rc::Rc;
-
 use super::app::{App, Away, Errand, Hint};
+use super::highlight::Highlights;
 use super::key;
 use super::keymap::{self, ACTIONS, Keymap};
 use super::log::Note;
 use super::look::Clock;
-use super::mentions::Mentions;
 use crate::choose::{self, People};
 use crate::config::{BIND, Change, Choices, Hours};
 use crate::proto::id::{Nick, NodeId};
@@ -131,13 +129,6 @@ impl App {
         self.hint = Some(Hint::Plain(format!("people you ignore are {told}")));
     }
 
-    /// What was noted of mentions and keys is made anew from the options.
-    pub(crate) fn take_up_mentions(&mut self) {
-        let us = self.us.as_ref().map_or("", |(_, nick)| nick.as_str());
-        self.mentions = Rc::new(Mentions::of(us, self.choices.options()));
-        self.look.turn += 1;
-    }
-
     fn take_up(&mut self, now: Now, before: &Choices, all: bool) {
         let (old, new) = (before.options(), self.choices.options().clone());
         if all || old.bind != new.bind || old.keys != new.keys {
@@ -155,14 +146,18 @@ impl App {
             self.look.turn += 1;
         }
         if old.theme != new.theme && !new.theme.is_empty() && new.theme != self.look.theme.name {
-            self.show_theme(now, &new.theme);
+            self.change_theme(now, &new.theme);
         }
-        if all
-            || old.highlight != new.highlight
-            || old.ignore != new.ignore
-            || old.show_ignored != new.show_ignored
-        {
-            self.take_up_mentions();
+        if all || old.highlight != new.highlight {
+            let words = new.highlight.iter().map(String::as_str);
+            let (highlights, wrong) = Highlights::read(words);
+            self.watch_for(highlights);
+            for why in wrong {
+                self.note(now.wall, None, Note::Error(why));
+            }
+        }
+        if old.ignore != new.ignore || old.show_ignored != new.show_ignored {
+            self.look.turn += 1;
         }
     }
 

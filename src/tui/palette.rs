@@ -198,7 +198,7 @@ impl App {
     }
 
     /// Takes a key while a list is open: what is to be done then, if that is it.
-    pub(crate) fn press_pick(&mut self, action: Action) -> Option<Picked> {
+    pub(crate) fn press_palette(&mut self, action: Action) -> Option<Picked> {
         let pick = self.palette.as_mut()?;
         match action {
             Action::Send | Action::SendNext => {
@@ -236,6 +236,9 @@ impl App {
             | Action::Groups
             | Action::Members
             | Action::Ignored
+            | Action::Links
+            | Action::Bare
+            | Action::Mouse
             | Action::Redraw
             | Action::Suspend => self.palette = None,
         }

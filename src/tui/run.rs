@@ -14,7 +14,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::app::{App, Errand};
+use super::browser;
 use super::errands::{Done, Errands};
+use super::ground::{Ear, Heard};
 use super::look::{Clock, Look};
 use super::press::Wish;
 use super::signals::{self, Signal, Signals};
@@ -30,6 +32,8 @@ use crate::report::Failure;
 
 /// Between two frames at least: 125 a second are more than anybody sees.
 const FRAME: Duration = Duration::from_millis(8);
+/// Between two looks at the files of themes.
+const LOOK: Duration = Duration::from_secs(1);
 /// Events taken in before the screen is looked after again.
 const DRAINED_MAX: usize = 256;
 /// How long a leaving client may take to say goodbye before the screen closes all the same.
@@ -72,7 +76,7 @@ impl Settings {
         // Themes of the user's own are beside the configuration.
         let dir = self.choices.file().and_then(Path::parent);
         let themes = Themes::new(dir.map(|dir| dir.join("themes")), shows.depth);
-        let usual = themes.usual(shows.no_color);
+        let usual = themes.usual(shows.no_color, shows.is_light);
         let wanted = match options.theme.as_str() {
             "" => usual,
             _ if shows.no_color => usual,
@@ -180,12 +184,18 @@ struct Screen {
     is_lent: bool,
     /// When the person was called last.
     called: Option<Instant>,
+    /// Whether the terminal is still to be asked for its ground.
+    asks_ground: bool,
+    ear: Ear,
+    /// When themes are looked at again, whether one was written.
+    next_look: Instant,
 }
 
 impl Screen {
     fn new(terminal: Terminal, settings: Settings) -> io::Result<Self> {
         let (look, themes, warnings) = settings.look();
-        let kept = settings.choices.options().history;
+        let options = settings.choices.options();
+        let (kept, has_theme) = (options.history, !options.theme.is_empty());
         let started = Instant::now();
         let mut screen = Self {
             terminal,
@@ -199,7 +209,13 @@ impl Screen {
             errands: Errands::start(settings.typed, kept)?,
             is_lent: false,
             called: None,
+            asks_ground: !has_theme && Shows::from_env().has_ground(),
+            ear: Ear::default(),
+            next_look: started + LOOK,
         };
+        if has_theme {
+            screen.app.has_chosen_theme();
+        }
         let now = screen.now();
         screen.app.set_choices(now, settings.choices);
         for text in warnings {
@@ -282,14 +298,7 @@ impl Screen {
         if self.dirty && now >= self.next_frame {
             self.dirty = false;
             self.next_frame = now + FRAME;
-            let app = &mut self.app;
-            let title = app.title();
-            if !self.blind
-                && self
-                    .terminal
-                    .draw(|| title, |buf| view::draw(app, buf))
-                    .is_err()
-            {
+            if !self.blind && self.show().is_err() {
                 self.lose_terminal();
             }
         }
@@ -297,6 +306,19 @@ impl Screen {
         if self.app.is_leaving() && self.leave_by.is_none() {
             self.leave_by = Some(now + LEAVE_MAX);
         }
+    }
+
+    fn show(&mut self) -> io::Result<()> {
+        self.terminal.take_mouse(self.app.takes_mouse())?;
+        self.terminal.join_rows(self.app.is_bare());
+        let cursor = view::draw(&mut self.app, self.terminal.buffer());
+        self.terminal.scroll_in(self.app.log_place());
+        let title = self.app.title();
+        self.terminal.show(cursor, &title, self.app.strips())?;
+        if std::mem::take(&mut self.asks_ground) {
+            self.terminal.ask_ground()?;
+        }
+        Ok(())
     }
 
     fn hint(&mut self, hint: String) {
@@ -308,20 +330,67 @@ impl Screen {
         let was_dirty = std::mem::replace(&mut self.dirty, true);
         let now = self.now();
         match read {
-            Some(Ok(Input::Key(key))) => match self.app.press(now, key) {
-                Wish::Nothing => {}
-                Wish::Redraw => self.terminal.forget(),
-                Wish::Suspend => signals::stop_with_group(),
-            },
+            Some(Ok(Input::Key(key))) => {
+                self.look_at_themes(false);
+                match self.ear.take(key) {
+                    Heard::Part => self.dirty = was_dirty,
+                    Heard::Ground { is_light } => self.app.suit_ground(is_light),
+                    Heard::Typed(keys) => {
+                        for key in keys {
+                            let wish = self.app.press(now, key);
+                            self.grant(wish);
+                        }
+                    }
+                }
+            }
             Some(Ok(Input::Paste(text))) => self.app.paste(&text),
-            Some(Ok(Input::Mouse(mouse))) => self.app.point(mouse),
+            Some(Ok(Input::Mouse(mouse))) => {
+                let wish = self.app.point(mouse);
+                self.grant(wish);
+            }
             Some(Ok(Input::Resize(columns, rows))) => self.terminal.resize(columns, rows),
-            Some(Ok(focus @ (Input::FocusGained | Input::FocusLost))) => {
-                self.app.focus(focus == Input::FocusGained);
-                // Nothing on the screen goes by who looks at it.
+            Some(Ok(Input::FocusGained)) => {
+                self.app.focus(true);
+                self.dirty = self.look_at_themes(true) || was_dirty;
+            }
+            Some(Ok(Input::FocusLost)) => {
+                self.app.focus(false);
                 self.dirty = was_dirty;
             }
             Some(Err(_)) | None => self.lose_terminal(),
+        }
+    }
+
+    /// Takes up what was written to a theme: when somebody comes back to this screen, or types, at most once a second.
+    /// Whether it changed.
+    fn look_at_themes(&mut self, at_once: bool) -> bool {
+        let now = Instant::now();
+        if now < self.next_look && !at_once {
+            return false;
+        }
+        self.next_look = now + LOOK;
+        self.app.reload_theme(self.now())
+    }
+
+    /// Does what only the program around the screen can do.
+    fn grant(&mut self, wish: Wish) {
+        match wish {
+            Wish::Nothing => {}
+            Wish::Redraw => self.terminal.forget(),
+            Wish::Suspend => signals::stop_with_group(),
+            Wish::Copy(text) => {
+                if self.terminal.copy(&text).is_err() {
+                    self.lose_terminal();
+                }
+            }
+            Wish::Open(link) => {
+                let opened = browser::is_here(|name| std::env::var(name).ok())
+                    && browser::open(&link).is_ok();
+                if !opened && self.terminal.copy(&link).is_err() {
+                    self.lose_terminal();
+                }
+                self.app.tell_opened(&link, opened);
+            }
         }
     }
 

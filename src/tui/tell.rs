@@ -16,10 +16,7 @@ impl App {
     /// Takes an event in.
     pub fn tell(&mut self, now: Now, event: Event) {
         match event {
-            Event::Ready { id, nick } => {
-                self.us = Some((id, nick));
-                self.take_up_mentions();
-            }
+            Event::Ready { id, nick } => self.us = Some((id, nick)),
             Event::Opened {
                 group,
                 topic,
@@ -237,7 +234,7 @@ impl App {
         let active = index == self.active;
         let window = &mut self.windows[index];
         let (said, mention) = match &line.what {
-            What::Text(text) | What::Action(text) => (true, us.find(text).is_some()),
+            What::Text(text) | What::Action(text) => (true, self.highlights.concern(text, &us)),
             What::Topic(topic) => {
                 if !line.history {
                     window.topic = sanitize::line(topic).into_owned();
@@ -258,9 +255,6 @@ impl App {
             && let Some((_, ours)) = &mut self.us
         {
             *ours = nick.clone();
-        }
-        if line.own && matches!(line.what, What::Nick(_)) {
-            self.take_up_mentions();
         }
         let options = self.choices.options();
         let is_heard = !line.own && !options.hides(&line.id.author);

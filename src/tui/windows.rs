@@ -28,6 +28,7 @@ impl App {
         let draft = self.editor.take();
         self.cycle = None;
         self.search = None;
+        self.pick = None;
         let left = self.window_mut();
         left.draft = draft;
         left.leave();

@@ -174,6 +174,16 @@ fn a_mesh_is_closed_to_strangers_and_tells_them_what_to_do() {
     assert_eq!(refused["why"], "the mesh is closed to this key");
     assert!(refused["try"].as_str().unwrap().contains(key), "{refused}");
 
+    let mut command = node.machine.fireside();
+    command.args(["table", "--bootstrap", &node.server.address, "--data"]);
+    command.arg(node.machine.data("nobody"));
+    let (status, _, why) = crate::harness::output(command);
+    assert_eq!(status.code(), Some(1));
+    assert!(
+        why.contains(" is closed, and who only looks has no key"),
+        "{why}"
+    );
+
     // She asks, the operator lets her in, and she need not even start again.
     node.reloads(&format!("allow-nodes = []\nallow-clients = [\"{key}\"]\n"));
     node.logs("reloaded change=allow-clients: 1 key");

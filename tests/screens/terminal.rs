@@ -26,7 +26,7 @@ use crate::story::{EVENING, group, id, nick};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What gives the terminal back, in this order.
 const LEAVE: &[u8] =
-    b"\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[23;0t\x1b[?1049l";
+    b"\x1b[?2026l\x1b]8;;\x1b\\\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[23;0t\x1b[?1049l";
 
 /// Not a test: what the tests here start. Says with its exit code how it ended.
 #[test]
@@ -68,7 +68,7 @@ fn answered(epoch: Epoch, seq: u64) -> Line {
 }
 
 /// What the child is told of its directory by.
-const HOME: &str = "FIRESIDE_TEST_HOME";
+pub(crate) const HOME: &str = "FIRESIDE_TEST_HOME";
 
 fn settings() -> tui::Settings {
     match std::env::var_os(HOME) {
@@ -196,37 +196,35 @@ pub(crate) struct Terminal {
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     bytes: Receiver<Vec<u8>>,
-    seen: Vec<u8>,
+    pub(crate) seen: Vec<u8>,
     pub(crate) screen: vt100::Parser,
 }
 
 impl Terminal {
     fn start() -> Self {
-        Self::start_in(None)
+        Self::start_with(&[])
     }
 
-    /// With a directory for configuration and typed lines.
-    fn start_in(home: Option<&Path>) -> Self {
-        let mut terminal = Self::start_with("terminal::child", home);
+    /// Starts it with these words in its environment.
+    pub(crate) fn start_with(env: &[(&str, &str)]) -> Self {
+        let mut terminal = Self::start_as("terminal::child", env);
         terminal.wait_for("you keep it");
         terminal
     }
 
-    fn start_as(child: &str) -> Self {
-        Self::start_with(child, None)
-    }
-
-    fn start_with(child: &str, home: Option<&Path>) -> Self {
+    fn start_as(child: &str, env: &[(&str, &str)]) -> Self {
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
         command.args(["--exact", child, "--ignored", "--nocapture"]);
-        if let Some(home) = home {
-            command.env(HOME, home);
-        }
-        Self::run(command, 60, 12)
+        command.env_remove("COLORTERM");
+        Self::run_with(command, 60, 12, env)
     }
 
     /// Runs a program on a terminal of some columns and rows.
-    pub(crate) fn run(mut command: CommandBuilder, cols: u16, rows: u16) -> Self {
+    pub(crate) fn run(command: CommandBuilder, cols: u16, rows: u16) -> Self {
+        Self::run_with(command, cols, rows, &[])
+    }
+
+    fn run_with(mut command: CommandBuilder, cols: u16, rows: u16, env: &[(&str, &str)]) -> Self {
         let size = PtySize {
             rows,
             cols,
@@ -241,13 +239,19 @@ impl Terminal {
         for unset in [
             "VISUAL",
             "NO_COLOR",
-            "COLORTERM",
             "LC_ALL",
             "LC_CTYPE",
             "KITTY_WINDOW_ID",
             "TERM_PROGRAM",
+            "COLORFGBG",
+            "DISPLAY",
+            "WAYLAND_DISPLAY",
+            "BROWSER",
         ] {
             command.env_remove(unset);
+        }
+        for (name, value) in env {
+            command.env(name, value);
         }
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
@@ -279,7 +283,7 @@ impl Terminal {
         self
     }
 
-    fn signal(&mut self, signal: Signal) -> &mut Self {
+    pub(crate) fn signal(&mut self, signal: Signal) -> &mut Self {
         let pid = self
             .child
             .process_id()
@@ -345,7 +349,7 @@ impl Terminal {
         after.trim_start().starts_with('T')
     }
 
-    fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.seen
             .windows(LEAVE.len())
             .filter(|bytes| *bytes == LEAVE)
@@ -485,7 +489,7 @@ fn what_was_chosen_and_typed_is_there_at_the_next_start() {
     let home = tempfile::tempdir().unwrap();
     let config = home.path().join("config.toml");
     std::fs::write(&config, "# mine\nhistory = 50\n").unwrap();
-    let mut terminal = Terminal::start_in(Some(home.path()));
+    let mut terminal = Terminal::start_with(&[(HOME, home.path().to_str().unwrap())]);
     terminal
         .press("said before\r")
         .wait_for("mats: said before");
@@ -496,7 +500,7 @@ fn what_was_chosen_and_typed_is_there_at_the_next_start() {
         std::fs::read_to_string(&config).unwrap(),
         "# mine\nhistory = 50\nclock = \"12h\"\n"
     );
-    let mut terminal = Terminal::start_in(Some(home.path()));
+    let mut terminal = Terminal::start_with(&[(HOME, home.path().to_str().unwrap())]);
     terminal.press("\x12before").wait_for("said before");
     terminal.press("\r").wait_for("pm mats: said before");
     terminal.press("/quit\r");
@@ -560,7 +564,7 @@ fn without_a_terminal_it_says_so_in_one_line() {
 
 #[test]
 fn the_question_for_a_nick_takes_enter_for_the_suggestion_and_escape_for_no() {
-    let mut terminal = Terminal::start_as("terminal::asking_child");
+    let mut terminal = Terminal::start_as("terminal::asking_child", &[]);
     terminal.wait_for("mats").press("\r");
     assert_eq!(terminal.end(), 0);
     assert_eq!(terminal.left(), 1);
@@ -572,7 +576,7 @@ fn the_question_for_a_nick_takes_enter_for_the_suggestion_and_escape_for_no() {
             .contains("called Some(mats)")
     );
 
-    let mut terminal = Terminal::start_as("terminal::asking_child");
+    let mut terminal = Terminal::start_as("terminal::asking_child", &[]);
     terminal
         .wait_for("mats")
         .press("\x15an na\r")
@@ -587,7 +591,7 @@ fn the_question_for_a_nick_takes_enter_for_the_suggestion_and_escape_for_no() {
             .contains("called Some(éva)")
     );
 
-    let mut terminal = Terminal::start_as("terminal::asking_child");
+    let mut terminal = Terminal::start_as("terminal::asking_child", &[]);
     terminal.wait_for("mats").press("\x03");
     terminal.end();
     assert!(terminal.screen.screen().contents().contains("called None"));

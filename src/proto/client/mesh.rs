@@ -23,6 +23,9 @@ const RACED_MAX: usize = 8;
 /// nobody answers, of which a name may have many, cost that and not the time until they are given up.
 const RACE_STEP: Duration = Duration::from_millis(250);
 
+/// Dials in a row that a node refuses before our person is told.
+const REFUSED_DIALS: u32 = 4;
+
 impl Search {
     /// When those who are dialled by now have had the race to themselves, if it goes on.
     pub(super) fn raced_until(&self, is_searching: bool) -> impl Iterator<Item = Mono> {
@@ -78,8 +81,10 @@ impl Client {
                 pause.until = now.mono;
             }
             pause.failures += 1;
-            if let Some(reason) = reason {
-                self.refused(now, address, reason);
+            // A node that is about to end refuses too, and who comes after it at its address does not.
+            let is_lasting = pause.failures >= REFUSED_DIALS;
+            if let Some(reason) = reason.filter(|_| is_lasting) {
+                self.say_refused(address, reason);
             }
             // A node has several addresses, and is missed only if none of them leads to it.
             let is_dialled = |id| self.search.dials.values().any(|to| to.id == Some(id));
@@ -120,6 +125,15 @@ impl Client {
 
     /// A node ended a link. If it is one that will not have us, it is left alone for a while, and our person told.
     pub(super) fn refused(&mut self, now: Now, address: SocketAddr, why: Reason) {
+        if self.say_refused(address, why) {
+            let pause = self.search.pauses.entry(address).or_default();
+            pause.failures += 1;
+            pause.until = now.mono + RETRY_LAST;
+        }
+    }
+
+    /// Tells our person why a node will not have us, once; false if the reason is none of those.
+    fn say_refused(&mut self, address: SocketAddr, why: Reason) -> bool {
         let try_ = match why {
             Reason::NotAdmitted => format!(
                 "ask its operator to admit {}, or name another with --bootstrap",
@@ -141,11 +155,8 @@ impl Client {
             | Reason::WrongIdentity
             | Reason::Fork
             | Reason::FalseReport
-            | Reason::Disorder => return,
+            | Reason::Disorder => return false,
         };
-        let pause = self.search.pauses.entry(address).or_default();
-        pause.failures += 1;
-        pause.until = now.mono + RETRY_LAST;
         if self.search.refused.replace(why) != Some(why) {
             self.act.tell(Event::Error {
                 group: None,
@@ -154,6 +165,7 @@ impl Client {
                 try_,
             });
         }
+        true
     }
 
     /// Nothing comes over a link any more: we go on without it.
