@@ -389,6 +389,7 @@ impl Options {
             bootstrap: self.bootstrap,
             metrics: server.metrics(config),
             links_per_address: server.share(config),
+            relay_limit_kib: server.relay_limit(config),
             admission: server.admission(config)?,
         })
     }

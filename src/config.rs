@@ -47,6 +47,7 @@ pub struct Config {
     pub allow_nodes: Option<Vec<NodeId>>,
     pub allow_clients: Option<Vec<NodeId>>,
     pub links_per_address: Option<usize>,
+    pub relay_limit: Option<usize>,
     /// What can be changed while it runs.
     pub options: Options,
     /// The file it was read from, or would have been if there were one.
@@ -135,7 +136,10 @@ impl Config {
             "metrics" => self.metrics = Some(word(value, METRICS, str::parse)?),
             "allow-nodes" => self.allow_nodes = Some(list(value, KEYS_OF_NODES, node_id)?),
             "allow-clients" => self.allow_clients = Some(list(value, KEYS_OF_CLIENTS, node_id)?),
-            "links-per-address" => self.links_per_address = Some(count(value)?),
+            "links-per-address" => {
+                self.links_per_address = Some(count(value, "links-per-address = 256")?)
+            }
+            "relay-limit" => self.relay_limit = Some(count(value, "relay-limit = 4096")?),
             "join" => self.join = list(value, "join = [\"#hearth\"]", group)?,
             "face" => self.face = Some(word(value, FACES, face)?),
             "directory" => self.directory = truth(value, "directory = true")?,
@@ -314,16 +318,15 @@ fn port(value: &DeValue<'_>) -> Result<u16, Wrong> {
     }
 }
 
-/// A number of links.
-fn count(value: &DeValue<'_>) -> Result<usize, Wrong> {
-    let example = "links-per-address = 256";
+/// A number of something, of which there is one at least.
+fn count(value: &DeValue<'_>, example: &str) -> Result<usize, Wrong> {
     let number = value
         .as_integer()
         .ok_or_else(|| kind(value, "a number", example))?;
     match usize::from_str_radix(number.as_str(), number.radix()) {
         Ok(count) if count > 0 => Ok(count),
         Ok(_) | Err(_) => Err(Wrong::Value {
-            why: format!("{} is no number of links", number.as_str()),
+            why: format!("{} is too small or too large a number", number.as_str()),
             try_: format!("write it like {example}"),
         }),
     }
@@ -370,8 +373,7 @@ mod tests {
 
     #[test]
     fn every_key_is_read() {
-        let config = read(
-            r##"
+        let text = r##"
             advertise = "192.0.2.7"
             bootstrap = ["localhost", "127.0.0.11:7701"]
             data = "/tmp/x"
@@ -380,6 +382,7 @@ mod tests {
             join = ["#hearth", "erlang"]
             lan = false
             links-per-address = 8
+            relay-limit = 512
             metrics = "127.0.0.1"
             allow-nodes = []
             relay-only = true
@@ -405,14 +408,21 @@ mod tests {
             "ctrl-x w" = "/wave"
             [notify-in]
             "#hearth" = "none"
-            "##,
-        )
-        .unwrap();
+            "##;
+        let config = read(text).unwrap();
+        let root = text.lines().take_while(|line| !line.contains("[alias]"));
+        for key in root.filter_map(|line| Some(line.split_once(" = ")?.0.trim())) {
+            assert!(
+                OPTIONS.iter().any(|option| option.key == key),
+                "/set does not know {key}"
+            );
+        }
         assert_eq!(config.bootstrap.len(), 2);
         assert_eq!(config.join.len(), 2);
         assert_eq!(config.local_port, Some(7777));
         assert_eq!(config.lan, Some(false));
         assert_eq!(config.links_per_address, Some(8));
+        assert_eq!(config.relay_limit, Some(512));
         assert_eq!(config.allow_nodes, Some(Vec::new()));
         assert_eq!(config.allow_clients, None);
         assert_eq!(config.metrics.map(|at| at.port), Some(None));
@@ -503,7 +513,7 @@ mod tests {
             (
                 "links-per-address = 0",
                 1,
-                "0 is no number of links; write it like links-per-address = 256",
+                "0 is too small or too large a number; write it like links-per-address = 256",
             ),
             (
                 "allow-clients = [\"anna\"]",

@@ -150,6 +150,11 @@ pub const OPTIONS: &[Spec] = &[
         "keys of the clients that a closed mesh is open to",
     ),
     start(
+        "relay-limit",
+        Kind::Number,
+        "KiB a second that a supernode relays for one client",
+    ),
+    start(
         "links-per-address",
         Kind::Number,
         "links that one address may have to a server",

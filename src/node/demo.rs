@@ -78,6 +78,7 @@ impl Demo {
             metrics: None,
             admission: Admission::default(),
             links_per_address: LINKS_PER_ADDRESS,
+            relay_limit_kib: super::RELAY_LIMIT_KIB,
         })?;
         let search = Search::Bootstrap(vec![HostPort {
             host: Host::Ip(server.listening().ip()),

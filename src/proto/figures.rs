@@ -28,9 +28,11 @@ pub struct Groups {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nodes {
     pub alive: usize,
+    /// Said not to answer; until they are called dead they count as alive.
+    pub suspect: usize,
     pub down: usize,
     /// Marked dead for good.
     pub buried: usize,
-    /// Those alive that are supernodes: the points of the ring.
+    /// Those alive or suspect that are supernodes: the points of the ring.
     pub supernodes: usize,
 }

@@ -312,14 +312,17 @@ impl Table {
             record, liveness, ..
         } in self.nodes.values()
         {
-            match (record.tombstone, liveness.is_up()) {
-                (true, _) => nodes.buried += 1,
-                (false, false) => nodes.down += 1,
-                (false, true) => {
-                    nodes.alive += 1;
-                    nodes.supernodes += usize::from(record.roles.supernode);
-                }
+            if record.tombstone {
+                nodes.buried += 1;
+                continue;
             }
+            match liveness {
+                Liveness::Alive => nodes.alive += 1,
+                Liveness::Suspect => nodes.suspect += 1,
+                Liveness::Missed | Liveness::Dead => nodes.down += 1,
+            }
+            let is_point = liveness.is_up() && record.roles.supernode;
+            nodes.supernodes += usize::from(is_point);
         }
         nodes
     }

@@ -29,6 +29,8 @@ pub(super) enum Verb {
     Unban,
     Mode,
     Names,
+    Path,
+    Ping,
     Resend,
     Drop,
     Help,
@@ -119,6 +121,20 @@ pub const SPECS: &[Spec] = &[
         "[#group]",
         "tell who is here, in join order",
         Verb::Names,
+    ),
+    spec(
+        "path",
+        &[],
+        "[nick]",
+        "tell how your packets reach the host, or somebody, and why",
+        Verb::Path,
+    ),
+    spec(
+        "ping",
+        &[],
+        "[nick]",
+        "ask the host, or somebody, to answer on every path",
+        Verb::Ping,
     ),
     spec(
         "resend",
@@ -432,7 +448,7 @@ const ELSEWHERE: &[(&[&str], &str, &str)] = &[
         "tell people the group's name: they /join it",
     ),
     (
-        &["dcc", "send", "ping"],
+        &["dcc", "send"],
         "that is not there yet",
         "/help tells what is",
     ),

@@ -341,6 +341,7 @@ impl App {
             | Command::Drop { .. }
             | Command::Topic { .. }
             | Command::Rule { .. }
+            | Command::Reach { .. }
             | Command::Nick { .. }
             | Command::History { .. }
             | Command::Past(_) => {}

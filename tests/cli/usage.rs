@@ -75,6 +75,7 @@ fn help_and_version_are_told_on_standard_output() {
         "--allow-node",
         "--allow-client",
         "--links-per-address",
+        "--relay-limit",
         "ring",
         "table",
     ] {

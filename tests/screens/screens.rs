@@ -474,10 +474,10 @@ fn help_lies_over_everything_until_a_key_is_pressed() {
         |   /nick name                   go by another name, everywhere                  |
         |   /topic [text | -delete]      set the group's topic, or remove it             |
         |   /names [#group]              tell who is here, in join order                 |
+        |   /path [nick]                 tell how your packets reach the host, or som…   |
+        |   /ping [nick]                 ask the host, or somebody, to answer on ever…   |
         |   /resend [number | all]       say a line again that was not sent              |
         |   /drop [number | all]         forget one, or take back one that still waits   |
-        |   /search words [from:nick] [… find it anywhere: word, begin*, -not, \"a phr…   |
-        |   /lastlog words | /regex/     find it in this group alone                     |
         |   Up, Down: more   any other key: back                                         |
         ",
     );

@@ -186,6 +186,7 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
             | Command::Rule { .. }
             | Command::Nick { .. }
             | Command::Names { .. }
+            | Command::Reach { .. }
             | Command::Past(_) => {}
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn draw(app: &mut App, area: Rect, buf: &mut Buffer, spots: &mut Spot
             let x = area.x + piece.x;
             let is_picked = piece.link.is_some() && piece.link.as_ref() == picked.as_ref();
             let style = match is_picked {
-                true => app.look.theme.style(Role::Selection),
+                true => app.look.theme.style(Role::Search),
                 false if row.is_lit => lit,
                 false => piece.style,
             };
