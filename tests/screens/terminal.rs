@@ -464,10 +464,10 @@ fn the_line_is_written_in_an_editor_outside_which_has_the_terminal_for_that_long
 #[test]
 fn a_mention_calls_a_person_whose_eyes_are_elsewhere_and_nobody_else() {
     let mut terminal = Terminal::start();
-    let calls = |terminal: &Terminal| {
+    let calls = |terminal: &Terminal, answer: &str| {
         let seen = String::from_utf8_lossy(&terminal.seen).into_owned();
-        seen.matches("\x1b]777;notify;#hearth;bob: mats: yes")
-            .count()
+        let call = format!("\x1b]777;notify;#hearth;bob: mats: {answer}\x1b\\");
+        seen.matches(&call).count()
     };
     terminal
         .press("/set notify-by osc777\r")
@@ -477,12 +477,13 @@ fn a_mention_calls_a_person_whose_eyes_are_elsewhere_and_nobody_else() {
         .press("looking?\r")
         .wait_for("yes, 1");
     terminal.press("\x1b[O").press("away?\r").wait_for("yes, 2");
-    terminal.wait_until("the call", |terminal| calls(terminal) == 1);
+    terminal.wait_until("the call", |terminal| calls(terminal, "yes, 2") == 1);
     terminal.press("/mute\r").wait_for("in #hearth: none");
     terminal.press("quiet?\r").wait_for("yes, 3");
     terminal.press("/quit\r");
     assert_eq!(terminal.end(), 0);
-    assert_eq!(calls(&terminal), 1);
+    let called = ["yes, 1", "yes, 2", "yes, 3"].map(|answer| calls(&terminal, answer));
+    assert_eq!(called, [0, 1, 0]);
 }
 
 #[test]
