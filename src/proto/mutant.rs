@@ -49,6 +49,8 @@ pub enum Mutant {
     QuietNotDialled,
     /// A supernode that has been restarted grants by what it remembers.
     MemoryTrusted,
+    /// A lease counts for any group that has gone by its name.
+    LeaseOfAnyCharter,
     /// A lease counts though a higher one is known.
     LowerEpochObeyed,
     /// An entry is shown at each place it is found at.

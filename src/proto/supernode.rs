@@ -231,7 +231,9 @@ impl Supernode {
         if let Some(to) = cx.responsible(&group).filter(|to| *to != cx.me) {
             let known = self.held.get(&group).map(|held| &held.birth);
             let is_stranger = known.is_some_and(|birth| birth.is_stranger(charter.as_ref()));
-            if !is_stranger && lease.as_ref().is_some_and(|lease| lease.group == group) {
+            let charter = known.and_then(|birth| birth.charter.as_ref());
+            let is_its = |lease: &Lease| lease.group == group && lease.is_of(charter);
+            if !is_stranger && lease.as_ref().is_some_and(is_its) {
                 self.note(cx, &group, lease, &roster);
             }
             self.pass_on(cx, &group, to);
@@ -250,6 +252,7 @@ impl Supernode {
             self.shown(cx, &group, charter, lease.is_some());
         }
         let held = self.held.entry(group.clone()).or_default();
+        let lease = lease.filter(|lease| lease.is_of(held.birth.charter.as_ref()));
         held.grow_older(cx.now, cx.wall);
         self.arrivals += 1;
         let before = held
@@ -470,9 +473,11 @@ impl Supernode {
         if known == Some(lease.epoch) {
             return;
         }
-        let is_right = lease.by == cx.me && lease.group == *group;
+        let charter = held.birth.charter.as_ref();
+        let is_bound = lease.charter == charter.and_then(Charter::binding);
+        let is_right = lease.by == cx.me && lease.group == *group && is_bound;
         let lease = if is_ours && !is_right {
-            Lease::granted(cx.seal, group.clone(), lease.epoch)
+            Lease::granted(cx.seal, group.clone(), lease.epoch, charter)
         } else {
             lease
         };

@@ -10,6 +10,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, NodeName, Number, Place, Seq};
+use super::mutant::{self, Mutant};
 use super::ruling::Ruling;
 use super::seal::{Hash, Seal, Signature};
 use super::time::{Hlc, Wall};
@@ -391,6 +392,9 @@ pub struct Run {
 pub struct Lease {
     pub group: GroupName,
     pub epoch: Epoch,
+    /// The charter of the group, if it had a witness then: two groups that have gone by one name have no lease in
+    /// common. One without a witness may still give way, and its group become one with another.
+    pub charter: Option<Hash>,
     /// The supernode that granted it.
     pub by: NodeId,
     pub signature: Signature,
@@ -731,14 +735,21 @@ impl Sequenced {
 }
 
 impl Lease {
-    /// Grants `epoch` of `group`, as the supernode that `seal` belongs to.
+    /// Grants `epoch` of `group`, which has this charter, as the supernode that `seal` belongs to.
     #[must_use]
-    pub fn granted(seal: &dyn Seal, group: GroupName, epoch: Epoch) -> Self {
+    pub fn granted(
+        seal: &dyn Seal,
+        group: GroupName,
+        epoch: Epoch,
+        charter: Option<&Charter>,
+    ) -> Self {
         let by = seal.id();
-        let signature = seal.sign(&Self::signed_bytes(&group, epoch, by));
+        let charter = charter.and_then(Charter::binding);
+        let signature = seal.sign(&Self::signed_bytes(&group, epoch, charter, by));
         Self {
             group,
             epoch,
+            charter,
             by,
             signature,
         }
@@ -749,13 +760,24 @@ impl Lease {
     pub fn is_genuine(&self, seal: &dyn Seal) -> bool {
         seal.verify(
             &self.by,
-            &Self::signed_bytes(&self.group, self.epoch, self.by),
+            &Self::signed_bytes(&self.group, self.epoch, self.charter, self.by),
             &self.signature,
         )
     }
 
-    fn signed_bytes(group: &GroupName, epoch: Epoch, by: NodeId) -> Vec<u8> {
-        to_sign(&("fireside lease 1", group, epoch, by))
+    /// Whether it can be a lease of the group with this charter.
+    #[must_use]
+    pub fn is_of(&self, charter: Option<&Charter>) -> bool {
+        match (self.charter, charter) {
+            (Some(bound), Some(charter)) => {
+                bound == charter.hash() || mutant::is(Mutant::LeaseOfAnyCharter)
+            }
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    fn signed_bytes(group: &GroupName, epoch: Epoch, charter: Option<Hash>, by: NodeId) -> Vec<u8> {
+        to_sign(&("fireside lease 2", group, epoch, charter, by))
     }
 }
 
@@ -791,6 +813,12 @@ impl Charter {
             &Self::signed_bytes(&self.group, self.founder, self.born),
             &self.signature.0,
         ])
+    }
+
+    /// What leases are bound to.
+    #[must_use]
+    pub fn binding(&self) -> Option<Hash> {
+        self.witness.map(|_| self.hash())
     }
 
     /// Whether its founder signed it, and its witness, if it names one. Whether that is one we know is the

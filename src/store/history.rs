@@ -101,8 +101,9 @@ fn set_line(
     lease: &Lease,
 ) -> rusqlite::Result<i64> {
     db.prepare_cached(
-        "INSERT INTO lines (in_group, number, host, seq, head, lease_by, lease_signature, lease_group)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, (SELECT name FROM groups WHERE id = ?1)))
+        "INSERT INTO lines (in_group, number, host, seq, head, lease_by, lease_signature, lease_group,
+                            lease_charter)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, (SELECT name FROM groups WHERE id = ?1)), ?9)
          ON CONFLICT DO UPDATE SET seq = excluded.seq, head = excluded.head RETURNING id",
     )?
     .query_row(
@@ -114,7 +115,8 @@ fn set_line(
             head.0,
             lease.by.0,
             lease.signature.0,
-            lease.group.as_str()
+            lease.group.as_str(),
+            lease.charter.map(|charter| charter.0)
         ],
         |row| row.get(0),
     )

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 /// Every migration there ever was; the version of a file is how many of them it has been through.
 ///
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
 
 /// - `format` repeats `PRAGMA user_version` in another page, so that a flipped bit in the file's header is not
 ///   taken for a file of another version.
@@ -163,6 +163,13 @@ ALTER TABLE mesh ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE burials (key BLOB PRIMARY KEY, burial BLOB NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
+/// `lease_charter` is the hash of the charter that a lease is bound to, if it is bound to one.
+const V6: &str = "
+ALTER TABLE groups ADD COLUMN lease_charter BLOB;
+ALTER TABLE lines ADD COLUMN lease_charter BLOB;
+ALTER TABLE records ADD COLUMN lease_charter BLOB;
+";
+
 /// What a file's version says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
@@ -245,6 +252,7 @@ mod tests {
             "531300b1564f",
             "67a51ebfdd97",
             "6dca237fd360",
+            "2b60fbd3710e",
         ];
         for (migration, start) in MIGRATIONS.iter().zip(published) {
             let found = format!("{:?}", Hash::of(&[migration.as_bytes()]));

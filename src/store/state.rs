@@ -64,7 +64,7 @@ pub(super) fn put_group(
 ) -> rusqlite::Result<()> {
     db.prepare_cached(
         "UPDATE groups SET joined = ?2, lease_number = ?3, lease_host = ?4, lease_by = ?5, lease_signature = ?6,
-         lease_group = ?7 WHERE id = ?1",
+         lease_group = ?7, lease_charter = ?8 WHERE id = ?1",
     )?
     .execute(params![
         row::group_id(db, group)?,
@@ -74,6 +74,7 @@ pub(super) fn put_group(
         lease.map(|lease| lease.by.0),
         lease.map(|lease| lease.signature.0),
         lease.map(|lease| lease.group.as_str()),
+        lease.and_then(|lease| lease.charter).map(|charter| charter.0),
     ])?;
     Ok(())
 }
@@ -216,8 +217,8 @@ pub(super) fn put_record(
     let roster: Vec<u8> = record.roster.iter().flat_map(|member| member.0).collect();
     db.prepare_cached(
         "INSERT OR REPLACE INTO records
-         (name, lease_number, lease_host, lease_by, lease_signature, roster, charter, quiet_ms, noted)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+         (name, lease_number, lease_host, lease_by, lease_signature, lease_charter, roster, charter, quiet_ms, noted)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         lease.group.as_str(),
@@ -225,6 +226,7 @@ pub(super) fn put_record(
         lease.epoch.host.0,
         lease.by.0,
         lease.signature.0,
+        lease.charter.map(|charter| charter.0),
         roster,
         record.charter.as_ref().map(written),
         signed(record.quiet_ms),
@@ -255,22 +257,22 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Saved> {
 
 fn load_groups(db: &Connection) -> rusqlite::Result<BTreeMap<GroupName, SavedGroup>> {
     let mut statement = db.prepare(
-        "SELECT coalesce(lease_group, name), lease_number, lease_host, lease_by, lease_signature, id, joined, hlc,
-         name, charter FROM groups",
+        "SELECT coalesce(lease_group, name), lease_number, lease_host, lease_by, lease_signature, lease_charter, id,
+         joined, hlc, name, charter FROM groups",
     )?;
     let mut rows = statement.query([])?;
     let mut groups = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let name = group_name(row, 8)?;
+        let name = group_name(row, 9)?;
         let leased = row.get::<_, Option<i64>>(1)?.is_some();
         let lease = leased.then(|| lease(row)).transpose()?;
-        let in_group = row.get(5)?;
+        let in_group = row.get(6)?;
         let saved = SavedGroup {
-            joined: row.get(6)?,
+            joined: row.get(7)?,
             lease,
-            charter: charter(row, 9)?,
+            charter: charter(row, 10)?,
             lines: load_lines(db, &name, in_group)?,
-            hlc: Hlc(unsigned(row.get(7)?)),
+            hlc: Hlc(unsigned(row.get(8)?)),
             authors: load_authors(db, in_group)?,
             shaping: load_shaping(db, in_group)?,
             outbox: load_outbox(db, in_group)?,
@@ -289,7 +291,7 @@ fn load_lines(
 ) -> rusqlite::Result<BTreeMap<Epoch, SavedLine>> {
     db.prepare_cached(
         "SELECT l.number, h.key, l.seq, l.head, e.sealed, e.ord, l.lease_by, l.lease_signature, v.line IS NOT NULL,
-                l.lease_group IS NOT NULL
+                l.lease_group IS NOT NULL, l.lease_charter
          FROM lines l JOIN keys h ON h.id = l.host JOIN entries e ON e.place = l.id << 32 | l.seq
          LEFT JOIN evidence v ON v.line = l.id
          WHERE l.in_group = ?1 AND l.lease_by IS NOT NULL AND e.sealed IS NOT NULL",
@@ -308,6 +310,7 @@ fn load_lines(
         let lease = Lease {
             group,
             epoch,
+            charter: row.get::<_, Option<_>>(10)?.map(Hash),
             by: NodeId(row.get(6)?),
             signature: Signature(row.get(7)?),
         };
@@ -443,24 +446,25 @@ fn addresses(text: &str) -> Result<Vec<SocketAddr>, AddrParseError> {
 
 fn load_records(db: &Connection) -> rusqlite::Result<Vec<(GroupRecord, Wall)>> {
     db.prepare(
-        "SELECT name, lease_number, lease_host, lease_by, lease_signature, roster, charter, quiet_ms, noted
+        "SELECT name, lease_number, lease_host, lease_by, lease_signature, lease_charter, roster, charter,
+                quiet_ms, noted
          FROM records ORDER BY name",
     )?
     .query_map([], |row| {
-        let roster: Vec<u8> = row.get(5)?;
+        let roster: Vec<u8> = row.get(6)?;
         let (members, _) = roster.as_chunks();
         let record = GroupRecord {
             lease: lease(row)?,
             roster: members.iter().copied().map(NodeId).collect(),
-            charter: charter(row, 6)?,
-            quiet_ms: unsigned(row.get(7)?),
+            charter: charter(row, 7)?,
+            quiet_ms: unsigned(row.get(8)?),
         };
-        Ok((record, Wall(unsigned(row.get(8)?))))
+        Ok((record, Wall(unsigned(row.get(9)?))))
     })?
     .collect()
 }
 
-/// The lease in the columns `name, number, host, by, signature`.
+/// The lease in the columns `name, number, host, by, signature, charter`.
 fn lease(row: &Row<'_>) -> rusqlite::Result<Lease> {
     Ok(Lease {
         group: group_name(row, 0)?,
@@ -470,6 +474,7 @@ fn lease(row: &Row<'_>) -> rusqlite::Result<Lease> {
         },
         by: NodeId(row.get(3)?),
         signature: Signature(row.get(4)?),
+        charter: row.get::<_, Option<_>>(5)?.map(Hash),
     })
 }
 

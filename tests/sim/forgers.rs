@@ -197,7 +197,7 @@ impl Stage {
     /// The responsible supernode says who hosts.
     fn host_is(&mut self, number: u64, host: NodeId, charter: &Charter) {
         let epoch = Epoch { number, host };
-        let lease = Lease::granted(&CheapSeal(self.near.0), name(HEARTH), epoch);
+        let lease = Lease::granted(&CheapSeal(self.near.0), name(HEARTH), epoch, None);
         let charter = Some(Box::new(charter.clone()));
         self.say(self.near.1, Message::HostIs { lease, charter });
     }
@@ -209,7 +209,7 @@ impl Stage {
             host: HOST,
         };
         let record = GroupRecord {
-            lease: Lease::granted(&CheapSeal(self.far.0), name(HEARTH), epoch),
+            lease: Lease::granted(&CheapSeal(self.far.0), name(HEARTH), epoch, None),
             roster: Vec::new(),
             charter: Some(charter.clone()),
             quiet_ms: 0,
@@ -489,7 +489,7 @@ fn a_host_answers_a_member_of_another_group_with_its_charter_and_no_welcome() {
         number: 1,
         host: ME,
     };
-    let lease = Lease::granted(&CheapSeal(stage.near.0), name(HEARTH), epoch);
+    let lease = Lease::granted(&CheapSeal(stage.near.0), name(HEARTH), epoch, None);
     let hello = |charter: Option<Hash>| Message::Hello {
         lease: lease.clone(),
         lines: Lines::default(),

@@ -91,7 +91,7 @@ impl Liar {
 
     fn lease(&mut self) -> Lease {
         let (seal, group, epoch) = (CheapSeal(self.key()), self.group(), self.epoch());
-        let mut lease = Lease::granted(&seal, group, epoch);
+        let mut lease = Lease::granted(&seal, group, epoch, None);
         if lease.by == ME || self.rng.chance(1, 8) {
             lease.signature = Signature([0; 64]);
         }

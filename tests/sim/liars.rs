@@ -9,9 +9,9 @@ use fireside::proto::command::Command;
 use fireside::proto::id::{Epoch, GroupName, NodeId, Seq};
 use fireside::proto::limits::COUNT_MAX;
 use fireside::proto::seal::{Hash, Signature};
-use fireside::proto::time::Hlc;
+use fireside::proto::time::{Hlc, Wall};
 use fireside::proto::wire::{
-    Body, Decline, Entry, Lease, Lines, Message, Reason, Run, Tip, Vector,
+    Body, Charter, Decline, Entry, Lease, Lines, Message, Reason, Run, Tip, Vector,
 };
 
 use crate::liar::{Puppet, notices, run};
@@ -132,7 +132,8 @@ fn a_member_cannot_invent_a_line() {
         let forged = run(&*liar.seal, &group(), invented(number), start, entries);
         liar.tell(town, anna, push(leases, vec![forged]));
     };
-    let lease = |seal: &CheapSeal, group, number| Lease::granted(seal, group, invented(number));
+    let lease =
+        |seal: &CheapSeal, group, number| Lease::granted(seal, group, invented(number), None);
     let (me, supernode) = (
         CheapSeal(liar.id),
         CheapSeal(town.world.node(town.supernodes[0]).id),
@@ -154,6 +155,42 @@ fn a_member_cannot_invent_a_line() {
     assert_eq!(liar.closed(), []);
     assert_eq!(town.host(bob, HEARTH), anna);
     assert!(!is_said(&town, bob, "invented"));
+    talk_on(&mut town, &[anna, bob], &liar);
+}
+
+#[test]
+fn a_lease_of_another_group_that_had_the_name_counts_for_nothing() {
+    a_lease_of_another_group(108);
+}
+
+/// Somebody in two groups that have both gone by the name shows one a lease, and a line, of the other.
+pub fn a_lease_of_another_group(seed: u64) {
+    let (mut town, [anna, bob], liar) = among(seed, ["anna", "bob"]);
+    let higher = epoch(&town, bob).number + 7;
+    let supernode = CheapSeal(town.world.node(town.supernodes[0]).id);
+    let other = Charter::offered(&*liar.seal, &group(), Wall(1)).witnessed(&supernode);
+    for number in [0, higher] {
+        let epoch = Epoch {
+            number,
+            host: liar.id,
+        };
+        let lease = Lease::granted(&supernode, group(), epoch, Some(&other));
+        assert!(lease.is_genuine(&supernode));
+        liar.tell(
+            &mut town,
+            anna,
+            Message::Not {
+                lease: lease.clone(),
+            },
+        );
+        let entries = vec![(Hlc::MAX.0, liar.entry(&group(), 2, "from there"))];
+        let line = run(&*liar.seal, &group(), epoch, (0, Hash::default()), entries);
+        liar.tell(&mut town, anna, push(vec![lease], vec![line]));
+        let declined = liar.notes.borrow().declined.last().copied();
+        assert_eq!(declined, Some((epoch, Decline::NoLease)));
+    }
+    assert_eq!(town.host(bob, HEARTH), anna);
+    assert!(!is_said(&town, bob, "from there"));
     talk_on(&mut town, &[anna, bob], &liar);
 }
 

@@ -29,7 +29,7 @@ enum Witness {
     Story(fn(u64)),
 }
 
-const MUTANTS: [(Mutant, Witness); 22] = [
+const MUTANTS: [(Mutant, Witness); 23] = [
     (Mutant::ConfirmedUnstored, Witness::Worlds),
     (Mutant::ReportedUnflushed, Witness::Worlds),
     (
@@ -73,6 +73,10 @@ const MUTANTS: [(Mutant, Witness); 22] = [
     (
         Mutant::OldDiskResumes,
         Witness::Story(a_host_is_back_with_the_disk_of_a_member),
+    ),
+    (
+        Mutant::LeaseOfAnyCharter,
+        Witness::Story(crate::liars::a_lease_of_another_group),
     ),
     (
         Mutant::MemoryTrusted,

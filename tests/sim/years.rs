@@ -54,7 +54,7 @@ fn line(town: &mut Town, number: u64) -> Write {
     let run = run(&host, &group, epoch, (0, Hash::default()), said.collect());
     Write::Run {
         head: run.head(),
-        lease: Lease::granted(&supernode, group.clone(), epoch),
+        lease: Lease::granted(&supernode, group.clone(), epoch, None),
         run,
         group,
     }

@@ -46,6 +46,7 @@ fn lease() -> Lease {
     Lease {
         group: group(),
         epoch: epoch(),
+        charter: Some(Hash([0x66; 32])),
         by: id(0xbb),
         signature: Signature([0x55; 64]),
     }

@@ -36,6 +36,7 @@ impl Group {
             });
         if !(is_news || is_to_start)
             || !cx.table.is_supernode(&lease.by)
+            || !lease.is_of(self.charter())
             || !lease.is_genuine(cx.seal)
         {
             return;

@@ -465,7 +465,7 @@ mod tests {
 
     fn lease() -> Lease {
         let group = crate::proto::id::GroupName::parse("#hearth").unwrap();
-        Lease::granted(&Mark, group, EPOCH)
+        Lease::granted(&Mark, group, EPOCH, None)
     }
 
     fn entry(number: u64) -> Entry {

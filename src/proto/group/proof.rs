@@ -142,7 +142,9 @@ impl Group {
         let sent = || {
             // A line from before the group lost its name has a lease of that name.
             let is_its = |group: &GroupName| self.name.is_or_was(group);
-            let is_meant = |lease: &&Lease| lease.epoch == epoch && is_its(&lease.group);
+            let is_meant = |lease: &&Lease| {
+                lease.epoch == epoch && is_its(&lease.group) && lease.is_of(self.charter())
+            };
             let lease = leases.iter().find(is_meant)?;
             let is_credible = cx.table.was_supernode(&lease.by) && lease.is_genuine(cx.seal);
             is_credible.then_some(lease)

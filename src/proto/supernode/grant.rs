@@ -152,23 +152,26 @@ impl Supernode {
             held.wait = Wait::Nothing;
             return;
         }
+        if let Some(offer) = offer {
+            self.found(cx, group, offer, is_seen);
+        }
+        let Some(held) = self.held.get_mut(group) else {
+            return;
+        };
         held.is_vacant = false;
         held.has_granted = true;
         self.done.leases += 1;
         let before = held.lease.as_ref().map(|lease| lease.epoch.host);
         self.done.successions += u64::from(before.is_some_and(|before| before != host));
-        let lease = Lease::granted(cx.seal, group.clone(), Epoch { number, host });
+        let (epoch, charter) = (Epoch { number, host }, held.birth.charter.as_ref());
+        let lease = Lease::granted(cx.seal, group.clone(), epoch, charter);
         held.lease = Some(lease.clone());
         if let Some(registered) = held.registered.get_mut(&host) {
             registered.granted = Some(lease.epoch);
         }
         held.wait = Wait::Host { since: cx.now };
         held.keep.changed();
-        if let Some(offer) = offer {
-            self.found(cx, group, offer, is_seen);
-        } else {
-            self.write_record(cx, group);
-        }
+        self.write_record(cx, group);
         self.tell(cx, group, &lease);
         self.push_record(cx, group);
     }

@@ -46,7 +46,13 @@ impl Supernode {
             return;
         }
         let is_new = !self.held.contains_key(group);
-        if self.told_of(cx, from, group, record) && self.is_credible(cx, group, &record.lease) {
+        let is_same = self.told_of(cx, from, group, record);
+        let charter = self
+            .held
+            .get(group)
+            .and_then(|held| held.birth.charter.as_ref());
+        let is_its = is_same && record.lease.is_of(charter);
+        if is_its && self.is_credible(cx, group, &record.lease) {
             self.note(cx, group, Some(record.lease.clone()), &record.roster);
         }
         if is_new && let Some(held) = self.held.get_mut(group) {

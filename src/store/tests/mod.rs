@@ -849,6 +849,7 @@ fn lease(number: u64) -> Lease {
             number,
             host: key("anna"),
         },
+        charter: (number == 1).then_some(Hash([4; 32])),
         by: key("m1"),
         signature: Signature([3; 64]),
     }
