@@ -176,8 +176,7 @@ pub enum Task {
     /// Show what becomes of a group whose host dies.
     Demo {
         nick: Option<Nick>,
-        theme: Option<String>,
-        themes_dir: Option<PathBuf>,
+        choices: config::Choices,
     },
     /// Help, the version, or what was generated, to be printed.
     Print(String),
@@ -213,9 +212,8 @@ pub struct Chat {
     pub face: Face,
     pub settings: node::ClientSettings,
     pub join: Vec<GroupName>,
-    pub theme: Option<String>,
-    /// Where themes of one's own are.
-    pub themes_dir: Option<PathBuf>,
+    /// What can be changed while it runs.
+    pub choices: config::Choices,
 }
 
 /// Why nothing is done.
@@ -300,8 +298,7 @@ impl Cli {
         Ok(match self.verb {
             Some(Verb::Demo) => Task::Demo {
                 nick: options.nick,
-                theme: config.theme,
-                themes_dir: config.dir.map(|dir| dir.join("themes")),
+                choices: config::Choices::open(config.file)?,
             },
             Some(Verb::Log { group }) => Task::Log {
                 data: options.data_dir()?,
@@ -341,8 +338,7 @@ impl Cli {
                     face,
                     settings: options.chat()?,
                     join,
-                    theme: config.theme,
-                    themes_dir: config.dir.map(|dir| dir.join("themes")),
+                    choices: config::Choices::open(config.file)?,
                 })
             }
         })

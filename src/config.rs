@@ -1,4 +1,12 @@
-//! `config.toml`: every option of the command line has its key here. It is read and never written.
+//! `config.toml`: every option of the command line has its key here, and so has all that a person may choose.
+
+mod options;
+mod save;
+
+pub use options::{
+    ALIAS, BIND, Hours, IGNORE, Kind, Level, NOTIFY_IN, OPTIONS, Options, Preset, Spec, Way,
+};
+pub use save::{Change, Choices, save};
 
 use std::io::ErrorKind;
 use std::ops::Range;
@@ -42,9 +50,10 @@ pub struct Config {
     pub relay_limit: Option<usize>,
     /// Whom a server obeys.
     pub operators: Vec<NodeId>,
-    pub theme: Option<String>,
-    /// The directory the file is in, where themes of one's own are looked for.
-    pub dir: Option<PathBuf>,
+    /// What can be changed while it runs.
+    pub options: Options,
+    /// The file it was read from, or would have been if there were one.
+    pub file: Option<PathBuf>,
 }
 
 /// How the chat shows itself.
@@ -77,7 +86,7 @@ impl Config {
                 ));
             }
         };
-        config.dir = path.parent().map(Path::to_owned);
+        config.file = Some(path);
         Ok(config)
     }
 
@@ -102,7 +111,7 @@ impl Config {
                     Wrong::Key => Failure::new(
                         what,
                         format!("there is no key `{}`", key.get_ref()),
-                        format!("the keys are {}", KEYS.join(", ")),
+                        format!("the keys are {}", keys().join(", ")),
                     ),
                     Wrong::Value { why, try_ } => {
                         Failure::new(what, format!("the key `{}`: {why}", key.get_ref()), try_)
@@ -113,8 +122,8 @@ impl Config {
         Ok(config)
     }
 
-    fn set(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<(), Wrong> {
-        let value = value.get_ref();
+    fn set(&mut self, key: &str, spanned: &Spanned<DeValue<'_>>) -> Result<(), Wrong> {
+        let value = spanned.get_ref();
         match key {
             "bootstrap" => self.bootstrap = list(value, HOSTS, str::parse)?,
             "listen" => self.listen = Some(word(value, ADDRESS, str::parse)?),
@@ -138,8 +147,7 @@ impl Config {
             "face" => self.face = Some(word(value, FACES, face)?),
             "directory" => self.directory = truth(value, "directory = true")?,
             "supernode" => self.supernode = truth(value, "supernode = true")?,
-            "theme" => self.theme = Some(word(value, "theme = \"ember\"", not_empty)?),
-            _ => return Err(Wrong::Key),
+            _ => return self.options.set(key, spanned),
         }
         Ok(())
     }
@@ -201,29 +209,14 @@ pub fn level(text: &str) -> Result<LevelFilter, String> {
     }
 }
 
-const KEYS: [&str; 21] = [
-    "advertise",
-    "allow-clients",
-    "allow-nodes",
-    "bootstrap",
-    "data",
-    "directory",
-    "face",
-    "join",
-    "lan",
-    "links-per-address",
-    "listen",
-    "local-port",
-    "log",
-    "metrics",
-    "name",
-    "nick",
-    "operators",
-    "relay-limit",
-    "relay-only",
-    "supernode",
-    "theme",
-];
+/// Every key there is, in their alphabet.
+fn keys() -> Vec<&'static str> {
+    let options = OPTIONS.iter().map(|option| option.key);
+    let mut keys: Vec<_> = options.chain(options::TABLES).collect();
+    keys.sort_unstable();
+    keys
+}
+
 const HOSTS: &str = "bootstrap = [\"chat.example.org\"]";
 const ADDRESS: &str = "listen = \"[::]:7700\"";
 const METRICS: &str = "metrics = \"127.0.0.1:9700\"";
@@ -301,6 +294,20 @@ fn truth(value: &DeValue<'_>, example: &str) -> Result<bool, Wrong> {
         .ok_or_else(|| kind(value, "true or false", example))
 }
 
+fn number(value: &DeValue<'_>, example: &str) -> Result<usize, Wrong> {
+    const MOST: usize = 1_000_000;
+    let number = value
+        .as_integer()
+        .ok_or_else(|| kind(value, "a number", example))?;
+    match usize::from_str_radix(number.as_str(), number.radix()) {
+        Ok(number @ ..=MOST) => Ok(number),
+        Ok(_) | Err(_) => Err(Wrong::Value {
+            why: format!("cannot use {}", number.as_str()),
+            try_: format!("choose a number from 0 to {MOST}"),
+        }),
+    }
+}
+
 fn port(value: &DeValue<'_>) -> Result<u16, Wrong> {
     let example = "local-port = 7700";
     let number = value
@@ -370,8 +377,7 @@ mod tests {
 
     #[test]
     fn every_key_is_read() {
-        let config = read(
-            r##"
+        let text = r##"
             advertise = "192.0.2.7"
             bootstrap = ["localhost", "127.0.0.11:7701"]
             data = "/tmp/x"
@@ -391,9 +397,30 @@ mod tests {
             nick = "anna"
             supernode = true
             theme = "ember"
-            "##,
-        )
-        .unwrap();
+            clock = "12h"
+            keys = "irssi"
+            notify = "all"
+            notify-by = "osc777"
+            highlight = ["kettle", "/wood(en)?/"]
+            show-ignored = true
+            complete-suffix = ", "
+            paste-lines = 5
+            history = 100
+            [alias]
+            wave = "/me waves"
+            [bind]
+            "ctrl-x w" = "/wave"
+            [notify-in]
+            "#hearth" = "none"
+            "##;
+        let config = read(text).unwrap();
+        let root = text.lines().take_while(|line| !line.contains("[alias]"));
+        for key in root.filter_map(|line| Some(line.split_once(" = ")?.0.trim())) {
+            assert!(
+                OPTIONS.iter().any(|option| option.key == key),
+                "/set does not know {key}"
+            );
+        }
         assert_eq!(config.bootstrap.len(), 2);
         assert_eq!(config.join.len(), 2);
         assert_eq!(config.local_port, Some(7777));
@@ -407,6 +434,34 @@ mod tests {
         assert_eq!(config.face, Some(Face::Json));
         assert!(config.directory && config.supernode);
         assert_eq!(config.nick, Nick::parse("anna").ok());
+        let options = config.options;
+        assert_eq!(options.theme, "ember");
+        assert_eq!(options.alias["wave"], "/me waves");
+        assert_eq!(options.bind["ctrl-x w"], "/wave");
+        let hearth = GroupName::parse("#hearth").unwrap();
+        assert_eq!(options.level(&hearth), Level::None);
+        assert_eq!(
+            options.level(&GroupName::parse("#attic").unwrap()),
+            Level::All
+        );
+    }
+
+    #[test]
+    fn every_option_told_of_is_a_key_and_its_usual_value_is_the_usual_one() {
+        for option in OPTIONS {
+            let text = match option.kind {
+                Kind::Text | Kind::Word(_) => format!("{} = {:?}", option.key, option.usual),
+                Kind::Truth | Kind::Number => format!("{} = {}", option.key, option.usual),
+                Kind::List => format!("{} = []", option.key),
+            };
+            if option.live {
+                assert_eq!(read(&text).unwrap(), Config::default(), "{text}");
+            } else {
+                // Not every one may be empty, but each is known.
+                let why = read(&text).err().unwrap_or_default();
+                assert!(!why.contains("there is no key"), "{why}");
+            }
+        }
     }
 
     #[test]
@@ -432,7 +487,7 @@ mod tests {
             (
                 "nick = \"anna\"\nnik = \"x\"",
                 2,
-                "there is no key `nik`; the keys are advertise,",
+                "there is no key `nik`; the keys are advertise, alias,",
             ),
             (
                 "\n\nnick = \"a b\"",

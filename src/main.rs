@@ -47,14 +47,9 @@ fn run(plan: Plan) -> anyhow::Result<()> {
     match plan.task {
         Task::Print(text) => print(text.trim_end()),
         Task::Chat(chat) => chat_until_bye(chat, level),
-        Task::Demo {
-            nick,
-            theme,
-            themes_dir,
-        } => {
+        Task::Demo { nick, choices } => {
             let look = tui::Settings {
-                theme,
-                themes_dir,
+                choices,
                 ..tui::Settings::default()
             };
             demo(nick.unwrap_or_else(suggestion), look)
@@ -107,8 +102,7 @@ fn chat_until_bye(chat: Chat, level: LevelFilter) -> anyhow::Result<()> {
         face,
         settings,
         join,
-        theme,
-        themes_dir,
+        choices,
     } = chat;
     if face == Face::Screen {
         has_screen("use --plain or --json without one")?;
@@ -117,9 +111,9 @@ fn chat_until_bye(chat: Chat, level: LevelFilter) -> anyhow::Result<()> {
     log::to_file(data.path(), level)
         .with_context(|| format!("cannot write the log in {}", data.path().display()))?;
     let look = tui::Settings {
-        theme,
-        themes_dir,
-        ..tui::Settings::default()
+        choices,
+        typed: Some(data.path().join("typed")),
+        stage: None,
     };
     let runtime = small_runtime()?;
     let ended = runtime.block_on(async {
@@ -164,7 +158,7 @@ async fn talk(
         Face::Plain | Face::Json => {
             let signals = Signals::listen().context("listening for signals")?;
             let asked = tokio::spawn(leave_when_asked(signals, commands.clone()));
-            let ending = face::run(commands, events, join, face == Face::Json).await;
+            let ending = face::run(commands, events, join, look.choices, face == Face::Json).await;
             asked.abort();
             match ending.context("writing to standard output") {
                 Ok(face::Ending::Bye) => Ok(()),

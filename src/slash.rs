@@ -2,6 +2,8 @@
 //!
 //! An unknown command is never sent as text, and neither is a line that merely looks like one.
 
+mod alias;
+mod choice;
 pub mod query;
 mod table;
 pub mod when;
@@ -12,8 +14,10 @@ use crate::proto::limits::{TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
 use crate::proto::past::Query;
 use crate::proto::ruling::{Mode, Ruling};
 
+pub use alias::expand;
+pub use choice::Choice;
 use table::Verb;
-pub use table::{SPECS, Spec, find};
+pub use table::{SPECS, Spec, find, nearest};
 use when::When;
 
 /// What a typed line asks for.
@@ -30,16 +34,25 @@ pub enum Parsed {
 /// What a face does by itself; one without a screen says that it has no such thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Local {
-    /// About everything, or about one command.
-    Help(Option<&'static Spec>),
+    Help(About),
     /// Name the themes, or switch to one.
     Theme(Option<String>),
     /// Empty the view of the log; nothing is forgotten.
     Clear,
     /// Close the window; a group is left.
     Close,
-    /// Go to a window by its number or (part of) its name.
-    Window(String),
+    Window(To),
+    Choose(Choice),
+    /// Be away, for a reason, or be back.
+    Away(Option<String>),
+    /// Tell where what was chosen is kept.
+    Save,
+    /// Read the configuration again.
+    Reload,
+    /// Find a command, a key or an option.
+    Palette,
+    /// Tell which version this is.
+    Version,
     /// Say lines again that came to nothing.
     Resend(Which),
     /// Forget lines that came to nothing, or take back such as wait.
@@ -50,6 +63,34 @@ pub enum Local {
     Mentions,
     /// Show the log as it was at a moment.
     Goto(When),
+}
+
+/// What help is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    Everything,
+    Command(&'static Spec),
+    /// No command: an option or a key, if it is one; else this is what to say.
+    Other(String, Refused),
+}
+
+/// Which window is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum To {
+    /// Let the person choose.
+    Choose,
+    /// By its number or (part of) its name.
+    Named(String),
+    /// So many further, or back.
+    Step(isize),
+    /// The one that was in view before.
+    Last,
+    /// The one where something happened.
+    Active,
+    /// Tell them all.
+    List,
+    /// Give the one in view another number.
+    Move(usize),
 }
 
 /// Which of our lines that are not in the log are meant, the newest being number 1.
@@ -111,6 +152,10 @@ pub fn parse(typed: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
     run(find(name)?, rest, here)
 }
 
+fn local(local: Local) -> Result<Parsed, Refused> {
+    Ok(Parsed::Local(local))
+}
+
 /// Takes a line as text, whatever it begins with: what was pasted is never a command.
 ///
 /// # Errors
@@ -170,35 +215,104 @@ fn run(spec: &'static Spec, rest: &str, here: Option<&GroupName>) -> Result<Pars
                 why: rest.to_owned(),
             })
         }
-        Verb::Help => {
-            let about = match rest.trim_start_matches('/') {
-                "" => None,
-                name => Some(find(name)?),
-            };
-            Ok(Parsed::Local(Local::Help(about)))
-        }
+        Verb::Help => local(Local::Help(about(rest))),
         Verb::Theme => {
             let name = Some(rest.to_owned()).filter(|name| !name.is_empty());
             Ok(Parsed::Local(Local::Theme(name)))
         }
         Verb::Resend => Ok(Parsed::Local(Local::Resend(which(spec, rest)?))),
         Verb::Drop => Ok(Parsed::Local(Local::Drop(which(spec, rest)?))),
+        Verb::Window => window(spec, rest),
+        Verb::Clear => local(Local::Clear),
+        Verb::Close => local(Local::Close),
+        Verb::Set => choice::set(rest),
+        Verb::Unset => choice::chosen(Choice::Unset(needed(spec, rest)?.to_owned())),
+        Verb::Toggle => choice::chosen(Choice::Toggle(needed(spec, rest)?.to_owned())),
+        Verb::Alias => choice::alias(rest),
+        Verb::Unalias => choice::unalias(spec, rest),
+        Verb::Bind => choice::bind(rest),
+        Verb::Unbind => choice::chosen(Choice::Unbind(needed(spec, rest)?.to_owned())),
+        Verb::Ignore => choice::ignore(spec, rest),
+        Verb::Unignore => choice::unignore(spec, rest),
+        Verb::Notify => choice::notify(spec, rest, here),
+        Verb::Mute => choice::notify(spec, format!("{rest} none").trim(), here),
+        Verb::Highlight => choice::highlight(rest),
+        Verb::Dehighlight => choice::chosen(Choice::Dehighlight(needed(spec, rest)?.to_owned())),
+        Verb::Away => local(Local::Away(Some(rest.to_owned()))),
+        Verb::Back => local(Local::Away(None)),
+        Verb::Save => local(Local::Save),
+        Verb::Reload => local(Local::Reload),
+        Verb::Palette => local(Local::Palette),
+        Verb::Version => local(Local::Version),
         Verb::Search => {
             let typed = needed(spec, rest)?;
             let query = query::read(typed, here)?;
             Ok(Parsed::Local(Local::Search(typed.to_owned(), query)))
         }
         Verb::Lastlog => lastlog(spec, rest, here),
-        Verb::Mentions => Ok(Parsed::Local(Local::Mentions)),
+        Verb::Mentions => local(Local::Mentions),
         Verb::Goto => {
             inside(spec, here)?;
             let when = When::parse(needed(spec, rest)?)?;
             Ok(Parsed::Local(Local::Goto(when)))
         }
-        Verb::Window => Ok(Parsed::Local(Local::Window(needed(spec, rest)?.to_owned()))),
-        Verb::Clear => Ok(Parsed::Local(Local::Clear)),
-        Verb::Close => Ok(Parsed::Local(Local::Close)),
     }
+}
+
+fn about(rest: &str) -> About {
+    match rest.trim_start_matches('/') {
+        "" => About::Everything,
+        name => match find(name) {
+            Ok(spec) => About::Command(spec),
+            Err(refused) => About::Other(rest.to_owned(), refused),
+        },
+    }
+}
+
+/// Reads which window is meant, as weechat's `/buffer` and irssi's `/window` write it.
+fn window(spec: &Spec, rest: &str) -> Result<Parsed, Refused> {
+    let lower = rest.to_lowercase();
+    let (word, more) = lower
+        .split_once(char::is_whitespace)
+        .unwrap_or((&lower, ""));
+    let to = match (word, more.trim()) {
+        ("", _) => To::Choose,
+        ("goto", "active") | ("active", "") => To::Active,
+        ("goto", name) if !name.is_empty() => To::Named(name.to_owned()),
+        ("next", "") => To::Step(1),
+        ("prev" | "previous", "") => To::Step(-1),
+        ("last", "") => To::Last,
+        ("list", "") => To::List,
+        ("close", "") => return local(Local::Close),
+        ("move", number) => match number.parse() {
+            Ok(number @ 1..) => To::Move(number),
+            Ok(0) | Err(_) => return Err(missing(spec)),
+        },
+        (_, "") => match lower.strip_prefix(['+', '-']).map(str::parse::<isize>) {
+            Some(Ok(steps)) if lower.starts_with('+') => To::Step(steps),
+            Some(Ok(steps)) => To::Step(-steps),
+            Some(Err(_)) | None => To::Named(rest.to_owned()),
+        },
+        (_, _) => To::Named(rest.to_owned()),
+    };
+    local(Local::Window(to))
+}
+
+/// What a line looks like that may not have been meant to be said: a command that lost its slash, or one behind
+/// blanks. Nothing for a line like any other.
+#[must_use]
+pub fn leak(line: &str) -> Option<String> {
+    let bare = line.trim();
+    if bare.starts_with('/') && !line.starts_with('/') {
+        return Some("a command behind blanks".to_owned());
+    }
+    let (word, rest) = bare.split_once(char::is_whitespace).unwrap_or((bare, ""));
+    let is_command = || SPECS.iter().any(|spec| spec.name == word);
+    let is_leak = match (word, rest.trim()) {
+        ("quit" | "exit" | ":q" | ":wq" | ":q!" | ":wq!" | "bye", "") => true,
+        (_, rest) => rest.starts_with('#') && is_command(),
+    };
+    is_leak.then(|| format!("the command /{}", word.trim_start_matches(':')))
 }
 
 fn join(spec: &Spec, rest: &str) -> Result<Parsed, Refused> {
@@ -498,6 +612,32 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_lost_its_slash_is_known() {
+        for line in [
+            " /msg bob secret",
+            "\t/join #a",
+            "join #a",
+            "part #a",
+            "quit",
+            ":wq",
+            " exit ",
+        ] {
+            assert!(leak(line).is_some(), "{line:?}");
+        }
+        for line in [
+            "/join #a",
+            "//x",
+            "join us",
+            "quit it",
+            "see #a",
+            "topic of the day",
+            "and/or",
+        ] {
+            assert_eq!(leak(line), None, "{line:?}");
+        }
+    }
+
+    #[test]
     fn parting_takes_a_group_and_a_reason_or_neither() {
         let part = |name: &str, why: &str| {
             one(Command::Part {
@@ -587,15 +727,24 @@ mod tests {
 
     #[test]
     fn help_and_windows_are_for_the_face() {
-        assert_eq!(here("/help"), Ok(Parsed::Local(Local::Help(None))));
-        assert_eq!(
-            here("/help /j"),
-            Ok(Parsed::Local(Local::Help(Some(find("join").unwrap()))))
-        );
-        assert_eq!(
-            here("/b 2"),
-            Ok(Parsed::Local(Local::Window("2".to_owned())))
-        );
+        let help = |about| Ok(Parsed::Local(Local::Help(about)));
+        assert_eq!(here("/help"), help(About::Everything));
+        let join = find("join").unwrap();
+        assert_eq!(here("/help /j"), help(About::Command(join)));
+        let clock = About::Other("clock".to_owned(), find("clock").unwrap_err());
+        assert_eq!(here("/help clock"), help(clock));
+        for (line, to) in [
+            ("/b 2", To::Named("2".to_owned())),
+            ("/window goto hearth", To::Named("hearth".to_owned())),
+            ("/window goto active", To::Active),
+            ("/buffer +1", To::Step(1)),
+            ("/buffer -2", To::Step(-2)),
+            ("/win last", To::Last),
+            ("/win move 3", To::Move(3)),
+            ("/switch", To::Choose),
+        ] {
+            assert_eq!(here(line), Ok(Parsed::Local(Local::Window(to))), "{line}");
+        }
         assert_eq!(
             here("/theme ash"),
             Ok(Parsed::Local(Local::Theme(Some("ash".to_owned()))))

@@ -53,6 +53,28 @@ fn the_readme_names_the_two_commands_of_a_fresh_checkout() {
 }
 
 #[test]
+fn the_readme_tells_the_keys_that_there_are_and_no_command_that_there_is_not() {
+    let readme = read("README.md");
+    for (keys, does) in fireside::tui::keymap::KEYS {
+        let row = format!("| {keys} | {does} |");
+        assert!(
+            readme.lines().any(|line| line == row),
+            "README.md has no line {row:?}"
+        );
+    }
+    let told = readme.lines().filter(|line| line.starts_with("| `/"));
+    let commands: Vec<&str> = told
+        .flat_map(|line| line.split('`'))
+        .filter_map(|code| code.strip_prefix('/')?.split(' ').next())
+        .collect();
+    assert!(commands.len() > 10, "only {commands:?} were found");
+    for name in commands {
+        let found = fireside::slash::find(name).map(|spec| spec.name);
+        assert_eq!(found.ok(), Some(name), "README.md tells of /{name}");
+    }
+}
+
+#[test]
 fn every_dependency_has_its_reason_in_the_architecture() {
     let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
     let platforms = manifest.get("target").and_then(toml::Value::as_table);

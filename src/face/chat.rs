@@ -1,6 +1,7 @@
 //! The loop of a face without a screen: typed lines become commands, events become lines.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -11,11 +12,13 @@ use super::json::Json;
 use super::output::{Output, Unread};
 use super::plain::Plain;
 use super::unsent::Unsent;
+use crate::choose::{self, People};
+use crate::config::{self, Change, Choices, Options};
 use crate::proto::command::Command;
 use crate::proto::event::{Event, Line, Member, What};
-use crate::proto::id::{GroupName, Nick};
+use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::proto::past::{Ask, Part, Query, Term, Words};
-use crate::slash::{self, Local, Parsed, Refused, Which};
+use crate::slash::{self, About, Choice, Local, Parsed, Refused, To, Which};
 
 /// How long lines that were typed before the end of the input may take to be confirmed: finding a network, founding
 /// one if there is none, and a handover in between.
@@ -70,6 +73,36 @@ struct Talk {
     is_unconfirmed: bool,
     has_typed: bool,
     is_leaving: bool,
+    choices: Choices,
+    /// What was chosen and is not written down yet.
+    saves: Vec<Change>,
+    around: Around,
+}
+
+/// Who is in our groups.
+#[derive(Debug, Default)]
+struct Around {
+    us: Option<NodeId>,
+    members: BTreeMap<GroupName, Vec<Member>>,
+}
+
+impl People for Around {
+    fn key_of(&self, nick: &Nick) -> Option<NodeId> {
+        let folded = nick.folded();
+        let mut all = self.members.values().flatten();
+        all.find(|member| member.nick.folded() == folded)
+            .map(|member| member.id)
+    }
+
+    fn nick_of(&self, key: &NodeId) -> Option<String> {
+        let mut all = self.members.values().flatten();
+        let member = all.find(|member| member.id == *key);
+        member.map(|member| member.nick.as_str().to_owned())
+    }
+
+    fn is_us(&self, key: &NodeId) -> bool {
+        self.us.as_ref() == Some(key)
+    }
 }
 
 /// Runs until the client has said its last word; joins `groups` first. `as_json` chooses the language.
@@ -80,11 +113,15 @@ pub async fn run(
     commands: mpsc::Sender<Command>,
     events: mpsc::Receiver<Event>,
     groups: Vec<GroupName>,
+    choices: Choices,
     as_json: bool,
 ) -> std::io::Result<Ending> {
     let output = Output::stdout()?;
     let lines = input::lines();
-    let mut talk = Talk::default();
+    let mut talk = Talk {
+        choices,
+        ..Talk::default()
+    };
     for group in groups {
         talk.command(Command::Join { group });
     }
@@ -140,7 +177,10 @@ async fn turn(
             },
             line = lines.recv(), if talk.may_type() => match line {
                 None => talk.last_lines = Some(Instant::now() + LAST_LINES_WAIT),
-                Some(line) => to_tell.extend(talk.typed(&line, teller)),
+                Some(line) => {
+                    to_tell.extend(talk.typed(&line, teller));
+                    to_tell.extend(talk.save(teller).await);
+                }
             },
             () = at(talk.last_lines), if talk.last_lines.is_some() && !talk.is_leaving => {
                 to_tell.extend(talk.give_up_waiting(teller));
@@ -260,6 +300,15 @@ impl Talk {
     }
 
     fn typed(&mut self, line: &str, teller: &mut dyn Teller) -> Vec<String> {
+        let lines = match slash::expand(line, &self.choices.options().alias) {
+            Ok(lines) => lines,
+            Err(refused) => return teller.refused(&refused),
+        };
+        let told = lines.iter().map(|line| self.typed_line(line, teller));
+        told.collect::<Vec<_>>().concat()
+    }
+
+    fn typed_line(&mut self, line: &str, teller: &mut dyn Teller) -> Vec<String> {
         match slash::parse(line, self.here.as_ref()) {
             Ok(Parsed::Nothing) => Vec::new(),
             Ok(Parsed::Commands(commands)) => {
@@ -274,19 +323,106 @@ impl Talk {
         }
     }
 
+    /// Writes down what was chosen; a pipe may wait for the disk.
+    async fn save(&mut self, teller: &mut dyn Teller) -> Vec<String> {
+        let mut told = Vec::new();
+        for change in std::mem::take(&mut self.saves) {
+            let Some(file) = self.choices.file().map(std::path::Path::to_owned) else {
+                break;
+            };
+            let saved = tokio::task::spawn_blocking(move || config::save(&file, &change)).await;
+            if let Ok(Err(failure)) = saved {
+                told.extend(teller.refused(&Refused {
+                    what: failure.what,
+                    why: failure.why,
+                    try_: failure.try_,
+                }));
+            }
+        }
+        told
+    }
+
+    fn choose(&mut self, choice: Choice, teller: &mut dyn Teller) -> Vec<String> {
+        match choose::choose(&mut self.choices, choice, &self.around) {
+            Ok(done) => {
+                self.saves.extend(done.save);
+                done.told
+                    .iter()
+                    .flat_map(|line| teller.notice(line))
+                    .collect()
+            }
+            Err(refused) => teller.refused(&refused),
+        }
+    }
+
+    fn help(&self, about: About, teller: &mut dyn Teller) -> Vec<String> {
+        let mut tell = |spec: &slash::Spec| {
+            teller.notice(&format!("/{} {}: {}", spec.name, spec.syntax, spec.help))
+        };
+        match about {
+            About::Command(spec) => tell(spec),
+            About::Everything => slash::SPECS
+                .iter()
+                .filter(|spec| !spec.is_for_screen())
+                .flat_map(tell)
+                .collect(),
+            About::Other(word, refused) => match choose::help(&self.choices, &word) {
+                Some(told) => teller.notice(&told),
+                None => teller.refused(&refused),
+            },
+        }
+    }
+
+    fn go(&mut self, to: To, teller: &mut dyn Teller) -> Vec<String> {
+        let count = self.groups.len();
+        let at = self.here.as_ref();
+        let at = at.and_then(|here| self.groups.iter().position(|group| group == here));
+        let (wanted, found) = match to {
+            To::Choose | To::List => {
+                let numbers = self.groups.iter().zip(1..);
+                let told: Vec<String> = numbers
+                    .map(|(group, number)| format!("{number} {group}"))
+                    .collect();
+                return teller.notice(&match told.as_slice() {
+                    [] => "you are in no group; /join #name".to_owned(),
+                    [..] => told.join(", "),
+                });
+            }
+            To::Named(wanted) => {
+                let found = self.find(&wanted).cloned();
+                (wanted, found)
+            }
+            To::Step(steps) => {
+                let at = at.unwrap_or(0).cast_signed() + steps;
+                let to = at.checked_rem_euclid(count.cast_signed());
+                let found = to.and_then(|to| self.groups.get(to.cast_unsigned()));
+                (String::new(), found.cloned())
+            }
+            To::Last | To::Active | To::Move(_) => return no_screen(teller),
+        };
+        match found {
+            Some(group) => {
+                let said = teller.notice(&format!("what you type goes to {group}"));
+                self.here = Some(group);
+                said
+            }
+            None => teller.refused(&Refused {
+                what: format!("no group {wanted}").trim_end().to_owned(),
+                why: "you are in none of that number or name".to_owned(),
+                try_: "/join it first".to_owned(),
+            }),
+        }
+    }
+
     /// What a screen would do by itself.
     fn local(&mut self, local: Local, teller: &mut dyn Teller) -> Vec<String> {
         match local {
-            Local::Help(Some(spec)) => {
-                teller.notice(&format!("/{} {}: {}", spec.name, spec.syntax, spec.help))
-            }
-            Local::Help(None) => slash::SPECS
-                .iter()
-                .filter(|spec| !matches!(spec.name, "theme" | "clear"))
-                .flat_map(|spec| {
-                    teller.notice(&format!("/{} {}: {}", spec.name, spec.syntax, spec.help))
-                })
-                .collect(),
+            Local::Help(about) => self.help(about, teller),
+            Local::Choose(choice) => self.choose(choice, teller),
+            Local::Save => teller.notice(&choose::place(&self.choices)),
+            Local::Reload => self.reload(teller),
+            Local::Version => teller.notice(concat!("fireside ", env!("CARGO_PKG_VERSION"))),
+            Local::Window(to) => self.go(to, teller),
             Local::Close => match self.here.clone() {
                 Some(group) => {
                     let why = String::new();
@@ -297,18 +433,6 @@ impl Talk {
                     what: "nothing to close".to_owned(),
                     why: "you are in no group".to_owned(),
                     try_: "/quit ends it".to_owned(),
-                }),
-            },
-            Local::Window(wanted) => match self.find(&wanted).cloned() {
-                Some(group) => {
-                    let said = teller.notice(&format!("what you type goes to {group}"));
-                    self.here = Some(group);
-                    said
-                }
-                None => teller.refused(&Refused {
-                    what: format!("no group {wanted}"),
-                    why: "you are in none of that number or name".to_owned(),
-                    try_: "/join it first".to_owned(),
                 }),
             },
             Local::Resend(which) => self.resend(which, teller),
@@ -344,10 +468,20 @@ impl Talk {
                     try_: "/goto yesterday".to_owned(),
                 }),
             },
-            Local::Theme(_) | Local::Clear => teller.refused(&Refused {
-                what: "nothing done".to_owned(),
-                why: "there is no screen".to_owned(),
-                try_: "start fireside without --plain or --json for one".to_owned(),
+            Local::Theme(_) | Local::Clear | Local::Away(_) | Local::Palette => no_screen(teller),
+        }
+    }
+
+    fn reload(&mut self, teller: &mut dyn Teller) -> Vec<String> {
+        match Choices::open(self.choices.file().map(std::path::Path::to_owned)) {
+            Ok(choices) => {
+                self.choices = choices;
+                teller.notice("the configuration is read again")
+            }
+            Err(failure) => teller.refused(&Refused {
+                what: failure.what,
+                why: failure.why,
+                try_: failure.try_,
             }),
         }
     }
@@ -414,20 +548,27 @@ impl Talk {
             }
             Event::Left { group } => self.exit(group),
             Event::Renamed { group, to } => self.rename(group, to),
-            Event::Members { group, members } if self.names_wanted.remove(group) => {
-                return teller.names(group, members);
+            Event::Members { group, members } => {
+                self.around.members.insert(group.clone(), members.clone());
+                if self.names_wanted.remove(group) {
+                    return teller.names(group, members);
+                }
             }
             Event::Bye => self.is_leaving = true,
             Event::Mesh { .. } => self.is_told = true,
             Event::History { .. } | Event::Past(_) => self.pages = self.pages.saturating_sub(1),
-            Event::Ready { nick, .. } => self.us = Some(nick.clone()),
+            Event::Ready { id, nick } => {
+                self.around.us = Some(*id);
+                self.us = Some(nick.clone());
+            }
             Event::Entry(Line {
                 own: true,
                 history: false,
                 what: What::Nick(nick),
                 ..
             }) => self.us = Some(nick.clone()),
-            Event::Joined { group, .. } => {
+            Event::Joined { group, members, .. } => {
+                self.around.members.insert(group.clone(), members.clone());
                 self.entered.insert(group.clone());
             }
             Event::Opened { .. }
@@ -439,7 +580,6 @@ impl Talk {
             | Event::Entry(_)
             | Event::Confirmed { .. }
             | Event::Failed { .. }
-            | Event::Members { .. }
             | Event::Host { .. }
             | Event::Role { .. }
             | Event::Path { .. }
@@ -450,6 +590,41 @@ impl Talk {
         if let Some(command) = teller.wanted(event) {
             self.command(command);
         }
-        teller.event(event, self.here.as_ref(), &self.unsent)
+        match heeded(event, self.choices.options()) {
+            Some(event) => teller.event(&event, self.here.as_ref(), &self.unsent),
+            None => Vec::new(),
+        }
     }
+}
+
+/// The event without what people say who are ignored; nothing if that is all of it.
+fn heeded<'a>(event: &'a Event, options: &Options) -> Option<Cow<'a, Event>> {
+    let is_hidden = |line: &Line| {
+        let is_talk = matches!(line.what, What::Text(_) | What::Action(_));
+        is_talk && options.hides(&line.id.author)
+    };
+    if let Event::Entry(line) = event
+        && is_hidden(line)
+    {
+        return None;
+    }
+    if let Event::History { group, lines, more } = event
+        && lines.iter().any(is_hidden)
+    {
+        let lines = lines.iter().filter(|line| !is_hidden(line)).cloned();
+        return Some(Cow::Owned(Event::History {
+            group: group.clone(),
+            lines: lines.collect(),
+            more: *more,
+        }));
+    }
+    Some(Cow::Borrowed(event))
+}
+
+fn no_screen(teller: &mut dyn Teller) -> Vec<String> {
+    teller.refused(&Refused {
+        what: "nothing done".to_owned(),
+        why: "there is no screen".to_owned(),
+        try_: "start fireside without --plain or --json for one".to_owned(),
+    })
 }

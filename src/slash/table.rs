@@ -42,6 +42,25 @@ pub(super) enum Verb {
     Window,
     Close,
     Clear,
+    Set,
+    Unset,
+    Toggle,
+    Alias,
+    Unalias,
+    Bind,
+    Unbind,
+    Ignore,
+    Unignore,
+    Notify,
+    Mute,
+    Highlight,
+    Dehighlight,
+    Away,
+    Back,
+    Save,
+    Reload,
+    Palette,
+    Version,
     Quit,
 }
 
@@ -162,8 +181,8 @@ pub const SPECS: &[Spec] = &[
     spec(
         "win",
         &["window", "buffer", "b", "switch"],
-        "number | name",
-        "go to another window",
+        "[number | name | list]",
+        "go to another window; alone: choose one",
         Verb::Window,
     ),
     spec(
@@ -223,6 +242,105 @@ pub const SPECS: &[Spec] = &[
         Verb::Mode,
     ),
     spec(
+        "ignore",
+        &[],
+        "[nick | key]",
+        "hide what somebody says, or tell who is hidden; by key",
+        Verb::Ignore,
+    ),
+    spec(
+        "unignore",
+        &[],
+        "nick | key",
+        "hear somebody again",
+        Verb::Unignore,
+    ),
+    spec(
+        "notify",
+        &[],
+        "[#group | *] all | mentions | none",
+        "which lines call you, here or elsewhere (*)",
+        Verb::Notify,
+    ),
+    spec(
+        "mute",
+        &[],
+        "[#group]",
+        "let nothing in a group call you",
+        Verb::Mute,
+    ),
+    spec(
+        "highlight",
+        &["hilight", "hl"],
+        "[word | /regex/]",
+        "count a word as a mention, or tell which do",
+        Verb::Highlight,
+    ),
+    spec(
+        "dehighlight",
+        &["dehilight", "dhl"],
+        "word | /regex/",
+        "count it no more",
+        Verb::Dehighlight,
+    ),
+    spec(
+        "away",
+        &[],
+        "[reason]",
+        "be called by nothing until /back, and count it",
+        Verb::Away,
+    ),
+    spec(
+        "back",
+        &[],
+        "",
+        "be here again, and hear what called you",
+        Verb::Back,
+    ),
+    spec(
+        "set",
+        &["fset"],
+        "[option [value]]",
+        "tell options, or choose; kept at once",
+        Verb::Set,
+    ),
+    spec(
+        "unset",
+        &["reset"],
+        "option",
+        "set an option back to its usual value",
+        Verb::Unset,
+    ),
+    spec(
+        "toggle",
+        &[],
+        "option",
+        "turn an option to its next value",
+        Verb::Toggle,
+    ),
+    spec(
+        "alias",
+        &[],
+        "[name [command]]",
+        "a command of your own: /alias wave /me waves at $1",
+        Verb::Alias,
+    ),
+    spec("unalias", &[], "name", "forget one", Verb::Unalias),
+    spec(
+        "bind",
+        &["key"],
+        "[key [action | /command]]",
+        "tell what keys do, or let one do something else",
+        Verb::Bind,
+    ),
+    spec(
+        "unbind",
+        &[],
+        "key",
+        "let a key do what it usually does",
+        Verb::Unbind,
+    ),
+    spec(
         "theme",
         &[],
         "[name]",
@@ -230,11 +348,39 @@ pub const SPECS: &[Spec] = &[
         Verb::Theme,
     ),
     spec(
+        "save",
+        &[],
+        "",
+        "tell where what you chose is kept",
+        Verb::Save,
+    ),
+    spec(
+        "reload",
+        &["rehash"],
+        "",
+        "read the configuration again",
+        Verb::Reload,
+    ),
+    spec(
+        "palette",
+        &["commands"],
+        "",
+        "find a command, a key or an option (F1)",
+        Verb::Palette,
+    ),
+    spec(
         "help",
         &["h", "?"],
-        "[command]",
-        "tell what can be typed",
+        "[command | option]",
+        "tell what can be typed, or about one thing",
         Verb::Help,
+    ),
+    spec(
+        "version",
+        &["ver"],
+        "",
+        "tell which fireside this is",
+        Verb::Version,
     ),
     spec(
         "quit",
@@ -244,6 +390,17 @@ pub const SPECS: &[Spec] = &[
         Verb::Quit,
     ),
 ];
+
+impl Spec {
+    /// Whether only a face with a screen can do it.
+    #[must_use]
+    pub fn is_for_screen(&self) -> bool {
+        matches!(
+            self.verb,
+            Verb::Theme | Verb::Clear | Verb::Bind | Verb::Unbind | Verb::Palette
+        )
+    }
+}
 
 const fn spec(
     name: &'static str,
@@ -291,21 +448,7 @@ const ELSEWHERE: &[(&[&str], &str, &str)] = &[
         "tell people the group's name: they /join it",
     ),
     (
-        &[
-            "away",
-            "back",
-            "ignore",
-            "unignore",
-            "hilight",
-            "highlight",
-            "notify",
-            "set",
-            "bind",
-            "alias",
-            "dcc",
-            "send",
-            "version",
-        ],
+        &["dcc", "send"],
         "that is not there yet",
         "/help tells what is",
     ),
@@ -328,7 +471,6 @@ const ELSEWHERE: &[(&[&str], &str, &str)] = &[
             "lusers",
             "wallops",
             "die",
-            "rehash",
             "ns",
             "cs",
             "nickserv",
@@ -377,24 +519,25 @@ pub fn find(name: &str) -> Result<&'static Spec, Refused> {
 
 fn unknown(name: &str) -> Refused {
     let what = format!("no /{}", crate::sanitize::name(name));
-    let nearest = SPECS
+    let names = SPECS
         .iter()
-        .flat_map(|spec| std::iter::once(&spec.name).chain(spec.aliases))
+        .flat_map(|spec| std::iter::once(spec.name).chain(spec.aliases.iter().copied()));
+    let try_ = match nearest(name, names) {
+        Some(near) => format!("did you mean /{near}?"),
+        None => "/help tells what there is".to_owned(),
+    };
+    refused(&what, "there is no such command", &try_)
+}
+
+/// The candidate that somebody meant who mistyped one, if any is near enough.
+#[must_use]
+pub fn nearest<'a>(typed: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
         .filter(|candidate| candidate.len() > 1)
-        .map(|candidate| (distance(name, candidate), candidate))
-        .min();
-    match nearest {
-        Some((steps, candidate)) if steps <= 2 && steps < candidate.chars().count() => refused(
-            &what,
-            "there is no such command",
-            &format!("did you mean /{candidate}?"),
-        ),
-        Some(_) | None => refused(
-            &what,
-            "there is no such command",
-            "/help tells what there is",
-        ),
-    }
+        .map(|candidate| (distance(typed, candidate), candidate))
+        .min()
+        .filter(|(steps, candidate)| *steps <= 2 && *steps < candidate.chars().count())
+        .map(|(_, candidate)| candidate)
 }
 
 /// Single-letter edits and swaps between two short words (Damerau's distance, adjacent swaps only).
@@ -434,7 +577,7 @@ mod tests {
             ("buf", ""),
             ("the", "theme"),
             ("jo", "join"),
-            ("to", "topic"),
+            ("top", "topic"),
         ] {
             let found = find(typed).map(|spec| spec.name).unwrap_or_default();
             assert_eq!(found, name, "{typed}");

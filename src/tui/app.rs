@@ -4,6 +4,7 @@
 //! draws, waits or reads a clock.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 
 use ratatui::layout::Rect;
 
@@ -12,8 +13,10 @@ use super::complete::{Cycle, Known};
 use super::editor::{Editor, History};
 use super::finder::Finder;
 use super::highlight::Highlights;
+use super::keymap::Keymap;
 use super::log::Note;
 use super::look::Look;
+use super::palette::Palette;
 use super::pick::Pick;
 use super::preview::Choice;
 use super::rows::{Cache, Page};
@@ -21,10 +24,11 @@ use super::search::Search;
 use super::spot::Spots;
 use super::theme::Themes;
 use super::window::{Subject, Window};
+use crate::config::{Change, Choices};
 use crate::proto::command::Command;
 use crate::proto::event::{MeshState, Path, Trouble};
 use crate::proto::id::{GroupName, Nick, NodeId};
-use crate::proto::time::Wall;
+use crate::proto::time::{Mono, Wall};
 
 /// How packets reach somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,28 @@ pub(crate) struct Reach {
 pub(crate) enum Hint {
     Plain(String),
     Error(String),
+}
+
+/// What the program around the screen is to do, since the screen waits for nothing.
+#[derive(Clone, Debug)]
+pub(crate) enum Errand {
+    /// Write down what was chosen.
+    Save(PathBuf, Change),
+    /// Read the configuration again.
+    Reload(PathBuf),
+    /// Keep a typed line for the next start: the window's name, and the line.
+    Keep(String, String),
+    /// Call the person, whose eyes are elsewhere.
+    Call { title: String, body: String },
+    /// Let the line be written in an editor outside.
+    Outside(String),
+}
+
+/// Why nothing is to call the person, and what would have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Away {
+    pub(crate) reason: String,
+    pub(crate) calls: u64,
 }
 
 impl Hint {
@@ -79,7 +105,26 @@ pub struct App {
     pub(crate) active: usize,
     /// The window that was in view before.
     pub(crate) last: u64,
+    /// Windows in the order in which they came into view, and where we are among them.
+    pub(crate) visited: Vec<u64>,
+    pub(crate) visited_at: usize,
     pub(crate) editor: Editor,
+    /// Lines sent before from any window.
+    pub(crate) typed: History,
+    /// Lines of earlier starts, for windows that are not open yet, by the window's name.
+    pub(crate) typed_before: BTreeMap<String, Vec<String>>,
+    /// Pasted text that waits for a yes.
+    pub(crate) pasting: Option<String>,
+    pub(crate) choices: Choices,
+    pub(crate) keymap: Keymap,
+    /// A list over everything.
+    pub(crate) palette: Option<Palette>,
+    pub(crate) away: Option<Away>,
+    /// Whether the terminal has the person's eyes; nothing if it does not tell.
+    pub(crate) focused: Option<bool>,
+    /// When a key was pressed last.
+    pub(crate) pressed: Mono,
+    pub(crate) errands: VecDeque<Errand>,
     pub(crate) cycle: Option<Cycle>,
     pub(crate) search: Option<Search>,
     /// What is looked for in all that is stored.
@@ -127,7 +172,19 @@ impl App {
             windows: Vec::new(),
             active: 0,
             last: 0,
+            visited: vec![1],
+            visited_at: 0,
             editor: Editor::default(),
+            typed: History::default(),
+            typed_before: BTreeMap::new(),
+            pasting: None,
+            choices: Choices::default(),
+            keymap: Keymap::default(),
+            palette: None,
+            away: None,
+            focused: None,
+            pressed: Mono(0),
+            errands: VecDeque::new(),
             cycle: None,
             search: None,
             finder: None,
@@ -159,6 +216,11 @@ impl App {
     /// What is to be asked of the client, in order.
     pub fn take_commands(&mut self) -> impl Iterator<Item = Command> {
         std::mem::take(&mut self.commands).into_iter()
+    }
+
+    /// What the program around the screen is to do, in order.
+    pub(crate) fn take_errands(&mut self) -> impl Iterator<Item = Errand> {
+        std::mem::take(&mut self.errands).into_iter()
     }
 
     /// Whether the client said its last word.
@@ -247,6 +309,7 @@ impl App {
             width,
             mark: window.mark,
             us,
+            options: self.choices.options(),
             highlights: &self.highlights,
             cache: &mut self.cache,
         }
@@ -295,28 +358,6 @@ impl App {
         }
     }
 
-    /// Brings a window into view.
-    pub(crate) fn go(&mut self, index: usize) {
-        if index == self.active || index >= self.windows.len() {
-            return;
-        }
-        let draft = self.editor.take();
-        self.cycle = None;
-        self.search = None;
-        self.pick = None;
-        let left = self.window_mut();
-        left.draft = draft;
-        left.leave();
-        let seen = left.newly_seen();
-        self.last = left.number;
-        self.commands.extend(seen);
-        self.active = index;
-        let entered = self.window_mut();
-        entered.enter();
-        let draft = std::mem::take(&mut entered.draft);
-        self.editor.restore(draft);
-    }
-
     /// Says something in a group's window, or at home.
     pub(crate) fn note(&mut self, at: Wall, group: Option<&GroupName>, note: Note) {
         let index = group.and_then(|group| self.index(group)).unwrap_or(0);
@@ -345,7 +386,12 @@ impl App {
 
     pub(crate) fn add_window(&mut self, subject: Subject) -> usize {
         let number = self.next_number();
-        self.windows.push(Window::new(number, subject));
+        let mut window = Window::new(number, subject);
+        let before = self.typed_before.remove(&window.name());
+        for line in before.unwrap_or_default() {
+            window.history.push(&line);
+        }
+        self.windows.push(window);
         self.windows.len() - 1
     }
 
@@ -356,14 +402,19 @@ impl App {
 
     /// What Tab can complete to in this window.
     pub(crate) fn known(&self) -> Known {
+        let options = self.choices.options();
+        let names = self
+            .windows
+            .iter()
+            .filter(|window| window.group().is_some());
         Known {
             nicks: self.window().nicks(self.us.as_ref().map(|(id, _)| id)),
-            groups: self
-                .windows
-                .iter()
-                .filter_map(|window| window.group().map(|_| window.name()))
-                .collect(),
+            groups: names.map(Window::name).collect(),
             themes: self.themes.names(),
+            aliases: options.alias.clone().into_iter().collect(),
+            bound: options.bind.keys().cloned().collect(),
+            ignored: options.ignore.values().cloned().collect(),
+            suffix: options.complete_suffix.clone(),
         }
     }
 }

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::editor::{Editor, History};
-use super::keymap::{self, Action};
+use super::keymap::{Action, Bound, Keymap, Pressed};
 use super::look::Look;
 use super::paint::{fill, put};
 use super::run::Settings;
@@ -66,6 +66,7 @@ pub async fn ask_nick(suggestion: &str, settings: &Settings) -> anyhow::Result<O
 pub struct Question {
     editor: Editor,
     history: History,
+    keymap: Keymap,
     look: Look,
     why: Option<String>,
 }
@@ -89,6 +90,7 @@ impl Question {
         Self {
             editor,
             history: History::default(),
+            keymap: Keymap::default(),
             look,
             why: None,
         }
@@ -97,7 +99,10 @@ impl Question {
     /// Takes a key or a paste in.
     pub fn take(&mut self, input: Input) -> Answer {
         let action = match input {
-            Input::Key(key) if key.kind != KeyEventKind::Release => keymap::read(key),
+            Input::Key(key) if key.kind != KeyEventKind::Release => match self.keymap.press(key) {
+                Pressed::Bound(Bound::Action(action)) => Some(action),
+                Pressed::Bound(Bound::Line(_)) | Pressed::Begun | Pressed::Nothing => None,
+            },
             Input::Paste(text) => {
                 self.editor.paste(text.lines().next().unwrap_or(""));
                 None

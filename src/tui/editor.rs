@@ -1,5 +1,8 @@
 //! The input line: text edited by grapheme, with the keys of readline, a kill ring, undo and a history.
 
+use std::collections::VecDeque;
+use std::ops::Range;
+
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::wrap::clusters;
@@ -27,12 +30,14 @@ pub enum Edit {
     Delete,
     KillToEnd,
     KillToStart,
+    KillAll,
     KillWordLeft,
     KillToBlank,
     KillWordRight,
     Yank,
     YankPop,
     Transpose,
+    TransposeWords,
     Undo,
     Redo,
     Older,
@@ -46,9 +51,10 @@ enum Last {
     Other,
     Insert,
     Kill,
-    /// A yank of this many bytes, and which kill it was, counted from the newest.
+    /// What was yanked from here to there, and which kill it was, counted from the newest.
     Yank {
-        size: usize,
+        from: usize,
+        to: usize,
         kill: usize,
     },
 }
@@ -65,7 +71,7 @@ pub(crate) struct Draft {
 /// Lines sent before from a window, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    lines: Vec<String>,
+    lines: VecDeque<String>,
     /// Where Up and Down are, counted from the newest; and the line that was being written.
     at: Option<(usize, Draft)>,
 }
@@ -73,24 +79,39 @@ pub(crate) struct History {
 impl History {
     pub(crate) fn push(&mut self, line: &str) {
         self.at = None;
-        if self.lines.last().is_some_and(|last| last == line) {
+        if self.lines.back().is_some_and(|last| last == line) {
             return;
         }
         if self.lines.len() == HISTORY_MAX {
-            self.lines.remove(0);
+            self.lines.pop_front();
         }
-        self.lines.push(line.to_owned());
+        self.lines.push_back(line.to_owned());
     }
-}
 
-impl History {
+    /// Lines of an earlier start come before those of this one.
+    pub(crate) fn put_before(&mut self, lines: Vec<String>) {
+        let own = std::mem::take(&mut self.lines);
+        for line in lines.into_iter().chain(own) {
+            self.push(&line);
+        }
+    }
+
+    /// As [`History::push`], when the line before is the one after it in here: where that one is then.
+    pub(crate) fn push_and_go_on(&mut self, line: &str) -> Option<usize> {
+        let at = self.at.as_ref().map(|(at, _)| *at)?;
+        let before = self.lines.back().cloned();
+        self.push(line);
+        let is_new = before.as_deref() != Some(line);
+        (at + usize::from(is_new)).checked_sub(1)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.lines.len()
     }
 
     /// The line counted from the newest, if it has that part, whatever its case.
     pub(crate) fn matching(&self, at: usize, part: &str) -> Option<(usize, &str)> {
-        let line = &self.lines[self.lines.len().checked_sub(at + 1)?];
+        let line = self.lines.get(self.lines.len().checked_sub(at + 1)?)?;
         let found = line.to_lowercase().contains(&part.to_lowercase());
         found.then_some((at, line.as_str()))
     }
@@ -150,6 +171,38 @@ impl Editor {
         self.remember();
         self.draft.text.replace_range(from..self.draft.cursor, with);
         self.draft.cursor = from + with.len();
+        self.settle();
+    }
+
+    /// Puts other text in place of all of it, as an editor outside does.
+    pub(crate) fn rewrite(&mut self, text: &str) {
+        self.remember();
+        text.clone_into(&mut self.draft.text);
+        self.draft.cursor = text.len();
+        self.draft.pasted = !text.is_empty();
+        self.last = Last::Other;
+    }
+
+    /// Shows the line of the history that is so far back, as Up does.
+    pub(crate) fn recall(&mut self, history: &mut History, at: usize) {
+        let Some((_, line)) = history.matching(at, "") else {
+            return;
+        };
+        let line = line.to_owned();
+        history.at = Some((at, self.draft.clone()));
+        self.show(line);
+    }
+
+    /// The cursor never stands inside a cluster, which may have grown together around it.
+    fn settle(&mut self) {
+        let mut ends = self.draft.text.grapheme_indices(true);
+        let end = ends.find_map(|(at, cluster)| {
+            let end = at + cluster.len();
+            (at < self.draft.cursor && self.draft.cursor < end).then_some(end)
+        });
+        if let Some(end) = end {
+            self.draft.cursor = end;
+        }
         self.last = Last::Other;
     }
 
@@ -164,7 +217,7 @@ impl Editor {
             self.draft.pasted = true;
         }
         self.insert(&clean);
-        self.last = Last::Other;
+        self.settle();
     }
 
     /// Does one edit. Whether anything changed.
@@ -196,23 +249,29 @@ impl Editor {
             }
             Edit::KillToStart => {
                 let start = self.row_start();
-                let start = if start == self.draft.cursor {
-                    self.before(start)
+                if self.draft.cursor == 0 && last == Last::Kill {
+                    self.kill(0, self.draft.text.len(), last);
+                } else if start == self.draft.cursor {
+                    self.kill(self.before(start), start, last);
                 } else {
-                    start
-                };
-                self.kill(start, self.draft.cursor, last);
+                    self.kill(start, self.draft.cursor, last);
+                }
+            }
+            Edit::KillAll => {
+                self.draft.cursor = 0;
+                self.kill(0, self.draft.text.len(), Last::Other);
             }
             Edit::KillWordLeft => self.kill(self.word_before(), self.draft.cursor, last),
             Edit::KillToBlank => self.kill(self.blank_before(), self.draft.cursor, last),
             Edit::KillWordRight => self.kill(self.draft.cursor, self.word_after(), last),
-            Edit::Yank => self.yank(0, 0),
+            Edit::Yank => self.yank(self.draft.cursor..self.draft.cursor, 0),
             Edit::YankPop => {
-                if let Last::Yank { size, kill } = last {
-                    self.yank(size, kill + 1);
+                if let Last::Yank { from, to, kill } = last {
+                    self.yank(from..to, kill + 1);
                 }
             }
             Edit::Transpose => self.transpose(),
+            Edit::TransposeWords => self.transpose_words(),
             Edit::Undo => self.undo(),
             Edit::Redo => self.redo(),
             Edit::Older => self.older(history),
@@ -221,6 +280,9 @@ impl Editor {
         if self.draft.text.is_empty() {
             self.draft.pasted = false;
         }
+        let last = self.last;
+        self.settle();
+        self.last = last;
         before != self.draft
     }
 
@@ -275,22 +337,19 @@ impl Editor {
         self.last = Last::Kill;
     }
 
-    /// Puts a kill in place of the `replaced` bytes before the cursor.
-    fn yank(&mut self, replaced: usize, kill: usize) {
+    /// Puts a kill in place of what stands there.
+    fn yank(&mut self, place: Range<usize>, kill: usize) {
         if self.kills.is_empty() {
             return;
         }
         let kill = kill % self.kills.len();
         let text = self.kills[self.kills.len() - 1 - kill].clone();
         self.remember();
-        let from = self.draft.cursor - replaced;
-        self.draft.text.replace_range(from..self.draft.cursor, "");
-        self.draft.cursor = from;
-        self.insert(&text);
-        self.last = Last::Yank {
-            size: text.len(),
-            kill,
-        };
+        let from = place.start;
+        self.draft.text.replace_range(place, &text);
+        let to = from + text.len();
+        self.draft.cursor = to;
+        self.last = Last::Yank { from, to, kill };
     }
 
     /// Swaps the cluster before the cursor with the one under it, or the last two at the end.
@@ -306,6 +365,35 @@ impl Editor {
         let swapped = format!("{}{}", &text[middle..end], &text[start..middle]);
         self.draft.text.replace_range(start..end, &swapped);
         self.draft.cursor = end;
+    }
+
+    /// Swaps the word before the cursor with the one under or after it, or the last two at the end.
+    fn transpose_words(&mut self) {
+        let end = match self.word_after() {
+            end if end == self.draft.text.len() && self.word_span(end).is_none() => return,
+            end => end,
+        };
+        let Some(second) = self.word_span(end) else {
+            return;
+        };
+        let Some(first) = self.word_span(second.start) else {
+            return;
+        };
+        self.remember();
+        let text = &self.draft.text;
+        let between = &text[first.end..second.start];
+        let swapped = format!("{}{between}{}", &text[second.clone()], &text[first.clone()]);
+        self.draft
+            .text
+            .replace_range(first.start..second.end, &swapped);
+        self.draft.cursor = second.end;
+    }
+
+    /// The last word that ends at or before a place.
+    fn word_span(&self, before: usize) -> Option<Range<usize>> {
+        let head = self.draft.text[..before].trim_end_matches(|c: char| !c.is_alphanumeric());
+        let start = head.trim_end_matches(char::is_alphanumeric).len();
+        (start < head.len()).then_some(start..head.len())
     }
 
     fn undo(&mut self) {
@@ -347,6 +435,7 @@ impl Editor {
             None => self.draft.clone(),
         };
         history.at = Some((next, written));
+        self.remember();
         self.show(line);
     }
 
@@ -364,11 +453,16 @@ impl Editor {
             return;
         }
         match history.at.take() {
-            Some((0, written)) => self.draft = written,
+            Some((0, written)) => {
+                self.remember();
+                self.draft = written;
+            }
             Some((at, written)) => {
-                let line = history.lines[history.lines.len() - at].clone();
+                let newer = history.lines.len().checked_sub(at);
+                let line = newer.and_then(|newer| history.lines.get(newer)).cloned();
                 history.at = Some((at - 1, written));
-                self.show(line);
+                self.remember();
+                self.show(line.unwrap_or_default());
             }
             None => {}
         }
@@ -437,11 +531,7 @@ impl Editor {
 }
 
 /// The line cut into rows of a width, and where the cursor stands among them: (row, column).
-pub(crate) fn rows(
-    text: &str,
-    cursor: usize,
-    width: u16,
-) -> (Vec<std::ops::Range<usize>>, (usize, u16)) {
+pub(crate) fn rows(text: &str, cursor: usize, width: u16) -> (Vec<Range<usize>>, (usize, u16)) {
     let width = width.max(2);
     let mut rows = Vec::new();
     let mut start = 0;
@@ -525,6 +615,12 @@ mod tests {
             (&[KillToStart, Undo, Undo], "one", "|"),
             (&[KillToStart, Undo, Redo], "one", "|"),
             (&[Newline, Insert('b'), Home, KillToStart], "a", "a|b"),
+            (&[WordLeft, KillToStart, KillToStart], "one two", "|"),
+            (&[WordLeft, KillAll, Yank], "one two", "one two|"),
+            (&[TransposeWords], "one, two", "two, one|"),
+            (&[WordLeft, TransposeWords], "one two", "two one|"),
+            (&[TransposeWords], "one", "one|"),
+            (&[Home, Insert('\u{301}')], "e", "\u{301}|e"),
         ] {
             assert_eq!(typed(keys, text), expected, "{keys:?} after {text:?}");
         }
@@ -591,6 +687,115 @@ mod tests {
             "ab|\ncde"
         );
         assert_eq!(typed(&[Newline, Insert('c'), Older, Newer], "ab"), "ab\nc|");
+    }
+
+    #[test]
+    fn a_line_recalled_can_be_undone() {
+        let mut editor = Editor::default();
+        let mut history = History::default();
+        history.push("sent");
+        for edit in [Edit::Insert('x'), Edit::Older, Edit::Undo] {
+            editor.edit(edit, &mut history);
+        }
+        assert_eq!(editor.text(), "x");
+    }
+
+    fn any_edit() -> impl proptest::strategy::Strategy<Value = Edit> {
+        use proptest::prelude::*;
+        let chars = prop::sample::select(vec![
+            'a',
+            'B',
+            ' ',
+            ',',
+            'ß',
+            'e',
+            '\u{301}',
+            '你',
+            '👩',
+            '\u{200d}',
+            '\u{fe0f}',
+            '🇩',
+            '🇪',
+            'ש',
+            'ำ',
+            'क',
+            '्',
+            '\u{1f3fd}',
+        ]);
+        use Edit::*;
+        let others = prop::sample::select(vec![
+            Newline,
+            Left,
+            Right,
+            WordLeft,
+            WordRight,
+            Home,
+            End,
+            Backspace,
+            Delete,
+            KillToEnd,
+            KillToStart,
+            KillAll,
+            KillWordLeft,
+            KillToBlank,
+            KillWordRight,
+            Yank,
+            YankPop,
+            Transpose,
+            TransposeWords,
+            Undo,
+            Redo,
+            Older,
+            Newer,
+        ]);
+        prop_oneof![chars.prop_map(Insert), others]
+    }
+
+    proptest::proptest! {
+        /// Whatever is pressed, the cursor stands between two clusters, and enough undoing brings back what was there.
+        #[test]
+        fn any_keys_leave_the_cursor_between_clusters_and_can_be_undone(
+            edits in proptest::collection::vec(any_edit(), 0..150)
+        ) {
+            let mut editor = Editor::default();
+            let mut history = History::default();
+            history.push("sent 👩\u{200d}👩 before");
+            history.push("two\nrows");
+            for edit in edits {
+                editor.edit(edit, &mut history);
+                let at = editor.cursor();
+                let between = editor.text().grapheme_indices(true).any(|(start, _)| start == at);
+                proptest::prop_assert!(between || at == editor.text().len(), "{:?} at {at} after {edit:?}", editor.text());
+                let (rows, (row, column)) = rows(editor.text(), at, 10);
+                proptest::prop_assert!(row < rows.len() && column <= 10);
+            }
+            for _ in 0..=UNDO_MAX {
+                editor.edit(Edit::Undo, &mut history);
+            }
+            proptest::prop_assert_eq!(editor.text(), "");
+        }
+
+        /// One undo takes back one change of the text, whatever it was.
+        #[test]
+        fn undoing_a_change_returns_to_what_was_before_it(
+            edits in proptest::collection::vec(any_edit(), 0..60),
+            change in any_edit(),
+        ) {
+            let mut editor = Editor::default();
+            let mut history = History::default();
+            history.push("sent before");
+            for edit in edits {
+                editor.edit(edit, &mut history);
+            }
+            // Letters are undone by the word, and an undo by a redo.
+            editor.edit(Edit::Home, &mut history);
+            let before = editor.text().to_owned();
+            editor.edit(change, &mut history);
+            if editor.text() != before && !matches!(change, Edit::Undo | Edit::Redo) {
+                editor.edit(Edit::Undo, &mut history);
+                proptest::prop_assert_eq!(editor.text(), before);
+            }
+        }
     }
 
     #[test]

@@ -2,16 +2,20 @@
 
 use crossterm::event::{KeyEvent, KeyEventKind};
 
-use super::app::{App, Column, Hint, Life};
+use super::app::{App, Column, Errand, Hint, Life};
 use super::complete::Cycle;
 use super::editor::Edit;
-use super::keymap::{self, Action};
+use super::keymap::{Action, Bound, Pressed};
 use super::log::{Note, Said};
 use super::mouse::WHEEL;
+use super::palette::Picked;
 use super::window::Subject;
+use crate::choose;
 use crate::proto::command::Command;
+use crate::proto::limits::TEXT_SIZE_MAX;
 use crate::proto::time::Now;
-use crate::slash::{self, Local, Parsed, Spec, Which};
+use crate::sanitize;
+use crate::slash::{self, About, Local, Parsed, Spec, Which};
 
 /// What only the program around the screen can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,13 +43,49 @@ impl App {
         if key.kind == KeyEventKind::Release {
             return Wish::Nothing;
         }
-        let Some(action) = keymap::read(key) else {
-            return Wish::Nothing;
-        };
+        self.pressed = now.mono;
+        let hint = self.hint.take();
+        match self.keymap.press(key) {
+            Pressed::Nothing => Wish::Nothing,
+            Pressed::Begun => {
+                let dots = self.look.signs.dots;
+                let begun = format!("{} {dots}", self.keymap.begun());
+                self.hint = Some(Hint::Plain(begun));
+                Wish::Nothing
+            }
+            Pressed::Bound(Bound::Line(line)) => {
+                self.palette = None;
+                self.run_lines(now, &line);
+                Wish::Nothing
+            }
+            Pressed::Bound(Bound::Action(action)) => self.press_action(now, action, hint.as_ref()),
+        }
+    }
+
+    fn press_action(&mut self, now: Now, action: Action, hint: Option<&Hint>) -> Wish {
         if self.look.bare && self.press_bare(action) {
             return Wish::Nothing;
         }
-        let hint = self.hint.take();
+        if self.pasting.is_some() {
+            self.press_pasting(action);
+            return Wish::Nothing;
+        }
+        if self.palette.is_some() {
+            return match self.press_palette(action) {
+                Some(Picked::Action(action)) => self.act(now, action, None),
+                Some(Picked::Window(number)) => {
+                    if let Some(index) = self.by_number(number) {
+                        self.go(index);
+                    }
+                    Wish::Nothing
+                }
+                Some(Picked::Write(text)) => {
+                    self.write_instead(&text);
+                    Wish::Nothing
+                }
+                None => Wish::Nothing,
+            };
+        }
         if self.help.is_some() && self.press_help(action) {
             return Wish::Nothing;
         }
@@ -65,15 +105,101 @@ impl App {
             self.complete(action == Action::CompleteBack);
             return Wish::Nothing;
         }
-        self.cycle = None;
-        self.act(now, action, hint.as_ref())
+        let was_cycling = self.cycle.take().is_some();
+        if was_cycling && action == Action::Escape {
+            return Wish::Nothing;
+        }
+        self.act(now, action, hint)
     }
 
-    /// Takes pasted text in: it is written, never run.
+    /// Takes pasted text in: it is written, never run; and asked about if it is long.
     pub fn paste(&mut self, text: &str) {
         self.hint = None;
         self.cycle = None;
-        self.editor.paste(text);
+        let text = sanitize::text(text).into_owned();
+        if let Some(pick) = &mut self.palette {
+            return pick.typed.paste(text.lines().next().unwrap_or_default());
+        }
+        if text.len() > 2 * TEXT_SIZE_MAX {
+            let size = text.len() / 1024;
+            self.hint = Some(Hint::Error(format!(
+                "not pasted: {size} KiB are too long for a line; a line has {} at most",
+                TEXT_SIZE_MAX / 1024
+            )));
+            return;
+        }
+        let lines = text.trim_end_matches('\n').lines().count();
+        let asked_from = self.choices.options().paste_lines;
+        if asked_from > 0 && lines >= asked_from {
+            self.pasting = Some(text);
+            self.ask_pasting();
+        } else {
+            self.editor.paste(&text);
+        }
+    }
+
+    fn ask_pasting(&mut self) {
+        let lines = self
+            .pasting
+            .as_ref()
+            .map_or(0, |text| text.trim_end().lines().count());
+        self.hint = Some(Hint::Plain(format!(
+            "{lines} lines pasted: Enter writes them, e edits them outside, Esc lets them go"
+        )));
+    }
+
+    /// A yes or a no to pasted text.
+    fn press_pasting(&mut self, action: Action) {
+        let Some(text) = self.pasting.take() else {
+            return;
+        };
+        let text = text.trim_end_matches('\n');
+        let is = |letter: char| {
+            let (small, capital) = (letter, letter.to_ascii_uppercase());
+            [small, capital]
+                .map(|c| Action::Edit(Edit::Insert(c)))
+                .contains(&action)
+        };
+        if action == Action::Send || is('y') {
+            self.editor.paste(text);
+        } else if action == Action::EditOutside || is('e') {
+            let whole = format!("{}{text}", self.editor.text());
+            self.errands.push_back(Errand::Outside(whole));
+        } else if action != Action::Escape && action != Action::Interrupt && !is('n') {
+            self.pasting = Some(text.to_owned());
+            self.ask_pasting();
+        }
+    }
+
+    /// The line comes back from the editor outside.
+    pub(crate) fn edited(&mut self, edited: Result<String, String>) {
+        match edited {
+            Ok(text) => self.editor.rewrite(&sanitize::text(&text)),
+            Err(why) => self.hint = Some(Hint::Error(why)),
+        }
+    }
+
+    /// Lines typed at earlier starts, oldest first: the window's name, and the line.
+    pub(crate) fn remember(&mut self, lines: Vec<(String, String)>) {
+        for (name, line) in lines {
+            self.typed.push(&line);
+            self.typed_before.entry(name).or_default().push(line);
+        }
+        for window in &mut self.windows {
+            if let Some(lines) = self.typed_before.remove(&window.name()) {
+                window.history.put_before(lines);
+            }
+        }
+    }
+
+    /// Writes something on the line; what was being written is in the history then.
+    fn write_instead(&mut self, text: &str) {
+        if !self.editor.is_empty() {
+            let draft = self.editor.text().to_owned();
+            self.window_mut().history.push(&draft);
+            self.editor.take();
+        }
+        self.editor.replace(0, text);
     }
 
     /// Leaves in order, as after `/quit`.
@@ -89,7 +215,18 @@ impl App {
         let page = usize::from(self.log_size.1.saturating_sub(2).max(1));
         match action {
             Action::Edit(edit) => self.edit(edit),
-            Action::Send => self.send(now, hint),
+            Action::Send => self.send(now, hint, false),
+            Action::SendNext => self.send(now, hint, true),
+            Action::OlderAnywhere => {
+                self.editor.edit(Edit::Older, &mut self.typed);
+            }
+            Action::NewerAnywhere => {
+                self.editor.edit(Edit::Newer, &mut self.typed);
+            }
+            Action::EditOutside => {
+                let text = self.editor.text().to_owned();
+                self.errands.push_back(Errand::Outside(text));
+            }
             Action::Complete | Action::CompleteBack => {}
             Action::PageUp => self.scroll_up(page),
             Action::PageDown => self.scroll_down(page),
@@ -97,31 +234,26 @@ impl App {
             Action::LinesDown => self.scroll_down(WHEEL),
             Action::Top => self.scroll_up(usize::MAX / 2),
             Action::Bottom => self.bottom(),
-            Action::NextWindow => self.go((self.active + 1) % self.windows.len()),
-            Action::PreviousWindow => {
-                self.go((self.active + self.windows.len() - 1) % self.windows.len())
-            }
+            Action::NextWindow => self.step(1),
+            Action::PreviousWindow => self.step(-1),
             Action::Window(number) => self.go(number.saturating_sub(1)),
             Action::NextActive => self.next_active(),
-            Action::LastWindow => {
-                if let Some(index) = self
-                    .windows
-                    .iter()
-                    .position(|window| window.number == self.last)
-                {
-                    self.go(index);
-                }
-            }
+            Action::LastWindow => self.go_last(),
+            Action::VisitedBack => self.visit(true),
+            Action::VisitedForward => self.visit(false),
+            Action::Switch => self.open_switcher(),
+            Action::ReadAll => self.read_all(),
+            Action::Ignored => self.turn_ignored(now),
             Action::SearchBack => {}
+            Action::SearchForward => self.search_here(),
+            Action::Mentions => self.show_mentions(),
             Action::Interrupt => self.interrupt(hint),
             Action::Escape => {
                 if !self.step_back() {
                     self.bottom();
                 }
             }
-            Action::SearchForward => self.search_here(),
-            Action::Mentions => self.show_mentions(),
-            Action::Help => self.help = Some(0),
+            Action::Palette => self.open_palette(),
             Action::Groups => self.groups_column = turned(self.columns.0),
             Action::Members => self.members_column = turned(self.columns.1),
             Action::Links => self.pick_newest(),
@@ -214,43 +346,96 @@ impl App {
         }
     }
 
-    fn send(&mut self, now: Now, hint: Option<&Hint>) {
+    fn send(&mut self, now: Now, hint: Option<&Hint>, go_on: bool) {
         const PASTED: &str =
             "a pasted line is never run: Enter again says it, or type the / yourself";
         let typed = self.editor.text().to_owned();
-        let here = self.window().group().cloned();
         let pasted = self.editor.is_pasted() && typed.starts_with('/');
-        let warned = Hint::Plain(PASTED.to_owned());
-        if pasted && hint != Some(&warned) {
-            self.hint = Some(warned);
+        let warning = if pasted {
+            Some(Hint::Plain(PASTED.to_owned()))
+        } else {
+            slash::leak(&typed)
+                .map(|what| Hint::Plain(format!("this looks like {what}: Enter again says it")))
+        };
+        if warning.is_some() && hint != warning.as_ref() {
+            self.hint = warning;
             return;
         }
-        let parsed = if pasted {
-            slash::say(&typed, here.as_ref())
+        let done = if warning.is_some() {
+            self.say(&typed)
         } else {
-            slash::parse(&typed, here.as_ref())
+            self.run_lines(now, &typed)
         };
-        match parsed {
-            Ok(Parsed::Nothing) => {
-                self.editor.take();
-            }
-            Ok(Parsed::Commands(commands)) => {
-                self.done_with(&typed);
-                for command in commands {
-                    self.run(command);
-                }
-            }
-            Ok(Parsed::Local(local)) => {
-                self.done_with(&typed);
-                self.do_local(now, local);
-            }
-            Err(refused) => self.hint = Some(Hint::Error(refused.to_string())),
+        if done {
+            self.done_with(&typed, go_on);
         }
     }
 
-    fn done_with(&mut self, typed: &str) {
-        self.window_mut().history.push(typed);
+    /// Says a line, whatever it looks like. Whether it could be.
+    fn say(&mut self, text: &str) -> bool {
+        let here = self.window().group().cloned();
+        match slash::say(text.trim(), here.as_ref()) {
+            Ok(Parsed::Commands(commands)) => {
+                for command in commands {
+                    self.run(command);
+                }
+                true
+            }
+            Ok(Parsed::Nothing | Parsed::Local(_)) => true,
+            Err(refused) => {
+                self.hint = Some(Hint::Error(refused.to_string()));
+                false
+            }
+        }
+    }
+
+    /// Does what a line says, or the lines that it stands for. Whether it was taken.
+    fn run_lines(&mut self, now: Now, typed: &str) -> bool {
+        let lines = slash::expand(typed, &self.choices.options().alias);
+        let mut is_taken = false;
+        let mut told = lines.map(|lines| {
+            lines.iter().try_for_each(|line| {
+                let here = self.window().group().cloned();
+                let parsed = slash::parse(line, here.as_ref())?;
+                is_taken = true;
+                match parsed {
+                    Parsed::Nothing => {}
+                    Parsed::Commands(commands) => {
+                        for command in commands {
+                            self.run(command);
+                        }
+                    }
+                    Parsed::Local(local) => self.do_local(now, local),
+                }
+                Ok(())
+            })
+        });
+        if let Ok(Err(refused)) | Err(refused) = &mut told {
+            self.hint = Some(Hint::Error(refused.to_string()));
+        }
+        is_taken
+    }
+
+    fn done_with(&mut self, typed: &str, go_on: bool) {
+        let window = &mut self.windows[self.active];
+        let next = if go_on {
+            window.history.push_and_go_on(typed)
+        } else {
+            None
+        };
         self.editor.take();
+        match next {
+            Some(at) => self.editor.recall(&mut window.history, at),
+            None => window.history.push(typed),
+        }
+        if typed.trim().is_empty() {
+            return;
+        }
+        self.typed.push(typed);
+        if self.choices.options().history > 0 {
+            let name = window.name();
+            self.errands.push_back(Errand::Keep(name, typed.to_owned()));
+        }
     }
 
     /// Sends a command, unless the answer is here.
@@ -317,8 +502,13 @@ impl App {
         match local {
             Local::Resend(which) => self.resend(which),
             Local::Drop(which) => self.drop_lines(which),
-            Local::Help(None) => self.help = Some(0),
-            Local::Help(Some(spec)) => self.answer(now, &tell(spec)),
+            Local::Help(about) => self.tell_help(now, about),
+            Local::Choose(choice) => self.choose(now, choice),
+            Local::Away(reason) => self.set_away(reason),
+            Local::Save => self.answer(now, &choose::place(&self.choices)),
+            Local::Reload => self.reload(),
+            Local::Palette => self.open_palette(),
+            Local::Version => self.answer(now, concat!("fireside ", env!("CARGO_PKG_VERSION"))),
             Local::Theme(None) => {
                 let names = self.themes.names();
                 let told = format!(
@@ -328,7 +518,11 @@ impl App {
                 );
                 self.answer(now, &told);
             }
-            Local::Theme(Some(name)) => self.change_theme(now, &name),
+            Local::Theme(Some(name)) => {
+                if self.change_theme(now, &name) {
+                    self.keep_theme(&name);
+                }
+            }
             Local::Clear => {
                 let window = self.window_mut();
                 window.log.clear();
@@ -347,71 +541,28 @@ impl App {
                     });
                 }
             },
-            Local::Window(wanted) => self.go_to(&wanted),
+            Local::Window(to) => self.window_command(now, to),
             Local::Search(typed, query) => self.search_for(typed, query),
             Local::Mentions => self.show_mentions(),
             Local::Goto(when) => self.go_to_moment(now.wall, when),
         }
     }
 
-    fn go_to(&mut self, wanted: &str) {
-        let lower = wanted.to_lowercase();
-        let by_number = lower.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
-        let by_name = || {
-            let bare = lower.trim_start_matches('#');
-            let name =
-                |window: &super::window::Window| window.name().trim_start_matches('#').to_owned();
-            self.windows
-                .iter()
-                .position(|window| name(window) == bare)
-                .or_else(|| {
-                    self.windows
-                        .iter()
-                        .position(|window| name(window).starts_with(bare))
-                })
-                .or_else(|| {
-                    self.windows
-                        .iter()
-                        .position(|window| name(window).contains(bare))
-                })
-        };
-        match by_number
-            .filter(|n| *n < self.windows.len())
-            .or_else(by_name)
-        {
-            Some(index) => self.go(index),
-            None => {
-                let wanted = crate::sanitize::line(wanted);
-                let count = self.windows.len();
-                self.hint = Some(Hint::Error(format!(
-                    "no window {wanted}: there are {count}; Ctrl-N goes round"
-                )));
-            }
+    fn tell_help(&mut self, now: Now, about: About) {
+        match about {
+            About::Everything => self.help = Some(0),
+            About::Command(spec) => self.answer(now, &tell(spec)),
+            About::Other(word, refused) => match choose::help(&self.choices, &word) {
+                Some(told) => self.answer(now, &told),
+                None => self.hint = Some(Hint::Error(refused.to_string())),
+            },
         }
     }
 
-    fn answer(&mut self, now: Now, text: &str) {
+    pub(crate) fn answer(&mut self, now: Now, text: &str) {
         let group = self.window().group().cloned();
         self.bottom();
         self.note(now.wall, group.as_ref(), Note::Answer(text.to_owned()));
-    }
-
-    /// The window with the most urgent unread: mentions, then lines, then the rest.
-    fn next_active(&mut self) {
-        let count = self.windows.len();
-        let urgency = |index: usize| {
-            let unread = &self.windows[index].unread;
-            (unread.mentions > 0, unread.lines > 0, unread.other)
-        };
-        let next = (1..count)
-            .map(|step| (self.active + step) % count)
-            .filter(|&index| urgency(index) != (false, false, false))
-            .rev()
-            .max_by_key(|&index| urgency(index));
-        match next {
-            Some(index) => self.go(index),
-            None => self.hint = Some(Hint::Plain("nothing new anywhere".to_owned())),
-        }
     }
 
     pub(super) fn scroll_up(&mut self, count: usize) {

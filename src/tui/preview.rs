@@ -22,8 +22,8 @@ impl App {
         self.choice.is_made = true;
     }
 
-    /// Takes a theme.
-    pub(super) fn change_theme(&mut self, now: Now, name: &str) {
+    /// Takes a theme. Whether there is one of that name.
+    pub(super) fn change_theme(&mut self, now: Now, name: &str) -> bool {
         match self.themes.load(name) {
             Ok((theme, warnings)) => {
                 self.look.change_theme(theme);
@@ -32,10 +32,12 @@ impl App {
                     is_made: true,
                 };
                 self.warn(now.wall, warnings);
+                true
             }
             Err(why) => {
                 let names = self.themes.names().join(", ");
                 self.hint = Some(Hint::Error(format!("{why}: there are {names}")));
+                false
             }
         }
     }

@@ -10,6 +10,7 @@ use super::look::Look;
 use super::theme::Role;
 use super::words::{Fates, Passing, count, note_passing, tell_handover, tell_passing};
 use super::wrap::width;
+use crate::config::Options;
 use crate::proto::event::{Loss, What};
 use crate::proto::id::EntryId;
 use crate::sanitize;
@@ -60,6 +61,8 @@ pub(crate) struct Page<'a> {
     /// Our nick, folded, for mentions.
     pub(crate) us: &'a str,
     pub(crate) highlights: &'a Highlights,
+    /// Whose talk is not to be seen.
+    pub(crate) options: &'a Options,
     pub(crate) cache: &'a mut Cache,
 }
 
@@ -171,11 +174,16 @@ impl Page<'_> {
     fn shown_before(&self, key: Key) -> Option<(Key, &Item)> {
         let mut before = self.log.before(key);
         while let Some((key, item)) = before
-            && matches!(&item.kind, Kind::Said(said) if said.told)
+            && matches!(&item.kind, Kind::Said(said) if said.told || self.is_hidden(said))
         {
             before = self.log.before(key);
         }
         before
+    }
+
+    /// Whether it is talk of somebody who is ignored.
+    fn is_hidden(&self, said: &Said) -> bool {
+        matches!(said.what, What::Text(_) | What::Action(_)) && self.options.hides(&said.id.author)
     }
 
     /// How many items a block has, and the newest content among them.
@@ -195,6 +203,7 @@ impl Page<'_> {
 
     fn content(&self, block: Block, item: &Item, time: bool) -> Vec<Row> {
         match &item.kind {
+            Kind::Said(said) if self.is_hidden(said) => Vec::new(),
             Kind::Said(said) => match &said.what {
                 What::Text(text) => self.speech(item, said, text, time),
                 What::Action(text) => {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,20 +13,22 @@ use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use super::app::App;
+use super::app::{App, Errand};
 use super::browser;
+use super::errands::{Done, Errands};
 use super::ground::{Ear, Heard};
-use super::highlight::Highlights;
 use super::look::{Clock, Look};
 use super::press::Wish;
 use super::signals::{self, Signal, Signals};
 use super::terminal::{self, Shows, Terminal};
 use super::theme::Themes;
-use super::view;
+use super::{call, view};
+use crate::config::{Choices, Hours};
 use crate::proto::command::Command;
 use crate::proto::event::Event;
 use crate::proto::limits::HANDOVER_WAIT;
 use crate::proto::time::{Mono, Now, Wall};
+use crate::report::Failure;
 
 /// Between two frames at least: 125 a second are more than anybody sees.
 const FRAME: Duration = Duration::from_millis(8);
@@ -40,13 +42,9 @@ const LEAVE_MAX: Duration = HANDOVER_WAIT.saturating_add(Duration::from_secs(3))
 /// What the screen is told by the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// The theme's name; what suits the terminal if there is none.
-    pub theme: Option<String>,
-    /// Where themes of the user's own are.
-    pub themes_dir: Option<PathBuf>,
-    pub clock: Clock,
-    /// Words, and patterns between slashes, that are told like our nick.
-    pub highlights: Vec<String>,
+    pub choices: Choices,
+    /// Where typed lines are kept for the next start.
+    pub typed: Option<PathBuf>,
     /// Set for a demo.
     pub stage: Option<Stage>,
 }
@@ -74,11 +72,15 @@ impl Settings {
     /// The look for this terminal, and what is wrong with the theme that was asked for.
     pub(crate) fn look(&self) -> (Look, Themes, Vec<String>) {
         let shows = Shows::from_env();
-        let themes = Themes::new(self.themes_dir.clone(), shows.depth);
+        let options = self.choices.options();
+        // Themes of the user's own are beside the configuration.
+        let dir = self.choices.file().and_then(Path::parent);
+        let themes = Themes::new(dir.map(|dir| dir.join("themes")), shows.depth);
         let usual = themes.usual(shows.no_color, shows.is_light);
-        let wanted = match &self.theme {
-            Some(name) if !shows.no_color => name.as_str(),
-            Some(_) | None => usual,
+        let wanted = match options.theme.as_str() {
+            "" => usual,
+            _ if shows.no_color => usual,
+            name => name,
         };
         let (theme, warnings) = themes.load(wanted).unwrap_or_else(|why| {
             let (theme, mut warnings) = themes
@@ -87,12 +89,12 @@ impl Settings {
             warnings.push(format!("{why}: this is {usual}"));
             (theme, warnings)
         });
+        let clock = match options.hours {
+            Hours::Full => Clock::Hours24,
+            Hours::Half => Clock::Hours12,
+        };
         let zone = TimeZone::try_system().unwrap_or(TimeZone::UTC);
-        (
-            Look::new(theme, shows.signs, zone, self.clock),
-            themes,
-            warnings,
-        )
+        (Look::new(theme, shows.signs, zone, clock), themes, warnings)
     }
 }
 
@@ -107,19 +109,25 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("listening for signals")?;
     let terminal = Terminal::take()?;
-    let mut screen = Screen::new(terminal, &settings);
-    let mut input = EventStream::new();
-    let mut stage = settings.stage;
+    let mut stage = settings.stage.clone();
+    let mut screen = Screen::new(terminal, settings).context("starting the thread for errands")?;
+    let mut input = Some(EventStream::new());
     let press = stage.as_ref().map(|stage| stage.pressed.clone());
     screen.app.banner = stage.as_ref().map(|stage| stage.hint.borrow().clone());
     loop {
         screen.draw();
+        // Nothing else reads the keys while an editor outside has the terminal.
+        if screen.run_errands() {
+            input = None;
+        } else if input.is_none() {
+            input = Some(EventStream::new());
+        }
         let outgoing = screen.commands.front().is_some();
         tokio::select! {
             biased;
             () = terminal::panicked() => bail!("a part of fireside stopped: see above; start it again"),
             signal = signals.next() => screen.signal(signal),
-            read = input.next(), if !screen.blind => match (read, &press) {
+            read = next(&mut input), if !screen.blind => match (read, &press) {
                 (Some(Ok(Input::Key(key))), Some(press)) if key.code == KeyCode::F(9) => {
                     _ = press.try_send(());
                 }
@@ -129,6 +137,7 @@ pub async fn run(
                 Some(hint) => screen.hint(hint),
                 None => stage = None,
             },
+            done = screen.errands.done() => screen.finish(done),
             permit = commands.reserve(), if outgoing => match permit {
                 Ok(permit) => if let Some(command) = screen.commands.pop_front() { permit.send(command) },
                 Err(_) => screen.commands.clear(),
@@ -142,10 +151,21 @@ pub async fn run(
             () = sleep_until(screen.leave_by.unwrap_or(screen.next_frame)), if screen.leave_by.is_some() => return Ok(()),
         }
         if screen.app.is_over() {
+            screen.run_errands();
             return Ok(());
         }
     }
 }
+
+async fn next(input: &mut Option<EventStream>) -> Option<io::Result<Input>> {
+    match input {
+        Some(input) => input.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Between two calls at least.
+const CALLS_APART: Duration = Duration::from_secs(1);
 
 /// The state of the screen, and of the drawing of it.
 struct Screen {
@@ -159,6 +179,11 @@ struct Screen {
     leave_by: Option<Instant>,
     /// Whether the terminal is gone; the client still leaves in order.
     blind: bool,
+    errands: Errands,
+    /// Whether an editor outside has the terminal.
+    is_lent: bool,
+    /// When the person was called last.
+    called: Option<Instant>,
     /// Whether the terminal is still to be asked for its ground.
     asks_ground: bool,
     ear: Ear,
@@ -167,8 +192,10 @@ struct Screen {
 }
 
 impl Screen {
-    fn new(terminal: Terminal, settings: &Settings) -> Self {
+    fn new(terminal: Terminal, settings: Settings) -> io::Result<Self> {
         let (look, themes, warnings) = settings.look();
+        let options = settings.choices.options();
+        let (kept, has_theme) = (options.history, !options.theme.is_empty());
         let started = Instant::now();
         let mut screen = Self {
             terminal,
@@ -179,20 +206,82 @@ impl Screen {
             started,
             leave_by: None,
             blind: false,
-            asks_ground: settings.theme.is_none() && Shows::from_env().has_ground(),
+            errands: Errands::start(settings.typed, kept)?,
+            is_lent: false,
+            called: None,
+            asks_ground: !has_theme && Shows::from_env().has_ground(),
             ear: Ear::default(),
             next_look: started + LOOK,
         };
-        if settings.theme.is_some() {
+        if has_theme {
             screen.app.has_chosen_theme();
         }
-        let (highlights, bad) = Highlights::read(settings.highlights.iter().map(String::as_str));
-        screen.app.watch_for(highlights);
         let now = screen.now();
-        for text in warnings.into_iter().chain(bad) {
+        screen.app.set_choices(now, settings.choices);
+        for text in warnings {
             screen.app.tell(now, Event::Notice { group: None, text });
         }
-        screen
+        Ok(screen)
+    }
+
+    /// Does what the screen asked for. Whether an editor outside has the terminal.
+    fn run_errands(&mut self) -> bool {
+        let mut call = None;
+        for errand in self.app.take_errands() {
+            match errand {
+                Errand::Call { title, body } => call = Some((title, body)),
+                Errand::Outside(text) => {
+                    self.is_lent = true;
+                    terminal::give_back();
+                    self.errands.push(Errand::Outside(text));
+                }
+                errand @ (Errand::Save(..) | Errand::Reload(_) | Errand::Keep(..)) => {
+                    self.errands.push(errand);
+                }
+            }
+        }
+        let is_early = self
+            .called
+            .is_some_and(|called| called.elapsed() < CALLS_APART);
+        if let Some((title, body)) = call
+            && !is_early
+            && !self.blind
+        {
+            self.called = Some(Instant::now());
+            let way = self.app.choices.options().notify_by;
+            let bytes = call::bytes(way, &title, &body, |name| std::env::var(name).ok());
+            if terminal::write(&bytes).is_err() {
+                self.lose_terminal();
+            }
+        }
+        self.is_lent
+    }
+
+    /// Takes in what came of an errand.
+    fn finish(&mut self, done: Done) {
+        self.dirty = true;
+        let now = self.now();
+        match done {
+            Done::NotSaved(failure) => self.app.not_saved(now, &failure),
+            Done::Read(read) => self.app.reloaded(now, *read),
+            Done::Typed(lines) => self.app.remember(lines),
+            Done::NotKept(why) => {
+                let what = "cannot keep typed lines for the next start";
+                let try_ = "see who may write in the data directory";
+                self.app.not_saved(now, &Failure::new(what, why, try_));
+            }
+            Done::Edited(edited) => {
+                self.is_lent = false;
+                self.take_back();
+                self.app.edited(edited);
+            }
+        }
+    }
+
+    fn take_back(&mut self) {
+        if self.terminal.retake().is_err() {
+            self.lose_terminal();
+        }
     }
 
     fn now(&self) -> Now {
@@ -260,8 +349,14 @@ impl Screen {
                 self.grant(wish);
             }
             Some(Ok(Input::Resize(columns, rows))) => self.terminal.resize(columns, rows),
-            Some(Ok(Input::FocusGained)) => self.dirty = self.look_at_themes(true) || was_dirty,
-            Some(Ok(Input::FocusLost)) => self.dirty = was_dirty,
+            Some(Ok(Input::FocusGained)) => {
+                self.app.focus(true);
+                self.dirty = self.look_at_themes(true) || was_dirty;
+            }
+            Some(Ok(Input::FocusLost)) => {
+                self.app.focus(false);
+                self.dirty = was_dirty;
+            }
             Some(Err(_)) | None => self.lose_terminal(),
         }
     }
@@ -320,11 +415,9 @@ impl Screen {
                 terminal::give_back();
                 signals::stop();
             }
-            Signal::Continue => {
-                if self.terminal.retake().is_err() {
-                    self.lose_terminal();
-                }
-            }
+            // Stopped from within an editor, it is the editor's still.
+            Signal::Continue if self.is_lent => {}
+            Signal::Continue => self.take_back(),
         }
     }
 

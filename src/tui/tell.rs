@@ -4,6 +4,7 @@ use super::app::{App, Hint, Life, Reach};
 use super::log::{Handover, Note};
 use super::window::{Phase, Subject};
 use super::words::count;
+use crate::config::Level;
 use crate::proto::command::Command;
 use crate::proto::event::{Event, Line, Member, MeshState, Standing, Trouble, What};
 use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
@@ -30,7 +31,7 @@ impl App {
                 at,
                 what,
             } => self.sent(&group, id, at, what),
-            Event::Entry(line) => self.entry(line),
+            Event::Entry(line) => self.entry(now, line),
             Event::Confirmed {
                 group, id, copies, ..
             } => {
@@ -225,7 +226,7 @@ impl App {
         }
     }
 
-    fn entry(&mut self, line: Line) {
+    fn entry(&mut self, now: Now, line: Line) {
         let us = self.our_word();
         let Some(index) = self.index(&line.group) else {
             return;
@@ -255,20 +256,39 @@ impl App {
         {
             *ours = nick.clone();
         }
-        let own = line.own;
-        let is_missed = line.history && !own && said && window.phase == Phase::Finding;
-        let fresh = window.log.place(line);
+        let options = self.choices.options();
+        let is_heard = !line.own && !options.hides(&line.id.author);
+        let is_quiet = options.level(&line.group) == Level::None;
+        let call = match &line.what {
+            _ if line.history => None,
+            What::Text(text) => Some(format!("{}: {text}", line.from)),
+            What::Action(text) => Some(format!("{} {text}", line.from)),
+            What::Topic(_)
+            | What::Join
+            | What::Part(_)
+            | What::Quit(_)
+            | What::Nick(_)
+            | What::Gone { .. }
+            | What::Ruling { .. }
+            | What::Vain(_) => None,
+        };
+        let window = &mut self.windows[index];
+        let is_missed = line.history && is_heard && said && window.phase == Phase::Finding;
+        let fresh = window.log.place(line) && is_heard;
         if fresh && is_missed {
             window.missed = window.missed.map(|missed| missed + 1);
         }
-        if fresh && !own && active && window.scroll.is_some() && said {
+        if fresh && active && window.scroll.is_some() && said {
             window.below += 1;
-        } else if fresh && !own && !active {
-            window.unread.lines += u32::from(said);
-            window.unread.mentions += u32::from(mention);
-            window.unread.other |= !said;
+        } else if fresh && !active {
+            window.unread.lines += u32::from(said && !is_quiet);
+            window.unread.mentions += u32::from(mention && !is_quiet);
+            window.unread.other |= !said || is_quiet;
         }
         window.trim();
+        if let Some(call) = call.filter(|_| fresh) {
+            self.consider_calling(now, index, call, mention);
+        }
     }
 
     fn members(&mut self, now: Now, group: &GroupName, members: Vec<Member>) {

@@ -177,7 +177,8 @@ fn enter() -> io::Result<()> {
     write(&format!("{ENTER}{mouse}{keys}"))
 }
 
-fn write(bytes: &str) -> io::Result<()> {
+/// Writes to the terminal, if it is ours.
+pub(crate) fn write(bytes: &str) -> io::Result<()> {
     if bytes.is_empty() || !OURS.load(Ordering::SeqCst) {
         return Ok(());
     }

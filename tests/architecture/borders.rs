@@ -57,6 +57,7 @@ const SCREEN: &[&str] = &[
     "sanitize",
     "slash",
     "config",
+    "choose",
     "report",
     "proto::command",
     "proto::event",
@@ -72,6 +73,7 @@ const LINES: &[&str] = &[
     "sanitize",
     "slash",
     "config",
+    "choose",
     "report",
     "proto::command",
     "proto::event",
@@ -126,6 +128,18 @@ pub(crate) const BORDERS: &[Border] = &[
         module: "config",
         uses: &["address", "report", "proto::id", "proto::limits"],
         never: &[],
+    },
+    Border {
+        module: "choose",
+        uses: &[
+            "slash",
+            "config",
+            "report",
+            "sanitize",
+            "proto::command",
+            "proto::id",
+        ],
+        never: ASYNC,
     },
     Border {
         module: "log",
@@ -242,6 +256,11 @@ pub(crate) const OWNED: &[Owned] = &[
         name: "crossterm",
         by: &["tui"],
         why: "only the screen talks to the terminal",
+    },
+    Owned {
+        name: "toml_edit",
+        by: &["config", "choose"],
+        why: "the configuration is written in one place",
     },
     Owned {
         name: "clap",

@@ -118,7 +118,18 @@ fn tab_completes_and_shows_the_choices() {
     story
         .type_text("/theme a")
         .key(KeyCode::Tab, KeyModifiers::NONE);
-    assert_eq!(status(&mut story), "ash  ansi");
+    let screen = story.screen(120, 12);
+    let row = |n: usize| {
+        screen
+            .lines()
+            .nth(n)
+            .unwrap()
+            .chars()
+            .skip(15)
+            .take(6)
+            .collect::<String>()
+    };
+    assert_eq!([row(8), row(9)], [" ash  ", " ansi "], "{screen}");
     story.key(KeyCode::Tab, KeyModifiers::NONE);
     assert_eq!(written(&mut story), "/theme ansi");
 }

@@ -5,6 +5,7 @@
     reason = "a test may fail loudly, and its child speaks"
 )]
 
+mod choices;
 #[cfg(unix)]
 mod demo;
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use rustix::process::Signal;
 
-use crate::terminal::Terminal;
+use crate::terminal::{HOME, Terminal};
 
 const QUESTION: &[u8] = b"\x1b]11;?\x1b\\";
 
@@ -39,8 +39,10 @@ fn a_terminal_that_says_its_ground_is_light_gets_a_light_theme_and_nothing_is_ty
 
 #[test]
 fn who_chose_a_theme_or_wants_no_colour_is_not_asked_for_the_ground() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("config.toml"), "theme = \"ember\"").unwrap();
     for env in [
-        ("FIRESIDE_TEST_THEME", "ember"),
+        (HOME, home.path().to_str().unwrap()),
         ("NO_COLOR", "1"),
         ("TERM", "linux"),
     ] {
@@ -77,17 +79,17 @@ fn no_color_writes_no_colour() {
 #[test]
 fn a_theme_that_is_written_to_is_seen_at_once_by_who_comes_back() {
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("mine.toml");
+    let themes = dir.path().join("themes");
+    std::fs::create_dir(&themes).unwrap();
+    std::fs::write(dir.path().join("config.toml"), "theme = \"mine\"").unwrap();
+    let file = themes.join("mine.toml");
     let write = |ground: &str| {
         let text = format!("inherits = \"ember\"\n[style]\nbackground = \"on {ground}\"\n");
         std::fs::write(&file, text).unwrap();
     };
     write("20");
-    let themes = dir.path().to_str().unwrap();
-    let mut terminal = Terminal::start_with(&[
-        ("FIRESIDE_TEST_THEME", "mine"),
-        ("FIRESIDE_TEST_THEMES", themes),
-    ]);
+    let home = dir.path().to_str().unwrap();
+    let mut terminal = Terminal::start_with(&[(HOME, home)]);
     assert_eq!(ground(&terminal), vt100::Color::Idx(20));
     write("30");
     let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);

@@ -461,7 +461,7 @@ fn history_is_asked_for_once_and_again_when_its_beginning_comes_into_view() {
 #[test]
 fn help_lies_over_everything_until_a_key_is_pressed() {
     let mut story = hearth();
-    story.key(KeyCode::F(1), KeyModifiers::NONE);
+    story.enter("/help");
     assert_screen(
         &story.screen(80, 14),
         "

@@ -5,10 +5,12 @@
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
+use fireside::config::Choices;
 use fireside::proto::command::Command;
 use fireside::proto::event::{Event, Line, Standing, What};
 use fireside::proto::id::{EntryId, Epoch, Number, Place, Seq};
@@ -35,19 +37,48 @@ fn child() {
         let (commands, commands_in) = mpsc::channel(64);
         let (events_out, events) = mpsc::channel(64);
         tokio::spawn(answer(commands_in, events_out));
-        let setting = |name: &str| std::env::var(name).ok();
-        let settings = tui::Settings {
-            theme: setting("FIRESIDE_TEST_THEME"),
-            themes_dir: setting("FIRESIDE_TEST_THEMES").map(Into::into),
-            ..tui::Settings::default()
-        };
-        tui::run(commands, events, settings).await
+        tui::run(commands, events, settings()).await
     });
     if let Err(why) = ended {
         println!("fireside: {why:#}");
         std::process::exit(1);
     }
     std::process::exit(0);
+}
+
+/// What bob says to a question.
+fn answered(epoch: Epoch, seq: u64) -> Line {
+    Line {
+        group: group("#hearth"),
+        id: EntryId {
+            author: id("bob"),
+            number: Number(seq),
+        },
+        from: nick("bob"),
+        place: Place {
+            hlc: Hlc(seq),
+            epoch,
+            seq: Seq(seq + 1000),
+        },
+        at: Wall(EVENING),
+        what: What::Text(format!("mats: yes, {seq}")),
+        own: false,
+        history: false,
+    }
+}
+
+/// What the child is told of its directory by.
+pub(crate) const HOME: &str = "FIRESIDE_TEST_HOME";
+
+fn settings() -> tui::Settings {
+    match std::env::var_os(HOME) {
+        None => tui::Settings::default(),
+        Some(home) => tui::Settings {
+            choices: Choices::open(Some(Path::new(&home).join("config.toml"))).unwrap(),
+            typed: Some(Path::new(&home).join("typed")),
+            ..tui::Settings::default()
+        },
+    }
 }
 
 /// Not a test: the question for a nick, answered on standard output.
@@ -107,6 +138,7 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
                     author: host,
                     number: Number(seq),
                 };
+                let is_question = text.ends_with('?');
                 let what = What::Text(text);
                 let at = Wall(EVENING);
                 tell(Event::Sent {
@@ -133,6 +165,9 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
                     history,
                 }))
                 .await;
+                if is_question {
+                    tell(Event::Entry(answered(epoch, seq))).await;
+                }
             }
             Command::History { group, .. } => {
                 tell(Event::History {
@@ -201,7 +236,9 @@ impl Terminal {
         command.env("TERM", "xterm-256color");
         command.env("LANG", "C.UTF-8");
         command.env("TZ", "UTC");
+        command.env("EDITOR", "sed -i s/old/new/");
         for unset in [
+            "VISUAL",
             "NO_COLOR",
             "LC_ALL",
             "LC_CTYPE",
@@ -410,6 +447,66 @@ fn stopped_it_gives_the_terminal_back_and_going_on_it_draws_anew() {
     terminal.press("/quit\r");
     assert_eq!(terminal.end(), 0);
     assert_eq!(terminal.left(), 2);
+}
+
+#[test]
+fn the_line_is_written_in_an_editor_outside_which_has_the_terminal_for_that_long() {
+    let mut terminal = Terminal::start();
+    terminal.press("the old line").wait_for("the old line");
+    terminal.press("\x18\x05").wait_for("the new line");
+    assert_eq!(terminal.left(), 1, "it was given back once");
+    assert!(terminal.screen.screen().alternate_screen());
+    terminal.press("\r").wait_for("mats: the new line");
+    terminal.press("/quit\r");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn a_mention_calls_a_person_whose_eyes_are_elsewhere_and_nobody_else() {
+    let mut terminal = Terminal::start();
+    let calls = |terminal: &Terminal, answer: &str| {
+        let seen = String::from_utf8_lossy(&terminal.seen).into_owned();
+        let call = format!("\x1b]777;notify;#hearth;bob: mats: {answer}\x1b\\");
+        seen.matches(&call).count()
+    };
+    terminal
+        .press("/set notify-by osc777\r")
+        .wait_for("notify-by = osc777");
+    terminal
+        .press("\x1b[I")
+        .press("looking?\r")
+        .wait_for("yes, 1");
+    terminal.press("\x1b[O").press("away?\r").wait_for("yes, 2");
+    terminal.wait_until("the call", |terminal| calls(terminal, "yes, 2") == 1);
+    terminal.press("/mute\r").wait_for("in #hearth: none");
+    terminal.press("quiet?\r").wait_for("yes, 3");
+    terminal.press("/quit\r");
+    assert_eq!(terminal.end(), 0);
+    let called = ["yes, 1", "yes, 2", "yes, 3"].map(|answer| calls(&terminal, answer));
+    assert_eq!(called, [0, 1, 0]);
+}
+
+#[test]
+fn what_was_chosen_and_typed_is_there_at_the_next_start() {
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("config.toml");
+    std::fs::write(&config, "# mine\nhistory = 50\n").unwrap();
+    let mut terminal = Terminal::start_with(&[(HOME, home.path().to_str().unwrap())]);
+    terminal
+        .press("said before\r")
+        .wait_for("mats: said before");
+    terminal.press("/set clock 12h\r").wait_for("clock = 12h");
+    terminal.press("/quit\r");
+    assert_eq!(terminal.end(), 0);
+    assert_eq!(
+        std::fs::read_to_string(&config).unwrap(),
+        "# mine\nhistory = 50\nclock = \"12h\"\n"
+    );
+    let mut terminal = Terminal::start_with(&[(HOME, home.path().to_str().unwrap())]);
+    terminal.press("\x12before").wait_for("said before");
+    terminal.press("\r").wait_for("pm mats: said before");
+    terminal.press("/quit\r");
+    assert_eq!(terminal.end(), 0);
 }
 
 #[test]

@@ -92,10 +92,12 @@ fn lines() -> Vec<(String, String)> {
     ));
     lines.push(heading(""));
     lines.push(heading("Keys"));
-    lines.extend(
-        KEYS.iter()
-            .map(|(keys, does)| ((*keys).to_owned(), (*does).to_owned())),
-    );
+    let keys = KEYS.iter();
+    lines.extend(keys.map(|(keys, does)| ((*keys).to_owned(), (*does).to_owned())));
+    lines.push((
+        "Shift and the mouse".to_owned(),
+        "select text, as without us".to_owned(),
+    ));
     lines.push(heading(""));
     lines.push(heading("Signs"));
     lines.push(("◆  *".to_owned(), "keeps the group".to_owned()));

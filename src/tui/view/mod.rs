@@ -3,22 +3,25 @@
 //! *Invariant:* every text passes `paint::put`; drawing changes nothing but caches, and asks for older
 //! lines when the first one comes into view.
 
+mod choices;
 mod finder;
 mod groups;
 mod help;
 mod input;
 mod log;
 mod members;
+mod palette;
 mod status;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
 
 use super::app::{App, Column};
 use super::look::UNICODE;
 use super::paint;
 use super::theme::Role;
-use super::wrap::fit;
+use super::wrap::{fit, width};
 
 /// Screens at least this wide have all three columns.
 const GROUPS_WIDTH: u16 = 92;
@@ -94,6 +97,23 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     }
     status::draw(app, places.status, buf, places.groups.is_none(), &mut spots);
     let cursor = input::draw(app, places.input, buf);
+    if let Some(cycle) = &app.cycle {
+        let above = Rect {
+            height: places.input.y.saturating_sub(area.y + 1),
+            ..area
+        };
+        let word = width(&app.editor.text()[cycle.from..app.editor.cursor()]);
+        choices::draw(
+            cycle,
+            &app.look,
+            above,
+            cursor.x.saturating_sub(word + 1),
+            buf,
+        );
+    }
+    if let Some(open) = &app.palette {
+        return palette::draw(open, &app.look, area, buf);
+    }
     app.spots = spots;
     if app.finder.as_ref().is_some_and(|finder| finder.is_open) {
         app.spots.clear();
@@ -105,6 +125,11 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
         return None;
     }
     Some(cursor)
+}
+
+/// A style without its ground.
+fn foreground(style: Style) -> Style {
+    Style { bg: None, ..style }
 }
 
 /// Draws the line above everything, if there is one and there is room; what is left below it.

@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::foreground;
 use super::groups::label;
 use crate::proto::event::{Member, MeshState, Path, Trouble};
 use crate::sanitize;
@@ -65,13 +66,12 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool, spots: 
         width: area.width.saturating_sub(others_width + 1),
         ..area
     };
-    let words = match (&app.hint, completion(app)) {
-        (Some(Hint::Error(text)), _) => vec![(text.clone(), Role::Error)],
-        (Some(Hint::Plain(text)), _) => vec![(text.clone(), Role::Accent)],
-        (None, _) if app.search.is_some() => searching(app),
-        (None, _) if app.pick.is_some() => picking(app, room.width),
-        (None, Some(words)) => words,
-        (None, None) => standing(app, room.width),
+    let words = match &app.hint {
+        Some(Hint::Error(text)) => vec![(text.clone(), Role::Error)],
+        Some(Hint::Plain(text)) => vec![(text.clone(), Role::Accent)],
+        None if app.search.is_some() => searching(app),
+        None if app.pick.is_some() => picking(app, room.width),
+        None => standing(app, room.width),
     };
     let mut x = area.x + 1;
     for (text, role) in words {
@@ -109,11 +109,6 @@ pub(super) fn draw_trouble(app: &App, area: Rect, buf: &mut Buffer) {
     let style = theme.style(Role::Error);
     fill(buf, area, style);
     put(buf, area, area.x + 1, area.y, &text, style);
-}
-
-/// A style without its ground.
-fn foreground(style: ratatui::style::Style) -> ratatui::style::Style {
-    ratatui::style::Style { bg: None, ..style }
 }
 
 /// What is being looked for among the lines sent before.
@@ -154,30 +149,20 @@ fn picking(app: &App, columns: u16) -> Words {
     ]
 }
 
-/// The choices of a completion under way.
-fn completion(app: &App) -> Option<Words> {
-    let cycle = app.cycle.as_ref()?;
-    let mut words = Words::new();
-    for (n, choice) in cycle
-        .choices
-        .iter()
-        .enumerate()
-        .skip(cycle.at.saturating_sub(2))
-    {
-        let role = if n == cycle.at {
-            Role::Accent
-        } else {
-            Role::Dim
-        };
-        words.push((choice.clone(), role));
-        words.push(("  ".to_owned(), Role::Dim));
-    }
-    Some(words)
-}
-
 /// Who keeps the group, our place, and the path to them.
 fn standing(app: &App, columns: u16) -> Words {
     let window = app.window();
+    if let Some(away) = &app.away {
+        let reason = sanitize::line(&away.reason);
+        let told = format!("away: {reason} {} ", app.look.signs.dot);
+        let told = if reason.is_empty() {
+            told.replace(": ", "")
+        } else {
+            told
+        };
+        let calls = format!("{} for you {} /back", away.calls, app.look.signs.dot);
+        return vec![(told, Role::Warn), (calls, Role::Dim)];
+    }
     let searching = app.mesh == Some(MeshState::Searching);
     let dim = |text: &str| vec![(text.to_owned(), Role::Dim)];
     if app.life != Life::Running {
