@@ -83,6 +83,12 @@ enum Verb {
     },
     /// A small network in one process: four friends talk, and you may kill whoever keeps the group
     Demo,
+    /// Tell a group's log from disk, from the beginning; without a group, of which ones there is something
+    Log {
+        /// Like '#hearth' (a bare name gets its #)
+        #[arg(value_parser = config::group)]
+        group: Option<GroupName>,
+    },
     /// Tell the table: every directory and supernode that is known
     Table,
 }
@@ -164,6 +170,11 @@ pub enum Task {
     Print(String),
     Chat(Chat),
     Serve(Box<node::MeshSettings>),
+    Log {
+        data: PathBuf,
+        group: Option<GroupName>,
+        json: bool,
+    },
     Table {
         ask: node::AskSettings,
         json: bool,
@@ -271,6 +282,11 @@ impl Cli {
                 theme: config.theme,
                 themes_dir: config.dir.map(|dir| dir.join("themes")),
             },
+            Some(Verb::Log { group }) => Task::Log {
+                data: options.data_dir()?,
+                group,
+                json: self.json,
+            },
             Some(Verb::Table) => Task::Table {
                 ask: ask(options.data_dir()?),
                 json: self.json,
@@ -377,6 +393,7 @@ impl Options {
             bootstrap: self.bootstrap,
             metrics: server.metrics(config),
             links_per_address: server.share(config),
+            relay_limit_kib: server.relay_limit(config),
             admission: server.admission(config)?,
         })
     }

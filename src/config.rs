@@ -39,6 +39,7 @@ pub struct Config {
     pub allow_nodes: Option<Vec<NodeId>>,
     pub allow_clients: Option<Vec<NodeId>>,
     pub links_per_address: Option<usize>,
+    pub relay_limit: Option<usize>,
     pub theme: Option<String>,
     /// The directory the file is in, where themes of one's own are looked for.
     pub dir: Option<PathBuf>,
@@ -126,7 +127,10 @@ impl Config {
             "metrics" => self.metrics = Some(word(value, METRICS, str::parse)?),
             "allow-nodes" => self.allow_nodes = Some(list(value, KEYS_OF_NODES, node_id)?),
             "allow-clients" => self.allow_clients = Some(list(value, KEYS_OF_CLIENTS, node_id)?),
-            "links-per-address" => self.links_per_address = Some(count(value)?),
+            "links-per-address" => {
+                self.links_per_address = Some(count(value, "links-per-address = 256")?)
+            }
+            "relay-limit" => self.relay_limit = Some(count(value, "relay-limit = 4096")?),
             "join" => self.join = list(value, "join = [\"#hearth\"]", group)?,
             "face" => self.face = Some(word(value, FACES, face)?),
             "directory" => self.directory = truth(value, "directory = true")?,
@@ -194,7 +198,7 @@ pub fn level(text: &str) -> Result<LevelFilter, String> {
     }
 }
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "advertise",
     "allow-clients",
     "allow-nodes",
@@ -211,6 +215,7 @@ const KEYS: [&str; 19] = [
     "metrics",
     "name",
     "nick",
+    "relay-limit",
     "relay-only",
     "supernode",
     "theme",
@@ -305,16 +310,15 @@ fn port(value: &DeValue<'_>) -> Result<u16, Wrong> {
     }
 }
 
-/// A number of links.
-fn count(value: &DeValue<'_>) -> Result<usize, Wrong> {
-    let example = "links-per-address = 256";
+/// A number of something, of which there is one at least.
+fn count(value: &DeValue<'_>, example: &str) -> Result<usize, Wrong> {
     let number = value
         .as_integer()
         .ok_or_else(|| kind(value, "a number", example))?;
     match usize::from_str_radix(number.as_str(), number.radix()) {
         Ok(count) if count > 0 => Ok(count),
         Ok(_) | Err(_) => Err(Wrong::Value {
-            why: format!("{} is no number of links", number.as_str()),
+            why: format!("{} is too small or too large a number", number.as_str()),
             try_: format!("write it like {example}"),
         }),
     }
@@ -371,6 +375,7 @@ mod tests {
             join = ["#hearth", "erlang"]
             lan = false
             links-per-address = 8
+            relay-limit = 512
             metrics = "127.0.0.1"
             allow-nodes = []
             relay-only = true
@@ -389,6 +394,7 @@ mod tests {
         assert_eq!(config.local_port, Some(7777));
         assert_eq!(config.lan, Some(false));
         assert_eq!(config.links_per_address, Some(8));
+        assert_eq!(config.relay_limit, Some(512));
         assert_eq!(config.allow_nodes, Some(Vec::new()));
         assert_eq!(config.allow_clients, None);
         assert_eq!(config.metrics.map(|at| at.port), Some(None));
@@ -451,7 +457,7 @@ mod tests {
             (
                 "links-per-address = 0",
                 1,
-                "0 is no number of links; write it like links-per-address = 256",
+                "0 is too small or too large a number; write it like links-per-address = 256",
             ),
             (
                 "allow-clients = [\"anna\"]",

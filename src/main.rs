@@ -63,6 +63,17 @@ fn run(plan: Plan) -> anyhow::Result<()> {
             settings: *settings,
             log: level,
         }),
+        Task::Log { data, group, json } => {
+            let logs = node::Logs::open(&data)?;
+            match group {
+                Some(group) => tell_log(&logs, &group, json),
+                None => {
+                    let groups = logs.groups()?;
+                    let groups: Vec<&str> = groups.iter().map(GroupName::as_str).collect();
+                    print(&groups.join("\n"))
+                }
+            }
+        }
         Task::Table { ask, json } => {
             let table = known_table(ask)?;
             print(&face::table(&table, json))
@@ -167,6 +178,24 @@ async fn talk(
     ended.wait().await.and(shown)
 }
 
+/// Writes a log to standard output, until its end or until nobody reads any more.
+fn tell_log(logs: &node::Logs, group: &GroupName, json: bool) -> anyhow::Result<()> {
+    let mut stored = face::Stored::new(json);
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    logs.tell(group, |lines| {
+        let written = lines
+            .iter()
+            .flat_map(|line| stored.write(line))
+            .try_for_each(|row| writeln!(out, "{row}"))
+            .and_then(|()| out.flush());
+        match written {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error).context("writing to standard output"),
+        }
+    })
+}
+
 /// Lets a person see what becomes of a group whose host dies.
 fn demo(nick: Nick, look: tui::Settings) -> anyhow::Result<()> {
     has_screen("run it in one")?;
@@ -226,6 +255,7 @@ fn reread() -> Result<Orders, Failure> {
         Task::Print(_)
         | Task::Chat(_)
         | Task::Demo { .. }
+        | Task::Log { .. }
         | Task::Table { .. }
         | Task::Ring { .. } => Err(Failure::new(
             "cannot reload",

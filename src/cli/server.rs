@@ -30,6 +30,10 @@ pub(super) struct ServerOptions {
     /// Links that one address may have [default: 256; a network of addresses: four times as many]
     #[arg(long, value_name = "COUNT", hide_short_help = true)]
     links_per_address: Option<NonZeroUsize>,
+
+    /// KiB a second relayed for one client [default: 4096; for an address: eight times as much]
+    #[arg(long, value_name = "KIB", hide_short_help = true)]
+    relay_limit: Option<NonZeroUsize>,
 }
 
 impl ServerOptions {
@@ -44,6 +48,13 @@ impl ServerOptions {
         asked
             .or(config.links_per_address)
             .unwrap_or(node::LINKS_PER_ADDRESS)
+    }
+
+    pub(super) fn relay_limit(&self, config: &Config) -> usize {
+        let asked = self.relay_limit.map(NonZeroUsize::get);
+        asked
+            .or(config.relay_limit)
+            .unwrap_or(node::RELAY_LIMIT_KIB)
     }
 
     /// The command line first, then the file.

@@ -28,6 +28,8 @@ use super::link::{Event, Full, Link, millis};
 use super::links::Links;
 use super::offer;
 use super::peer::Peer;
+use super::quota::Quotas;
+use super::reach::{self, Question};
 use super::relay::{self, Exchange};
 use super::share::{Shares, Verdict};
 use super::socket::{Socket, is_virtual, unmapped};
@@ -35,8 +37,10 @@ use super::tunnel::{self, Uplink};
 use super::vantage::{self, Vantage};
 use super::watch::Seen;
 use crate::proto::codec;
+use crate::proto::command::Asking;
 use crate::proto::id::NodeId;
 use crate::proto::limits::{INPUT_QUEUE_MAX, QUIET_LOOK};
+use crate::proto::path::report::Report;
 use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
 use crate::proto::wire::{Message, Reason};
 
@@ -68,7 +72,11 @@ pub async fn run(
     let questions = endpoint.questions.take();
     let mut driver = Driver {
         role,
-        exchange: Arc::new(Exchange::new(endpoint.observer.clone(), endpoint.relayed())),
+        exchange: Arc::new(Exchange::new(
+            endpoint.observer.clone(),
+            endpoint.relayed(),
+            Quotas::new(endpoint.relay_limit_kib),
+        )),
         vantage: Vantage::new(endpoint.local_addr().context("where do we listen")?),
         clock: Clock::new(),
         links: Links::default(),
@@ -118,6 +126,8 @@ enum Done {
     Answered(SocketAddr, bool, Result<Up, dial::Error>),
     /// A link or a tunnel; what it had to say came as events.
     Carried,
+    /// What is known of the way to a peer.
+    Reached(Report),
     /// Whether the machine at the other end of a silent link says that nobody is there.
     Knocked(LinkId, bool),
 }
@@ -281,6 +291,7 @@ impl Driver {
                 let peer = self.endpoint.socket.peer(peer);
                 self.route(&peer, via);
             }
+            Output::Reach { peer, asking } => self.reach(peer, asking),
             Output::Send { to, message } => self.send(&to, &message),
             Output::Close { link, reason } => {
                 if let Some(gone) = self.forget(link, Some(reason)) {
@@ -299,6 +310,22 @@ impl Driver {
                 self.backlog.push_back(output);
             }
         }
+    }
+
+    /// Finds out about the way to a peer.
+    fn reach(&mut self, peer: NodeId, asking: Asking) {
+        let Some(path) = self.links.reached(peer) else {
+            return;
+        };
+        let via = path.via().and_then(|via| self.links.get(via));
+        let question = Question {
+            asking,
+            via: via.map(|supernode| supernode.peer),
+            relay_ms: self.links.rtt_ms(peer),
+            seen: self.vantage.observed().collect(),
+        };
+        let answered = reach::answer(Arc::clone(&self.endpoint.socket), path, question);
+        self.tasks.spawn(async { Done::Reached(answered.await) });
     }
 
     /// Encodes once, and shares the bytes among all links.
@@ -453,6 +480,7 @@ impl Driver {
     fn done(&mut self, done: Result<Done, JoinError>) -> anyhow::Result<()> {
         match done.context("a task of the network failed")? {
             Done::Carried => {}
+            Done::Reached(report) => self.handle(Input::Reached(Box::new(report))),
             Done::Knocked(link, is_refused) => {
                 if is_refused {
                     self.links.refused(link, self.clock.now().mono);

@@ -62,6 +62,8 @@ pub struct Endpoint {
     pub(super) relayed: Arc<Relayed>,
     /// Links that one address may have here; a network and an identity have theirs accordingly.
     pub(super) links_per_address: Option<usize>,
+    /// What one identity may have relayed, in KiB a second.
+    pub(super) relay_limit_kib: Option<usize>,
     /// What is accepted: a client accepts peers, a mesh node accepts whoever dials its address.
     pub(super) accepts: Kind,
     /// Whether the machines of mesh nodes that are not heard are asked if anybody is there.
@@ -177,6 +179,7 @@ impl Endpoint {
             questions: None,
             relayed: Arc::default(),
             links_per_address: None,
+            relay_limit_kib: None,
             accepts,
             knocks: false,
             mesh: client_config(tls::client(identity, Kind::Mesh), Kind::Mesh),
@@ -237,6 +240,13 @@ impl Endpoint {
     #[must_use]
     pub fn sharing(mut self, links_per_address: usize) -> Self {
         self.links_per_address = Some(links_per_address);
+        self
+    }
+
+    /// Relays no more than this for one identity, in KiB a second ([`super::quota`]); else as much as there is.
+    #[must_use]
+    pub fn relaying(mut self, limit_kib: usize) -> Self {
+        self.relay_limit_kib = Some(limit_kib);
         self
     }
 

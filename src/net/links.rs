@@ -219,6 +219,19 @@ impl Links {
         })
     }
 
+    /// A peer that we have a link with.
+    pub(super) fn reached(&self, peer: NodeId) -> Option<Arc<Peer>> {
+        self.peers
+            .get(&peer)
+            .map(|reached| Arc::clone(&reached.path))
+    }
+
+    /// The round trip to a peer, as QUIC estimates it.
+    pub(super) fn rtt_ms(&self, peer: NodeId) -> Option<u64> {
+        let last = self.peers.get(&peer)?.links.last()?;
+        self.by_id.get(last).map(Link::rtt_ms)
+    }
+
     /// All that are left: those to peers, and those to and from mesh nodes.
     pub(super) fn take(&mut self) -> (Vec<Link>, Vec<Link>) {
         std::mem::take(self)

@@ -19,6 +19,8 @@ mod links;
 mod offer;
 mod peer;
 mod probe;
+pub mod quota;
+mod reach;
 pub mod relay;
 pub mod share;
 mod socket;

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::offer::Offer;
 use super::probe::{Frame, Keys, Kind, Nonces, Terms};
 use crate::proto::id::NodeId;
-use crate::proto::path::{Act, Finder, Way};
+use crate::proto::path::{Act, Answers, Finder, Tried, Way};
 use crate::proto::role::LinkId;
 use crate::proto::time::Mono;
 
@@ -49,6 +49,7 @@ pub(super) struct Peer {
 pub(super) struct Alarm {
     pub(super) due: Option<Mono>,
     pub(super) way: Way,
+    pub(super) answers: Answers,
 }
 
 #[derive(Debug)]
@@ -84,6 +85,18 @@ pub(super) struct Queue {
     pub(super) packets: mpsc::Receiver<Bytes>,
     /// Dropped when the supernode has everything that was ever in the queue.
     pub(super) emptied: Option<oneshot::Sender<()>>,
+}
+
+/// What is known of the way to a peer.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) way: Way,
+    pub(super) rtt_ms: Option<u64>,
+    pub(super) answers: Answers,
+    pub(super) tried: Vec<(SocketAddr, Tried)>,
+    /// Whether it has said where it is, and whether it wants to be relayed only.
+    pub(super) is_offered: bool,
+    pub(super) is_hidden: bool,
 }
 
 impl Peer {
@@ -327,6 +340,19 @@ impl Peer {
         self.alarm.subscribe()
     }
 
+    pub(super) fn known(&self) -> Known {
+        let path = self.path();
+        let offer = path.offer.as_ref().map(|(offer, _)| offer);
+        Known {
+            way: path.finder.way(),
+            rtt_ms: path.finder.rtt_ms(),
+            answers: path.finder.answers(),
+            tried: path.finder.tried().collect(),
+            is_offered: offer.is_some(),
+            is_hidden: offer.is_some_and(|offer| offer.is_hidden),
+        }
+    }
+
     /// The round trip of the direct path.
     pub(super) fn rtt_ms(&self) -> Option<u64> {
         self.path().finder.rtt_ms()
@@ -366,6 +392,7 @@ impl Peer {
         let alarm = Alarm {
             due: path.finder.poll_timeout(),
             way: path.finder.way(),
+            answers: path.finder.answers(),
         };
         self.alarm.send_if_modified(|known| {
             let is_later = match (known.due, alarm.due) {
@@ -373,7 +400,8 @@ impl Peer {
                 (Some(_) | None, None) => true,
                 (None, Some(_)) => false,
             };
-            if known.way == alarm.way && (*known == alarm || (is_lazy && is_later)) {
+            let is_same = known.way == alarm.way && known.answers == alarm.answers;
+            if is_same && (known.due == alarm.due || (is_lazy && is_later)) {
                 return false;
             }
             *known = alarm;

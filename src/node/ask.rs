@@ -245,6 +245,7 @@ impl Role for Asker {
             Input::Timeout
             | Input::Command(_)
             | Input::PathIs { .. }
+            | Input::Reached(_)
             | Input::Written { .. }
             | Input::Unwritten { .. }
             | Input::Fetched { .. }

@@ -24,11 +24,13 @@ use super::{
 use crate::address::{Host, HostPort};
 use crate::proto::admission::Admission;
 use crate::proto::command::Command;
-use crate::proto::id::{GroupName, Nick, NodeId};
+use crate::proto::id::{GroupName, Nick, NodeId, NodeName};
 use crate::proto::wire::Roles;
 
 /// Where the friends meet.
 const GROUP: &str = "#hearth";
+/// What the mesh node is called.
+const NODE: &str = "lantern";
 /// Those of these who are not called like the person at the screen come.
 const NAMES: [&str; 5] = ["anna", "bob", "cat", "dora", "emil"];
 const FRIENDS: usize = 4;
@@ -69,13 +71,14 @@ impl Demo {
                 directory: true,
                 supernode: true,
             },
-            name: None,
+            name: NodeName::parse(NODE).ok(),
             listen: any,
             advertise: None,
             bootstrap: Vec::new(),
             metrics: None,
             admission: Admission::default(),
             links_per_address: LINKS_PER_ADDRESS,
+            relay_limit_kib: super::RELAY_LIMIT_KIB,
         })?;
         let search = Search::Bootstrap(vec![HostPort {
             host: Host::Ip(server.listening().ip()),

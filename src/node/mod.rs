@@ -9,6 +9,7 @@ mod client;
 mod demo;
 mod discovery;
 mod embedded;
+mod export;
 mod lan;
 mod mesh;
 mod metrics;
@@ -27,10 +28,12 @@ use crate::proto::admission::Admission;
 use crate::proto::id::{Nick, NodeName};
 use crate::proto::wire::Roles;
 
+pub use crate::net::quota::RELAY_LIMIT_KIB;
 pub use crate::net::share::LINKS_PER_ADDRESS;
 pub use ask::{Source, known_table};
 pub use client::{ClientData, Handle};
 pub use demo::Demo;
+pub use export::Logs;
 pub use metrics::PORT as METRICS_PORT;
 pub use server::{Reloaded, Server, serve};
 
@@ -72,6 +75,8 @@ pub struct MeshSettings {
     pub admission: Admission,
     /// Links that one address may have; a network of addresses and an identity have theirs accordingly.
     pub links_per_address: usize,
+    /// What one identity may have relayed, in KiB a second; an address has several times as much.
+    pub relay_limit_kib: usize,
 }
 
 /// Whom to ask for the table.

@@ -47,7 +47,9 @@ pub fn serve(settings: MeshSettings) -> anyhow::Result<Server> {
     let metrics = settings.metrics.map(Metrics::bind).transpose()?;
     let mut mesh = Mesh::start(Begin {
         identity,
-        endpoint: endpoint.sharing(settings.links_per_address),
+        endpoint: endpoint
+            .sharing(settings.links_per_address)
+            .relaying(settings.relay_limit_kib),
         database: &data.database(),
         roles: settings.roles,
         name: settings.name.clone(),
@@ -149,6 +151,7 @@ impl Server {
             metrics,
             admission,
             links_per_address,
+            relay_limit_kib,
         } = settings;
         let old = &mut self.settings;
         let mut done = Reloaded {
@@ -164,6 +167,7 @@ impl Server {
                     "links-per-address",
                     links_per_address != old.links_per_address,
                 ),
+                ("relay-limit", relay_limit_kib != old.relay_limit_kib),
             ]
             .into_iter()
             .filter_map(|(key, is_other)| is_other.then_some(key))

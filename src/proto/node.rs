@@ -580,6 +580,7 @@ impl Role for MeshNode {
             Input::Timeout => self.dials.is_stale = true,
             Input::Command(_)
             | Input::PathIs { .. }
+            | Input::Reached(_)
             | Input::Written { .. }
             | Input::Unwritten { .. }
             | Input::Fetched { .. } => {}

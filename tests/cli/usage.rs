@@ -70,10 +70,12 @@ fn help_and_version_are_told_on_standard_output() {
         "--local-port",
         "--log",
         "demo",
+        "log",
         "--metrics",
         "--allow-node",
         "--allow-client",
         "--links-per-address",
+        "--relay-limit",
         "ring",
         "table",
     ] {

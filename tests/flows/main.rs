@@ -7,5 +7,6 @@ mod handover;
 mod harness;
 mod names;
 mod operator;
+mod past;
 mod servers;
 mod together;

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod asking;
 mod faults;
 #[allow(dead_code, reason = "part of it is for servers and single machines")]
 #[path = "../flows/harness.rs"]

@@ -7,11 +7,16 @@
 
 #[cfg(unix)]
 mod demo;
+#[cfg(unix)]
+mod film;
 mod hostile;
 mod keeping;
 mod keys;
+#[cfg(unix)]
+mod modes;
 mod past;
 mod pictures;
+mod reading;
 mod screens;
 mod story;
 #[cfg(unix)]

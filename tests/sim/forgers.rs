@@ -170,6 +170,7 @@ impl Stage {
             }
             Output::Tell(event) => self.told.push(event),
             Output::Route { .. }
+            | Output::Reach { .. }
             | Output::Close { .. }
             | Output::Fetch { .. }
             | Output::Discover

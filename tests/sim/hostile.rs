@@ -528,7 +528,11 @@ impl Liar {
                     self.tickets.push(ticket);
                 }
                 Some(
-                    Output::Route { .. } | Output::Discover | Output::Tell(_) | Output::Finish,
+                    Output::Route { .. }
+                    | Output::Reach { .. }
+                    | Output::Discover
+                    | Output::Tell(_)
+                    | Output::Finish,
                 ) => {}
             }
         }

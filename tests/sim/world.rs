@@ -702,6 +702,8 @@ impl World {
         match output {
             Output::Dial { dial, to } => self.dial(ix, dial, &to),
             Output::Route { peer, via } => self.route(ix, peer, via),
+            // A simulated network has no paths to tell of.
+            Output::Reach { .. } => {}
             Output::Send { to, message } => self.send(ix, &to, &message),
             Output::Close { link, reason } => {
                 self.accuse(ix, reason);

@@ -5,14 +5,16 @@
 //! group's responsible supernode, a registration there, a way to each host. Nothing else has to remember to.
 
 mod mesh;
+mod reach;
 mod rivals;
 mod talk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::reach::Question;
 use self::rivals::Doubt;
 use crate::proto::actions::Actions;
 use crate::proto::command::{Command, Who};
@@ -50,6 +52,8 @@ pub struct Client {
     search: Search,
     /// Groups whose name is said to be another's.
     doubts: BTreeMap<GroupName, Doubt>,
+    /// Questions about paths that wait for an answer.
+    questions: VecDeque<Question>,
     /// What our person was told is wrong with the disk.
     trouble: Option<Trouble>,
     /// When the table is written, if it has changed.
@@ -130,6 +134,7 @@ impl Client {
             groups: groups.collect(),
             search: Search::default(),
             doubts: BTreeMap::new(),
+            questions: VecDeque::new(),
             trouble: None,
             table_due: None,
             has_heard: false,
@@ -187,6 +192,7 @@ impl Client {
             }
             Command::Rule { group, ruling } => self.rule(now, &group, ruling),
             Command::Nick { nick } => self.rename(now, &nick),
+            Command::Reach { group, who, asking } => self.ask_reach(group, who, asking),
             Command::Names { group } => self.in_group(now, &group, |group, _| group.show_again()),
             // Pages come from the store; whoever drives us answers this before it gets here.
             Command::History { .. } | Command::Past(_) => {}
@@ -541,6 +547,7 @@ impl Role for Client {
             Input::Heard { link } => self.heard(now, link),
             Input::Lost { link, why } => self.lost(now, link, why),
             Input::Received { link, message } => self.received(now, link, message),
+            Input::Reached(report) => self.reached(&report),
             Input::PathIs {
                 peer,
                 path,

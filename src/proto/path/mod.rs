@@ -10,6 +10,7 @@
 //! *Invariant:* what is not authentic, or comes twice, changes nothing.
 
 pub mod candidate;
+pub mod report;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -117,6 +118,13 @@ pub struct Tried {
     seen: Option<Mono>,
 }
 
+/// How long answers took, since [`Finder::ping`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    pub direct_ms: Option<u64>,
+    pub relay_ms: Option<u64>,
+}
+
 /// Finds and watches the way to one peer.
 #[derive(Clone, Debug, Default)]
 pub struct Finder {
@@ -138,7 +146,8 @@ pub struct Finder {
     proven: Mono,
     /// When the way through the supernode is used next, though the direct one is in use.
     warm: Mono,
-    relay_rtt_ms: Option<u64>,
+    /// What has answered since it was last asked on every way.
+    answers: Answers,
     acts: VecDeque<Act>,
 }
 
@@ -177,10 +186,10 @@ impl Finder {
         self.way.address().and(self.rtt_ms)
     }
 
-    /// The round trip through the supernode, if it was asked for.
+    /// What has answered since it was last asked on every way.
     #[must_use]
-    pub fn relay_rtt_ms(&self) -> Option<u64> {
-        self.relay_rtt_ms
+    pub fn answers(&self) -> Answers {
+        self.answers
     }
 
     /// What was tried so far, by address.
@@ -271,7 +280,11 @@ impl Finder {
 
     /// An authentic probe of the peer came from there. Says whether it was the first time.
     pub fn probed(&mut self, now: Mono, from: SocketAddr, number: u64, nonce: Nonce) -> bool {
-        if !is_probed(from) || !self.window.is_first(number) {
+        // One that never arrived could be sent again by whoever has kept it. From somewhere else than the peer is known
+        // to be only its latest word counts.
+        let may_be_old = self.theirs.contains_key(&from);
+        let is_news = may_be_old || self.window.is_latest(number);
+        if !is_probed(from) || !is_news || !self.window.is_first(number) {
             return false;
         }
         self.note(now, from);
@@ -302,14 +315,14 @@ impl Finder {
     pub fn answered_relayed(&mut self, now: Mono, number: u64) {
         let asked = self.pending.get(&number).filter(|asked| asked.to.is_none());
         if let Some(asked) = asked {
-            self.relay_rtt_ms = Some(millis(now - asked.at));
+            self.answers.relay_ms = Some(millis(now - asked.at));
             self.pending.remove(&number);
         }
     }
 
-    /// Asks on every way there is. What comes of it is told by [`Finder::rtt_ms`] and [`Finder::relay_rtt_ms`].
+    /// Asks on every way there is. What comes of it is told by [`Finder::answers`].
     pub fn ping(&mut self, now: Mono) {
-        self.relay_rtt_ms = None;
+        self.answers = Answers::default();
         self.probe_relay(now);
         match self.way {
             Way::Relay => self.punch(now),
@@ -332,6 +345,7 @@ impl Finder {
         let rtt_ms = millis(now - asked.at);
         tried.rtt_ms = Some(rtt_ms);
         tried.seen = Some(now);
+        self.answers.direct_ms = Some(rtt_ms);
         match self.way {
             Way::Direct(address) if address == from => {
                 self.smooth(rtt_ms);

@@ -176,6 +176,11 @@ fn a_probe_counts_once_and_an_answer_only_from_where_it_was_asked() {
         "a replay from elsewhere"
     );
     assert_eq!(drain(&mut finder), []);
+    assert!(finder.probed(Mono(32), peer, 7, NONCE));
+    let is_taken = finder.probed(Mono(33), thief, 6, NONCE);
+    assert!(!is_taken, "one that was kept back");
+    assert!(finder.probed(Mono(34), peer, 5, NONCE), "one that is late");
+    drain(&mut finder);
     finder.answered(Mono(40), peer, number);
     assert_eq!(finder.rtt_ms(), Some(20), "a replayed answer");
 }
