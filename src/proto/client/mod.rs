@@ -458,7 +458,7 @@ impl Client {
         let is_searching = !self.links.has_node() || self.is_adrift();
         let search = is_searching.then_some(self.search.again);
         let pauses = self.search.pauses.values().map(|pause| pause.until);
-        let raced = self.search.raced_until(is_searching);
+        let raced = self.search.raced_until(!self.links.has_node());
         let idle = self.links.peer_links().next().map(|_| self.idle_due);
         let dues = groups
             .chain([end, search, self.table_due, idle, self.doubts_due()])
