@@ -240,6 +240,7 @@ mod tests {
             "9b4c1116f8bb",
             "531300b1564f",
             "67a51ebfdd97",
+            "2b60fbd3710e",
         ];
         for (migration, start) in MIGRATIONS.iter().zip(published) {
             let found = format!("{:?}", Hash::of(&[migration.as_bytes()]));
