@@ -1,19 +1,22 @@
 //! The command line: what was asked for, with what the configuration adds to it.
 
+mod generate;
+mod server;
+
 use std::ffi::OsString;
 use std::net::Ipv6Addr;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
+use self::generate::Generated;
+use self::server::ServerOptions;
 use crate::address::{AddressPort, HostPort, PORT};
 use crate::config::{self, Config, Face};
 use crate::node;
-use crate::proto::admission::Admission;
-use crate::proto::id::{GroupName, Nick, NodeId, NodeName};
+use crate::proto::id::{GroupName, Nick, NodeName};
 use crate::proto::wire::Roles;
 use crate::report::Failure;
 
@@ -53,6 +56,16 @@ struct Cli {
     #[arg(long, help_heading = "Serve others")]
     directory: bool,
 
+    /// Write the manual page, or what completes the command line in a shell, to standard output
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_enum,
+        exclusive = true,
+        hide_short_help = true
+    )]
+    generate: Option<Generated>,
+
     #[command(flatten)]
     server: ServerOptions,
 
@@ -60,31 +73,18 @@ struct Cli {
     options: Options,
 }
 
-/// What only a server heeds.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Serve others")]
-struct ServerOptions {
-    /// Tell figures to Prometheus at http://ADDR/metrics [default: nowhere; alone: 127.0.0.1:9700]
-    #[arg(long, value_name = "ADDR[:PORT]", num_args = 0..=1, default_missing_value = "127.0.0.1")]
-    metrics: Option<AddressPort>,
-
-    /// Close the mesh to all other nodes but this one; repeatable
-    #[arg(long, value_name = "KEY", value_parser = config::node_id)]
-    allow_node: Vec<NodeId>,
-
-    /// Close it to all clients but this one; repeatable
-    #[arg(long, value_name = "KEY", value_parser = config::node_id)]
-    allow_client: Vec<NodeId>,
-
-    /// Links that one address may have [default: 256; a network of addresses: four times as many]
-    #[arg(long, value_name = "COUNT", hide_short_help = true)]
-    links_per_address: Option<NonZeroUsize>,
-}
-
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Tell the ring of supernodes, and which of them is responsible for a group
     Ring {
+        /// Like '#hearth' (a bare name gets its #)
+        #[arg(value_parser = config::group)]
+        group: Option<GroupName>,
+    },
+    /// A small network in one process: four friends talk, and you may kill whoever keeps the group
+    Demo,
+    /// Tell a group's log from disk, from the beginning; without a group, of which ones there is something
+    Log {
         /// Like '#hearth' (a bare name gets its #)
         #[arg(value_parser = config::group)]
         group: Option<GroupName>,
@@ -121,12 +121,16 @@ struct Options {
     config: Option<PathBuf>,
 
     /// The name to go by
-    #[arg(long, value_name = "NICK", value_parser = Nick::parse)]
+    #[arg(long, value_name = "NICK", global = true, value_parser = Nick::parse)]
     nick: Option<Nick>,
 
     /// Neither look for others on the local network nor be seen there: this machine only
     #[arg(long, global = true)]
     no_lan: bool,
+
+    /// Keep your address from the others of a group: talk to them through supernodes only
+    #[arg(long)]
+    relay_only: bool,
 
     /// The UDP port at which clients of this machine find each other
     #[arg(long, value_name = "PORT", global = true, hide_short_help = true, default_value = None,
@@ -140,6 +144,7 @@ struct Options {
 
 const EXAMPLES: &str = "\
 Examples:
+  fireside demo                          see a group outlive its host, in a minute
   fireside '#hearth'                     chat; with --data DIR you are somebody else
   fireside --directory                   keep a directory on this machine
   fireside --supernode --bootstrap HOST  keep a supernode that registers there
@@ -155,10 +160,21 @@ pub struct Plan {
 
 #[derive(Debug)]
 pub enum Task {
-    /// Help or the version, to be printed.
+    /// Show what becomes of a group whose host dies.
+    Demo {
+        nick: Option<Nick>,
+        theme: Option<String>,
+        themes_dir: Option<PathBuf>,
+    },
+    /// Help, the version, or what was generated, to be printed.
     Print(String),
     Chat(Chat),
     Serve(Box<node::MeshSettings>),
+    Log {
+        data: PathBuf,
+        group: Option<GroupName>,
+        json: bool,
+    },
     Table {
         ask: node::AskSettings,
         json: bool,
@@ -208,6 +224,12 @@ pub fn plan(args: impl IntoIterator<Item = OsString>) -> Result<Plan, Refusal> {
             });
         }
     };
+    if let Some(what) = cli.generate {
+        return Ok(Plan {
+            task: Task::Print(what.text(&mut Cli::command())),
+            log: None,
+        });
+    }
     cli.check().map_err(Refusal::Usage)?;
     let config = Config::load(cli.options.config.as_deref()).map_err(Refusal::Failed)?;
     let log = cli.options.log.or(config.log);
@@ -255,6 +277,16 @@ impl Cli {
             data,
         };
         Ok(match self.verb {
+            Some(Verb::Demo) => Task::Demo {
+                nick: options.nick,
+                theme: config.theme,
+                themes_dir: config.dir.map(|dir| dir.join("themes")),
+            },
+            Some(Verb::Log { group }) => Task::Log {
+                data: options.data_dir()?,
+                group,
+                json: self.json,
+            },
             Some(Verb::Table) => Task::Table {
                 ask: ask(options.data_dir()?),
                 json: self.json,
@@ -304,6 +336,7 @@ impl Options {
             config: self.config,
             nick: self.nick.or_else(|| config.nick.clone()),
             no_lan: self.no_lan || config.lan == Some(false),
+            relay_only: self.relay_only || config.relay_only == Some(true),
             local_port: self.local_port.or(config.local_port),
             log: self.log,
         }
@@ -332,6 +365,7 @@ impl Options {
             nick: self.nick,
             listen: self.listen.unwrap_or(any).or_port(0),
             search,
+            relay_only: self.relay_only,
         })
     }
 
@@ -342,7 +376,6 @@ impl Options {
         server: ServerOptions,
         config: &Config,
     ) -> Result<node::MeshSettings, Failure> {
-        let metrics = server.metrics.or(config.metrics);
         let data = match self.data {
             Some(data) => data,
             None => config::data_dir()?.join("server"),
@@ -358,40 +391,11 @@ impl Options {
             listen: self.listen.unwrap_or(any).or_port(PORT),
             advertise: self.advertise,
             bootstrap: self.bootstrap,
-            metrics: metrics.map(|at| at.or_port(node::METRICS_PORT)),
+            metrics: server.metrics(config),
             links_per_address: server.share(config),
+            relay_limit_kib: server.relay_limit(config),
             admission: server.admission(config)?,
         })
-    }
-}
-
-impl ServerOptions {
-    fn share(&self, config: &Config) -> usize {
-        let asked = self.links_per_address.map(NonZeroUsize::get);
-        asked
-            .or(config.links_per_address)
-            .unwrap_or(node::LINKS_PER_ADDRESS)
-    }
-
-    /// The command line first, then the file.
-    fn admission(self, config: &Config) -> Result<Admission, Failure> {
-        let list = |asked: Vec<NodeId>, kept: &Option<Vec<NodeId>>| {
-            let asked = (!asked.is_empty()).then_some(asked);
-            let keys = asked.or_else(|| kept.clone());
-            keys.map(|keys| keys.into_iter().collect())
-        };
-        let admission = Admission {
-            nodes: list(self.allow_node, &config.allow_nodes),
-            clients: list(self.allow_client, &config.allow_clients),
-        };
-        if admission.clients.is_some() && admission.nodes.is_none() {
-            return Err(Failure::new(
-                "cannot close the mesh to clients",
-                "it is open to all nodes, and anybody may call himself one",
-                "list its other nodes with --allow-node, or write allow-nodes = [] if there are none",
-            ));
-        }
-        Ok(admission)
     }
 }
 
@@ -472,7 +476,6 @@ mod tests {
 
     #[test]
     fn clap_finds_nothing_wrong_with_the_declarations() {
-        use clap::CommandFactory;
         Cli::command().debug_assert();
     }
 

@@ -25,6 +25,7 @@ pub struct Config {
     pub log: Option<LevelFilter>,
     /// Whether nodes on the local network are looked for, and one of ours is shown there.
     pub lan: Option<bool>,
+    pub relay_only: Option<bool>,
     /// Where clients on this machine look for a node of this machine.
     pub local_port: Option<u16>,
     /// Groups to join at the start.
@@ -38,6 +39,7 @@ pub struct Config {
     pub allow_nodes: Option<Vec<NodeId>>,
     pub allow_clients: Option<Vec<NodeId>>,
     pub links_per_address: Option<usize>,
+    pub relay_limit: Option<usize>,
     pub theme: Option<String>,
     /// The directory the file is in, where themes of one's own are looked for.
     pub dir: Option<PathBuf>,
@@ -120,11 +122,15 @@ impl Config {
             "nick" => self.nick = Some(word(value, "nick = \"anna\"", Nick::parse)?),
             "log" => self.log = Some(word(value, LEVELS, level)?),
             "lan" => self.lan = Some(truth(value, "lan = false")?),
+            "relay-only" => self.relay_only = Some(truth(value, "relay-only = true")?),
             "local-port" => self.local_port = Some(port(value)?),
             "metrics" => self.metrics = Some(word(value, METRICS, str::parse)?),
             "allow-nodes" => self.allow_nodes = Some(list(value, KEYS_OF_NODES, node_id)?),
             "allow-clients" => self.allow_clients = Some(list(value, KEYS_OF_CLIENTS, node_id)?),
-            "links-per-address" => self.links_per_address = Some(count(value)?),
+            "links-per-address" => {
+                self.links_per_address = Some(count(value, "links-per-address = 256")?)
+            }
+            "relay-limit" => self.relay_limit = Some(count(value, "relay-limit = 4096")?),
             "join" => self.join = list(value, "join = [\"#hearth\"]", group)?,
             "face" => self.face = Some(word(value, FACES, face)?),
             "directory" => self.directory = truth(value, "directory = true")?,
@@ -192,7 +198,7 @@ pub fn level(text: &str) -> Result<LevelFilter, String> {
     }
 }
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 20] = [
     "advertise",
     "allow-clients",
     "allow-nodes",
@@ -209,6 +215,8 @@ const KEYS: [&str; 18] = [
     "metrics",
     "name",
     "nick",
+    "relay-limit",
+    "relay-only",
     "supernode",
     "theme",
 ];
@@ -302,16 +310,15 @@ fn port(value: &DeValue<'_>) -> Result<u16, Wrong> {
     }
 }
 
-/// A number of links.
-fn count(value: &DeValue<'_>) -> Result<usize, Wrong> {
-    let example = "links-per-address = 256";
+/// A number of something, of which there is one at least.
+fn count(value: &DeValue<'_>, example: &str) -> Result<usize, Wrong> {
     let number = value
         .as_integer()
         .ok_or_else(|| kind(value, "a number", example))?;
     match usize::from_str_radix(number.as_str(), number.radix()) {
         Ok(count) if count > 0 => Ok(count),
         Ok(_) | Err(_) => Err(Wrong::Value {
-            why: format!("{} is no number of links", number.as_str()),
+            why: format!("{} is too small or too large a number", number.as_str()),
             try_: format!("write it like {example}"),
         }),
     }
@@ -368,8 +375,10 @@ mod tests {
             join = ["#hearth", "erlang"]
             lan = false
             links-per-address = 8
+            relay-limit = 512
             metrics = "127.0.0.1"
             allow-nodes = []
+            relay-only = true
             listen = "[::]:7700"
             local-port = 7777
             log = "debug"
@@ -385,12 +394,31 @@ mod tests {
         assert_eq!(config.local_port, Some(7777));
         assert_eq!(config.lan, Some(false));
         assert_eq!(config.links_per_address, Some(8));
+        assert_eq!(config.relay_limit, Some(512));
         assert_eq!(config.allow_nodes, Some(Vec::new()));
         assert_eq!(config.allow_clients, None);
         assert_eq!(config.metrics.map(|at| at.port), Some(None));
+        assert_eq!(config.relay_only, Some(true));
         assert_eq!(config.face, Some(Face::Json));
         assert!(config.directory && config.supernode);
         assert_eq!(config.nick, Nick::parse("anna").ok());
+    }
+
+    #[test]
+    fn the_settings_that_a_package_brings_are_all_comments_that_can_be_made_true() {
+        for text in [
+            include_str!("../assets/deb/supernode.toml"),
+            include_str!("../assets/deb/directory.toml"),
+        ] {
+            assert_eq!(read(text), Ok(Config::default()));
+            let is_key = |line: &&str| line.starts_with('#') && line.contains(" = ");
+            let keys: Vec<&str> = text.lines().filter(is_key).collect();
+            let keys = keys.iter().filter_map(|line| line.strip_prefix('#'));
+            let keys: Vec<&str> = keys.filter(|line| !line.starts_with(' ')).collect();
+            assert!(keys.len() >= 8, "{keys:?}");
+            let config = read(&keys.join("\n")).unwrap();
+            assert_eq!(config.allow_nodes, Some(Vec::new()));
+        }
     }
 
     #[test]
@@ -429,7 +457,7 @@ mod tests {
             (
                 "links-per-address = 0",
                 1,
-                "0 is no number of links; write it like links-per-address = 256",
+                "0 is too small or too large a number; write it like links-per-address = 256",
             ),
             (
                 "allow-clients = [\"anna\"]",

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
 use tracing::level_filters::LevelFilter;
 
 use fireside::cli::{self, Chat, Plan, Refusal, Task};
@@ -46,10 +47,33 @@ fn run(plan: Plan) -> anyhow::Result<()> {
     match plan.task {
         Task::Print(text) => print(text.trim_end()),
         Task::Chat(chat) => chat_until_bye(chat, level),
+        Task::Demo {
+            nick,
+            theme,
+            themes_dir,
+        } => {
+            let look = tui::Settings {
+                theme,
+                themes_dir,
+                ..tui::Settings::default()
+            };
+            demo(nick.unwrap_or_else(suggestion), look)
+        }
         Task::Serve(settings) => serve(Orders {
             settings: *settings,
             log: level,
         }),
+        Task::Log { data, group, json } => {
+            let logs = node::Logs::open(&data)?;
+            match group {
+                Some(group) => tell_log(&logs, &group, json),
+                None => {
+                    let groups = logs.groups()?;
+                    let groups: Vec<&str> = groups.iter().map(GroupName::as_str).collect();
+                    print(&groups.join("\n"))
+                }
+            }
+        }
         Task::Table { ask, json } => {
             let table = known_table(ask)?;
             print(&face::table(&table, json))
@@ -77,7 +101,7 @@ fn chat_until_bye(chat: Chat, level: LevelFilter) -> anyhow::Result<()> {
         themes_dir,
     } = chat;
     if face == Face::Screen {
-        has_screen()?;
+        has_screen("use --plain or --json without one")?;
     }
     let data = node::ClientData::open(settings)?;
     log::to_file(data.path(), level)
@@ -154,6 +178,48 @@ async fn talk(
     ended.wait().await.and(shown)
 }
 
+/// Writes a log to standard output, until its end or until nobody reads any more.
+fn tell_log(logs: &node::Logs, group: &GroupName, json: bool) -> anyhow::Result<()> {
+    let mut stored = face::Stored::new(json);
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    logs.tell(group, |lines| {
+        let written = lines
+            .iter()
+            .flat_map(|line| stored.write(line))
+            .try_for_each(|row| writeln!(out, "{row}"))
+            .and_then(|()| out.flush());
+        match written {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error).context("writing to standard output"),
+        }
+    })
+}
+
+/// Lets a person see what becomes of a group whose host dies.
+fn demo(nick: Nick, look: tui::Settings) -> anyhow::Result<()> {
+    has_screen("run it in one")?;
+    let runtime = small_runtime()?;
+    let ended = runtime.block_on(async {
+        let (demo, ours) = node::Demo::start(nick)?;
+        let stage = tui::Stage {
+            hint: demo.hint(),
+            pressed: demo.plug(),
+        };
+        let look = tui::Settings {
+            stage: Some(stage),
+            ..look
+        };
+        let over = CancellationToken::new();
+        let played = tokio::spawn(demo.play(over.clone()));
+        let shown = talk(ours, Face::Screen, Vec::new(), look).await;
+        over.cancel();
+        played.await.context("the demo broke")?.and(shown)
+    });
+    runtime.shutdown_background();
+    ended
+}
+
 async fn leave_when_asked(mut signals: Signals, commands: tokio::sync::mpsc::Sender<Command>) {
     signals.asked().await;
     let why = String::new();
@@ -186,13 +252,16 @@ fn reread() -> Result<Orders, Failure> {
             settings: *settings,
             log,
         }),
-        Task::Print(_) | Task::Chat(_) | Task::Table { .. } | Task::Ring { .. } => {
-            Err(Failure::new(
-                "cannot reload",
-                "the configuration does not ask for a server any more",
-                "set supernode = true or directory = true, or stop this one",
-            ))
-        }
+        Task::Print(_)
+        | Task::Chat(_)
+        | Task::Demo { .. }
+        | Task::Log { .. }
+        | Task::Table { .. }
+        | Task::Ring { .. } => Err(Failure::new(
+            "cannot reload",
+            "the configuration does not ask for a server any more",
+            "set supernode = true or directory = true, or stop this one",
+        )),
     }
 }
 
@@ -216,12 +285,12 @@ fn small_runtime() -> anyhow::Result<Runtime> {
         .context("starting the loop of the network")
 }
 
-fn has_screen() -> Result<(), Failure> {
+fn has_screen(try_: &str) -> Result<(), Failure> {
     let lacks = |what: &str| {
         Err(Failure::new(
             "cannot open the screen",
             format!("{what} is not a terminal"),
-            "use --plain or --json without one",
+            try_,
         ))
     };
     if !std::io::stdin().is_terminal() {

@@ -6,7 +6,7 @@ pub mod query;
 mod table;
 pub mod when;
 
-use crate::proto::command::{Command, Who};
+use crate::proto::command::{Asking, Command, Who};
 use crate::proto::id::{GroupName, NameError, Nick};
 use crate::proto::limits::{TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
 use crate::proto::past::Query;
@@ -162,6 +162,8 @@ fn run(spec: &'static Spec, rest: &str, here: Option<&GroupName>) -> Result<Pars
             };
             one(Command::Names { group })
         }
+        Verb::Path => reach(spec, rest, here, Asking::Path),
+        Verb::Ping => reach(spec, rest, here, Asking::Ping),
         Verb::Quit => {
             bounded("not left", rest, TOPIC_SIZE_MAX)?;
             one(Command::Quit {
@@ -268,14 +270,32 @@ fn rule(
     let group = inside(spec, here)?;
     let rest = needed(spec, rest)?;
     let (who, why) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    let who = Who::parse(who).map_err(|why| {
-        let what = format!("/{} did nothing", spec.name);
-        refused(&what, &why.to_string(), "a nick as /names tells it")
-    })?;
+    let who = whoever(spec, who)?;
     let why = why.trim_start();
     bounded("nothing decided", why, TOPIC_SIZE_MAX)?;
     let ruling = ruling(who, why.to_owned());
     one(Command::Rule { group, ruling })
+}
+
+fn reach(
+    spec: &Spec,
+    rest: &str,
+    here: Option<&GroupName>,
+    asking: Asking,
+) -> Result<Parsed, Refused> {
+    let group = inside(spec, here)?;
+    let who = match rest.trim() {
+        "" => None,
+        who => Some(whoever(spec, who)?),
+    };
+    one(Command::Reach { group, who, asking })
+}
+
+fn whoever(spec: &Spec, who: &str) -> Result<Who, Refused> {
+    Who::parse(who).map_err(|why| {
+        let what = format!("/{} did nothing", spec.name);
+        refused(&what, &why.to_string(), "a nick as /names tells it")
+    })
 }
 
 /// Reads modes as IRC writes them: signs and letters, as in `+t-m`.

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use crate::report::Failure;
 
 /// The line to systemd, if there is one.
 #[derive(Debug, Default)]
@@ -20,12 +20,17 @@ impl Systemd {
     ///
     /// # Errors
     /// If it named a socket that cannot be reached: it would wait for us in vain, and then end us.
-    pub fn listening() -> anyhow::Result<Self> {
+    pub fn listening() -> Result<Self, Failure> {
         let Some(name) = std::env::var_os("NOTIFY_SOCKET") else {
             return Ok(Self::default());
         };
-        let socket = platform::Socket::open(&name)
-            .with_context(|| format!("cannot reach systemd at NOTIFY_SOCKET={}", name.display()))?;
+        let socket = platform::Socket::open(&name).map_err(|why| {
+            Failure::new(
+                "cannot tell systemd how we are",
+                format!("NOTIFY_SOCKET={}: {why}", name.display()),
+                "unset NOTIFY_SOCKET if it is not systemd that starts this",
+            )
+        })?;
         let word = |name| std::env::var(name).ok();
         Ok(Self {
             socket: Some(socket),

@@ -181,6 +181,7 @@ impl Talk {
             | Command::Drop { .. }
             | Command::Topic { .. }
             | Command::Rule { .. }
+            | Command::Reach { .. }
             | Command::Nick { .. } => {}
             Command::Past(Ask::Seen { .. }) => {}
             Command::History { .. } | Command::Past(_) => self.pages += 1,

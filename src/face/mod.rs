@@ -8,8 +8,10 @@ mod input;
 pub mod json;
 mod output;
 pub mod plain;
+mod stored;
 mod tell;
 mod unsent;
 
 pub use chat::{Ending, run};
+pub use stored::Stored;
 pub use tell::{ring, table};

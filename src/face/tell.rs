@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::ring::Point;
 use crate::proto::table::Table;
-use crate::proto::wire::{Listed, Record, Roles};
+use crate::proto::wire::{Listed, Liveness, Record, Roles};
 use crate::sanitize;
 
 /// The table: who is known, and in what state.
@@ -18,25 +18,27 @@ pub fn table(table: &Table, as_json: bool) -> String {
     if as_json {
         let nodes: Value = listed
             .iter()
-            .map(|Listed { record, alive }| {
+            .map(|listed| {
+                let record = &listed.record;
                 json!({
                     "name": record.name.as_str(),
                     "role": role(record.roles),
                     "key": record.key.to_string(),
                     "addresses": addresses(record),
                     "clock": record.clock,
-                    "state": state(record, *alive),
+                    "state": state(listed),
                 })
             })
             .collect();
         return nodes.to_string();
     }
     let mut rows = vec![["NAME", "ROLE", "STATE", "CLOCK", "KEY", "ADDRESSES"].map(str::to_owned)];
-    rows.extend(listed.iter().map(|Listed { record, alive }| {
+    rows.extend(listed.iter().map(|listed| {
+        let record = &listed.record;
         [
             name(record),
             role(record.roles).to_owned(),
-            state(record, *alive).to_owned(),
+            state(listed).to_owned(),
             record.clock.to_string(),
             record.key.short(),
             addresses(record).join(" "),
@@ -170,11 +172,12 @@ fn role(roles: Roles) -> &'static str {
     }
 }
 
-fn state(record: &Record, alive: bool) -> &'static str {
-    match (record.tombstone, alive) {
-        (true, _) => "buried",
-        (false, true) => "alive",
-        (false, false) => "dead",
+fn state(listed: &Listed) -> &'static str {
+    match listed.liveness {
+        _ if listed.record.tombstone => "retired",
+        Liveness::Alive => "alive",
+        Liveness::Suspect | Liveness::Missed => "suspect",
+        Liveness::Dead => "dead",
     }
 }
 
@@ -219,6 +222,7 @@ mod tests {
     use crate::identity::Identity;
     use crate::proto::id::NodeName;
     use crate::proto::seal::Signature;
+    use crate::proto::time::Wall;
 
     fn of(nodes: &[(&str, &str)]) -> Table {
         let mut table = Table::new();
@@ -237,8 +241,12 @@ mod tests {
                 signature: Signature([0; 64]),
             };
             let record = record.signed(&identity);
-            let alive = true;
-            table.merge(&identity, Listed { record, alive }).unwrap();
+            let listed = Listed {
+                record,
+                liveness: Liveness::Alive,
+                since: Wall(1_767_225_600_000),
+            };
+            table.merge(&identity, listed).unwrap();
         }
         table
     }

@@ -10,7 +10,7 @@ use quinn::{
 use tokio::time::{sleep, timeout};
 
 use super::knock;
-use super::socket::Peer;
+use super::peer::Peer;
 use super::stream::{CLIENT, NODE, Run};
 use super::tls;
 use crate::proto::id::NodeId;

@@ -18,6 +18,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::change::Changes;
 use super::clock::Clock;
 use super::dial::{self, Up};
 use super::endpoint::Endpoint;
@@ -25,14 +26,21 @@ use super::gauge::{Handshake, Questions, Reading, Tally};
 use super::knock;
 use super::link::{Event, Full, Link, millis};
 use super::links::Links;
+use super::offer;
+use super::peer::Peer;
+use super::quota::Quotas;
+use super::reach::{self, Question};
 use super::relay::{self, Exchange};
 use super::share::{Shares, Verdict};
-use super::socket::{Peer, Socket, is_virtual, unmapped};
+use super::socket::{Socket, is_virtual, unmapped};
 use super::tunnel::{self, Uplink};
+use super::vantage::{self, Vantage};
 use super::watch::Seen;
 use crate::proto::codec;
+use crate::proto::command::Asking;
 use crate::proto::id::NodeId;
 use crate::proto::limits::{INPUT_QUEUE_MAX, QUIET_LOOK};
+use crate::proto::path::report::Report;
 use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
 use crate::proto::wire::{Message, Reason};
 
@@ -64,7 +72,12 @@ pub async fn run(
     let questions = endpoint.questions.take();
     let mut driver = Driver {
         role,
-        exchange: Arc::new(Exchange::new(endpoint.observer.clone(), endpoint.relayed())),
+        exchange: Arc::new(Exchange::new(
+            endpoint.observer.clone(),
+            endpoint.relayed(),
+            Quotas::new(endpoint.relay_limit_kib),
+        )),
+        vantage: Vantage::new(endpoint.local_addr().context("where do we listen")?),
         clock: Clock::new(),
         links: Links::default(),
         shares: Shares::new(endpoint.links_per_address),
@@ -77,6 +90,7 @@ pub async fn run(
         is_finished: false,
         endpoint,
     };
+    driver.vantage.look();
     let ended = driver
         .turn(inputs, network, questions, &outputs, &stop)
         .await;
@@ -90,6 +104,7 @@ struct Driver {
     role: Box<dyn Role + Send>,
     endpoint: Endpoint,
     exchange: Arc<Exchange>,
+    vantage: Vantage,
     clock: Clock,
     links: Links,
     shares: Shares,
@@ -111,6 +126,8 @@ enum Done {
     Answered(SocketAddr, bool, Result<Up, dial::Error>),
     /// A link or a tunnel; what it had to say came as events.
     Carried,
+    /// What is known of the way to a peer.
+    Reached(Report),
     /// Whether the machine at the other end of a silent link says that nobody is there.
     Knocked(LinkId, bool),
 }
@@ -129,6 +146,7 @@ impl Driver {
         let mut timer = Box::pin(sleep_until(Instant::now()));
         let mut looks = interval(QUIET_LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let changes = Changes::new();
         while !self.is_finished {
             let has_timer = self.set_timer(timer.as_mut());
             let may_read = self.backlog.len() < INPUT_QUEUE_MAX;
@@ -157,6 +175,11 @@ impl Driver {
                     // Who asked may have gone.
                     _ = asked.send(self.reading());
                 }
+                () = changes.next(), if self.is_person() => {
+                    if self.vantage.look() {
+                        self.moved();
+                    }
+                }
             }
         }
         Ok(())
@@ -174,6 +197,9 @@ impl Driver {
 
     /// Tells the role which links have fallen quiet, and which have come to themselves.
     fn look(&mut self) {
+        if self.is_person() && self.vantage.look_now_and_then() {
+            self.moved();
+        }
         let now = self.clock.now().mono;
         for (id, seen) in self.links.look(now) {
             // What was seen before may have led the role to close it.
@@ -196,6 +222,22 @@ impl Driver {
             }
         }
         self.settle();
+    }
+
+    /// Whether this is a client's, on a real network. A mesh node stays where it is.
+    fn is_person(&self) -> bool {
+        self.endpoint.accepts == Kind::Peer && self.endpoint.knocks
+    }
+
+    /// Our network is another: supernodes are to see it at once, and peers are sought anew.
+    fn moved(&mut self) {
+        tracing::info!("our addresses have changed");
+        let socket = Arc::clone(&self.endpoint.socket);
+        // The same socket once more: QUIC then sends something on every link, so that it is seen to have moved.
+        if let Err(error) = self.endpoint.quinn.rebind_abstract(socket) {
+            tracing::debug!(%error, "asking QUIC to show that we have moved");
+        }
+        self.endpoint.socket.moved();
     }
 
     fn heard(&mut self, link: LinkId) {
@@ -249,6 +291,7 @@ impl Driver {
                 let peer = self.endpoint.socket.peer(peer);
                 self.route(&peer, via);
             }
+            Output::Reach { peer, asking } => self.reach(peer, asking),
             Output::Send { to, message } => self.send(&to, &message),
             Output::Close { link, reason } => {
                 if let Some(gone) = self.forget(link, Some(reason)) {
@@ -267,6 +310,22 @@ impl Driver {
                 self.backlog.push_back(output);
             }
         }
+    }
+
+    /// Finds out about the way to a peer.
+    fn reach(&mut self, peer: NodeId, asking: Asking) {
+        let Some(path) = self.links.reached(peer) else {
+            return;
+        };
+        let via = path.via().and_then(|via| self.links.get(via));
+        let question = Question {
+            asking,
+            via: via.map(|supernode| supernode.peer),
+            relay_ms: self.links.rtt_ms(peer),
+            seen: self.vantage.observed().collect(),
+        };
+        let answered = reach::answer(Arc::clone(&self.endpoint.socket), path, question);
+        self.tasks.spawn(async { Done::Reached(answered.await) });
     }
 
     /// Encodes once, and shares the bytes among all links.
@@ -421,6 +480,7 @@ impl Driver {
     fn done(&mut self, done: Result<Done, JoinError>) -> anyhow::Result<()> {
         match done.context("a task of the network failed")? {
             Done::Carried => {}
+            Done::Reached(report) => self.handle(Input::Reached(Box::new(report))),
             Done::Knocked(link, is_refused) => {
                 if is_refused {
                     self.links.refused(link, self.clock.now().mono);
@@ -513,21 +573,37 @@ impl Driver {
     }
 
     /// What serves the streams on a link that are not for messages: tunnels, from a client that is relayed for, or
-    /// from the supernode that relays for us. On other links nobody opens any.
+    /// from the supernode that relays for us; and words on where we are, or where the other end is. Between mesh nodes
+    /// nobody opens any.
     fn streams(
         &self,
         id: LinkId,
         relayed_for: Option<NodeId>,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        match (self.uplink(id), relayed_for) {
-            (Some(uplink), Some(client)) => {
-                let exchange = Arc::clone(&self.exchange);
-                Box::pin(relay::serve(exchange, uplink.connection, client))
+        let Some(link) = self.links.get(id) else {
+            return Box::pin(pending());
+        };
+        let connection = link.connection.clone();
+        match (&link.path, self.uplink(id), relayed_for) {
+            (Some(peer), _, _) => {
+                let (socket, peer) = (Arc::clone(&self.endpoint.socket), Arc::clone(peer));
+                let (ours, events) = (self.vantage.addresses(), self.events.clone());
+                Box::pin(offer::exchange(connection, socket, peer, ours, events))
             }
-            (Some(uplink), None) if self.endpoint.accepts == Kind::Peer => {
-                Box::pin(tunnel::accept(uplink))
+            (None, _, Some(client)) => {
+                let relayed = relay::serve(Arc::clone(&self.exchange), connection.clone(), client);
+                let seen = vantage::tell(connection, link.seen.subscribe());
+                Box::pin(async {
+                    tokio::join!(relayed, seen);
+                })
             }
-            (Some(_), None) | (None, _) => Box::pin(pending()),
+            (None, Some(uplink), None) if self.endpoint.accepts == Kind::Peer => {
+                let seen = vantage::hear(connection, id, self.events.clone());
+                Box::pin(async {
+                    tokio::join!(tunnel::accept(uplink), seen);
+                })
+            }
+            (None, _, None) => Box::pin(pending()),
         }
     }
 
@@ -557,6 +633,12 @@ impl Driver {
                 }
             }
             Event::Path { peer } => self.tell_path(peer),
+            Event::Seen { link, address } => {
+                tracing::debug!(link = link.0, %address, "where we are seen");
+                if self.links.get(link).is_some() && self.vantage.is_seen(link, address) {
+                    self.endpoint.socket.moved();
+                }
+            }
         }
     }
 
@@ -564,6 +646,7 @@ impl Driver {
         let (gone, inputs) = self.links.remove(id)?;
         self.tally.end(why);
         self.shares.ended(id);
+        self.vantage.forget(id);
         self.exchange.disconnect(gone.peer, &gone.connection);
         self.pending.extend(inputs);
         Some(gone)

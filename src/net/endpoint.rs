@@ -48,6 +48,8 @@ const INITIAL_MTU: u16 = 1200;
 pub(super) const STREAMS_AT_FIRST: u32 = 16;
 /// A link between peers is one stream.
 const PEER_STREAMS: u32 = 1;
+/// And one in each direction for where we are: a peer's offers, or a supernode's word on where it sees us.
+const PLACE_STREAMS: u32 = 1;
 
 /// A bound socket that dials links of both kinds and accepts those of one.
 pub struct Endpoint {
@@ -60,6 +62,8 @@ pub struct Endpoint {
     pub(super) relayed: Arc<Relayed>,
     /// Links that one address may have here; a network and an identity have theirs accordingly.
     pub(super) links_per_address: Option<usize>,
+    /// What one identity may have relayed, in KiB a second.
+    pub(super) relay_limit_kib: Option<usize>,
     /// What is accepted: a client accepts peers, a mesh node accepts whoever dials its address.
     pub(super) accepts: Kind,
     /// Whether the machines of mesh nodes that are not heard are asked if anybody is there.
@@ -112,10 +116,27 @@ impl Endpoint {
     /// # Errors
     /// When the address cannot be had.
     pub fn bind(identity: &Identity, listen: SocketAddr, accepts: Kind) -> Result<Self, Error> {
+        Self::bind_with(listen, |udp, runtime| {
+            Self::over(identity, udp, runtime, accepts)
+        })
+    }
+
+    /// The same for a client that lets peers find it at its addresses and finds them at theirs, where that can be.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub fn bind_direct(identity: &Identity, listen: SocketAddr) -> Result<Self, Error> {
+        Self::bind_with(listen, |udp, runtime| Self::direct(identity, udp, runtime))
+    }
+
+    fn bind_with(
+        listen: SocketAddr,
+        make: impl FnOnce(Arc<dyn AsyncUdpSocket>, Arc<dyn Runtime>) -> io::Result<Self>,
+    ) -> Result<Self, Error> {
         let udp = bind_udp(listen).map_err(|cause| Error::new(listen, cause))?;
         let runtime = Arc::new(TokioRuntime);
         let udp = runtime.wrap_udp_socket(udp);
-        let endpoint = udp.and_then(|udp| Self::over(identity, udp, runtime, accepts));
+        let endpoint = udp.and_then(|udp| make(udp, runtime));
         let endpoint = endpoint.map_err(|cause| Error::new(listen, cause))?;
         Ok(Self {
             knocks: true,
@@ -133,7 +154,16 @@ impl Endpoint {
         runtime: Arc<dyn Runtime>,
         accepts: Kind,
     ) -> io::Result<Self> {
-        let socket = Arc::new(Socket::new(udp)?);
+        Self::on(identity, Socket::new(udp)?, runtime, accepts)
+    }
+
+    fn on(
+        identity: &Identity,
+        socket: Socket,
+        runtime: Arc<dyn Runtime>,
+        accepts: Kind,
+    ) -> io::Result<Self> {
+        let socket = Arc::new(socket);
         let quinn = quinn::Endpoint::new_with_abstract_socket(
             endpoint_config(identity),
             Some(server_config(tls::server(identity, accepts), accepts)),
@@ -149,11 +179,26 @@ impl Endpoint {
             questions: None,
             relayed: Arc::default(),
             links_per_address: None,
+            relay_limit_kib: None,
             accepts,
             knocks: false,
             mesh: client_config(tls::client(identity, Kind::Mesh), Kind::Mesh),
             peer: client_config(tls::client(identity, Kind::Peer), Kind::Peer),
         })
+    }
+
+    /// The same, for one who lets peers find it at its addresses and finds them at theirs, where that can be.
+    ///
+    /// # Errors
+    /// When the socket does not know its address.
+    pub fn direct(
+        identity: &Identity,
+        udp: Arc<dyn AsyncUdpSocket>,
+        runtime: Arc<dyn Runtime>,
+    ) -> io::Result<Self> {
+        let mut socket = Socket::new(udp)?;
+        socket.is_direct = true;
+        Self::on(identity, socket, runtime, Kind::Peer)
     }
 
     /// Where it listens; the port is known even if any was asked for.
@@ -195,6 +240,13 @@ impl Endpoint {
     #[must_use]
     pub fn sharing(mut self, links_per_address: usize) -> Self {
         self.links_per_address = Some(links_per_address);
+        self
+    }
+
+    /// Relays no more than this for one identity, in KiB a second ([`super::quota`]); else as much as there is.
+    #[must_use]
+    pub fn relaying(mut self, limit_kib: usize) -> Self {
+        self.relay_limit_kib = Some(limit_kib);
         self
     }
 
@@ -286,7 +338,9 @@ fn endpoint_config(identity: &Identity) -> EndpointConfig {
 fn client_config(tls: QuicClientConfig, kind: Kind) -> ClientConfig {
     let mut config = ClientConfig::new(Arc::new(tls));
     let mut transport = transport_config(kind);
-    transport.keep_alive_interval(Some(KEEP_ALIVE));
+    transport
+        .keep_alive_interval(Some(KEEP_ALIVE))
+        .max_concurrent_uni_streams(VarInt::from_u32(PLACE_STREAMS));
     config.transport_config(Arc::new(transport));
     config
 }
@@ -301,7 +355,9 @@ fn server_config(tls: QuicServerConfig, kind: Kind) -> ServerConfig {
         }
         // A peer moves below its virtual address. A packet that came from anywhere else is not its own.
         Kind::Peer => {
-            transport.keep_alive_interval(Some(KEEP_ALIVE));
+            transport
+                .keep_alive_interval(Some(KEEP_ALIVE))
+                .max_concurrent_uni_streams(VarInt::from_u32(PLACE_STREAMS));
             config.migration(false)
         }
     };

@@ -4,15 +4,16 @@
 //! [`Event`]s, in order, and the last one is [`Event::Lost`].
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, VarInt};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
-use super::socket::Peer;
+use super::peer::Peer;
 use super::watch::Watch;
 use crate::proto::codec::{self, DecodeError, LENGTH_SIZE};
 use crate::proto::id::NodeId;
@@ -41,6 +42,8 @@ pub(super) enum Event {
     Lost { link: LinkId, why: Option<Reason> },
     /// The path of this peer may have changed.
     Path { peer: NodeId },
+    /// The supernode at the other end of this link sees us at this address.
+    Seen { link: LinkId, address: SocketAddr },
 }
 
 /// The driver's hold on a link.
@@ -54,6 +57,8 @@ pub(super) struct Link {
     pub(super) watch: Watch,
     /// Whether we dialled it.
     pub(super) is_ours: bool,
+    /// Where we see the other end.
+    pub(super) seen: watch::Sender<SocketAddr>,
     shared: Arc<Shared>,
 }
 
@@ -94,6 +99,7 @@ impl Link {
         Self {
             peer,
             kind,
+            seen: watch::Sender::new(connection.remote_address()),
             connection,
             watch: Watch::new(now),
             is_ours,
@@ -155,6 +161,16 @@ impl Link {
     pub(super) fn close_after_all(&self, reason: Reason) {
         self.shared.waiting().closing = Some(reason);
         self.shared.changed.notify_one();
+    }
+
+    /// Looks where the other end is. One that moves sends from there by itself.
+    pub(super) fn look_where(&self) {
+        // A peer stays at its virtual address, and a node that we dialled never moves.
+        if self.kind == Kind::Mesh && !self.is_ours {
+            let at = self.connection.remote_address();
+            let is_change = |known: &mut SocketAddr| std::mem::replace(known, at) != at;
+            self.seen.send_if_modified(is_change);
+        }
     }
 
     /// The round trip as QUIC estimates it.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::gauge::LinkFigures;
 use super::link::Link;
-use super::socket::Peer;
+use super::peer::Peer;
 use super::stream::Run;
 use super::watch::{self, Seen};
 use crate::proto::event::Path;
 use crate::proto::id::NodeId;
+use crate::proto::path::Way;
 use crate::proto::role::{Input, Kind, LinkId};
 use crate::proto::time::Mono;
 use crate::proto::wire::Reason;
@@ -32,8 +33,17 @@ pub(super) struct Links {
 struct Reached {
     links: BTreeSet<LinkId>,
     path: Arc<Peer>,
-    /// What the role was last told: nothing yet, lost, or relayed by that supernode.
-    told: Option<Option<NodeId>>,
+    /// What the role was last told, if anything yet.
+    told: Option<Told>,
+}
+
+/// A path as the role knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Lost,
+    /// By that supernode.
+    Relayed(NodeId),
+    Direct,
 }
 
 /// A process of a client, and its links in the order in which they came up.
@@ -80,6 +90,7 @@ impl Links {
     /// Looks at every link, and says what is to be seen of it.
     pub(super) fn look(&mut self, now: Mono) -> Vec<(LinkId, Seen)> {
         let look = |(id, link): (&LinkId, &mut Link)| {
+            link.look_where();
             let seen = link.watch.look(now, watch::heard(&link.connection));
             seen.map(|seen| (*id, seen))
         };
@@ -186,19 +197,39 @@ impl Links {
             .and_then(|via| self.by_id.get(&via))
             .filter(|supernode| !supernode.watch.is_quiet())
             .map(|supernode| supernode.peer);
-        if reached.told.replace(via) == Some(via) {
+        let relayed = via.map_or(Told::Lost, Told::Relayed);
+        let is = match (reached.path.way(), reached.told) {
+            (Way::Direct(_), _) | (Way::Both(_), Some(Told::Direct)) => Told::Direct,
+            (Way::Both(_) | Way::Relay, _) => relayed,
+        };
+        if reached.told.replace(is) == Some(is) {
             return None;
         }
         let link = reached.links.last().and_then(|id| self.by_id.get(id))?;
+        let (path, rtt_ms) = match is {
+            Told::Lost => (Path::Lost, None),
+            Told::Relayed(_) => (Path::Relayed, Some(link.rtt_ms())),
+            Told::Direct => (Path::Direct, reached.path.rtt_ms()),
+        };
         Some(Input::PathIs {
             peer,
-            path: match via {
-                Some(_) => Path::Relayed,
-                None => Path::Lost,
-            },
-            via,
-            rtt_ms: via.map(|_| link.rtt_ms()),
+            path,
+            via: via.filter(|_| path == Path::Relayed),
+            rtt_ms,
         })
+    }
+
+    /// A peer that we have a link with.
+    pub(super) fn reached(&self, peer: NodeId) -> Option<Arc<Peer>> {
+        self.peers
+            .get(&peer)
+            .map(|reached| Arc::clone(&reached.path))
+    }
+
+    /// The round trip to a peer, as QUIC estimates it.
+    pub(super) fn rtt_ms(&self, peer: NodeId) -> Option<u64> {
+        let last = self.peers.get(&peer)?.links.last()?;
+        self.by_id.get(last).map(Link::rtt_ms)
     }
 
     /// All that are left: those to peers, and those to and from mesh nodes.

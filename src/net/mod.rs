@@ -7,6 +7,7 @@
 //! QUIC stream, quinn hands packets to `socket`, and that sends them to an address, or into a `relay` tunnel when
 //! the destination is a peer, whose address is a virtual one.
 
+mod change;
 mod clock;
 mod dial;
 pub mod driver;
@@ -15,12 +16,18 @@ pub mod gauge;
 mod knock;
 mod link;
 mod links;
+mod offer;
+mod peer;
+mod probe;
+pub mod quota;
+mod reach;
 pub mod relay;
 pub mod share;
 mod socket;
 mod stream;
 pub mod tls;
 mod tunnel;
+mod vantage;
 mod watch;
 
 pub use endpoint::Endpoint;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use quinn::{Connection, RecvStream, SendStream, VarInt};
 use tokio::time::timeout;
 
 use super::gauge::Relayed;
+use super::quota::Quotas;
 use super::stream::{self, Cause, TUNNEL_FROM, TUNNEL_TO};
 use crate::proto::id::NodeId;
 
@@ -33,14 +35,20 @@ pub(super) struct Exchange {
     links: RwLock<BTreeMap<NodeId, Vec<Connection>>>,
     observer: Option<Arc<dyn Observer>>,
     relayed: Arc<Relayed>,
+    quotas: Quotas,
 }
 
 impl Exchange {
-    pub(super) fn new(observer: Option<Arc<dyn Observer>>, relayed: Arc<Relayed>) -> Self {
+    pub(super) fn new(
+        observer: Option<Arc<dyn Observer>>,
+        relayed: Arc<Relayed>,
+        quotas: Quotas,
+    ) -> Self {
         Self {
             links: RwLock::default(),
             observer,
             relayed,
+            quotas,
         }
     }
 
@@ -61,8 +69,10 @@ impl Exchange {
         }
     }
 
-    /// Counts what goes out, before it does.
-    fn carried(&self, from: NodeId, to: NodeId, bytes: &[u8]) {
+    /// Counts what goes out, before it does, and waits until its sender may have it relayed.
+    async fn carried(&self, from: (NodeId, IpAddr), to: NodeId, bytes: &[u8]) {
+        let (from, address) = from;
+        self.quotas.wait(from, address, bytes.len()).await;
         self.relayed.carry(bytes.len());
         if let Some(observer) = &self.observer {
             observer.relayed(from, to, bytes);
@@ -88,18 +98,19 @@ impl fmt::Debug for Exchange {
 /// Relays every tunnel that `from` opens on its link, until the link ends.
 pub(super) async fn serve(exchange: Arc<Exchange>, connection: Connection, from: NodeId) {
     stream::accept_each(&connection, |send, receive| {
-        relay(Arc::clone(&exchange), from, send, receive)
+        let address = connection.remote_address().ip().to_canonical();
+        relay(Arc::clone(&exchange), (from, address), send, receive)
     })
     .await;
 }
 
 async fn relay(
     exchange: Arc<Exchange>,
-    from: NodeId,
+    from: (NodeId, IpAddr),
     mut send: SendStream,
     mut receive: RecvStream,
 ) {
-    let (onward, back, to) = match open(&exchange, from, &mut receive).await {
+    let (onward, back, to) = match open(&exchange, from.0, &mut receive).await {
         Ok(opened) => opened,
         Err(why) => {
             exchange.relayed.refuse();
@@ -108,8 +119,8 @@ async fn relay(
     };
     let _open = exchange.relayed.open_tunnel();
     tokio::join!(
-        splice(receive, onward, |bytes| exchange.carried(from, to, bytes)),
-        splice(back, send, |bytes| exchange.carried(to, from, bytes)),
+        splice(&exchange, receive, onward, from, to.0),
+        splice(&exchange, back, send, to, from.0),
     );
 }
 
@@ -118,7 +129,7 @@ async fn open(
     exchange: &Exchange,
     from: NodeId,
     receive: &mut RecvStream,
-) -> Result<(SendStream, RecvStream, NodeId), Cause> {
+) -> Result<(SendStream, RecvStream, (NodeId, IpAddr)), Cause> {
     let to = stream::read_beginning(receive, TUNNEL_TO)
         .await
         .ok_or(Cause::Unexpected)?;
@@ -130,18 +141,27 @@ async fn open(
     };
     let beginning = stream::beginning(TUNNEL_FROM, from);
     match onward.write_all(&beginning).await {
-        Ok(()) => Ok((onward, back, to)),
+        Ok(()) => {
+            let address = link.remote_address().ip().to_canonical();
+            Ok((onward, back, (to, address)))
+        }
         Err(_) => Err(Cause::NotLinked),
     }
 }
 
 /// Carries one direction to its end. A side that breaks breaks the other, so that both ends learn of it.
-async fn splice(mut from: RecvStream, mut to: SendStream, observe: impl Fn(&[u8])) {
+async fn splice(
+    exchange: &Exchange,
+    mut from: RecvStream,
+    mut to: SendStream,
+    sender: (NodeId, IpAddr),
+    receiver: NodeId,
+) {
     let broken = VarInt::from_u32(Cause::NotLinked as u32);
     loop {
         match from.read_chunk(CHUNK_SIZE, true).await {
             Ok(Some(chunk)) => {
-                observe(&chunk.bytes);
+                exchange.carried(sender, receiver, &chunk.bytes).await;
                 if to.write_chunk(chunk.bytes).await.is_err() {
                     let _ = from.stop(broken);
                     return;

@@ -8,39 +8,37 @@
 //! the packet is left in a bounded queue: nothing here waits, or calls back into QUIC. That is also why these
 //! tables are behind locks and not in a task.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
+use super::link::millis;
+use super::offer::Offer;
+use super::peer::{Peer, Posted};
+use super::probe::{self, Frame, Tag};
 use crate::proto::id::NodeId;
-use crate::proto::role::LinkId;
+use crate::proto::path::{Finder, Way};
+use crate::proto::time::Mono;
 
 /// fd66:6972:6573::/48, a unique local prefix (RFC 4193) that spells "fires".
 const PREFIX: u128 = 0xfd66_6972_6573 << 80;
 const PREFIX_BITS: u32 = 48;
 /// Any port but zero, which QUIC refuses.
 const PORT: u16 = 4433;
-/// Packets waiting for one tunnel; then they are dropped, which QUIC takes for loss and slows down.
-pub(super) const TUNNEL_QUEUE_MAX: usize = 128;
 /// Packets from all tunnels waiting for QUIC; then the tunnels wait, and their supernodes with them.
 const ARRIVED_QUEUE_MAX: usize = 256;
-/// Packets kept for being sent once more when a path comes up. After an outage QUIC waits for seconds before it
-/// tries again by itself, and has no call to be told of a path.
-const KICK_PACKETS: usize = 4;
-/// A peer that was silent for this long and is heard again may be waiting out an outage as well. Twice the interval
-/// of keep-alives and more, or every one of them would be taken for the end of an outage.
-const KICK_SILENCE: Duration = Duration::from_millis(1_250);
+/// Addresses of one peer that have answered; older ones give way, and are asked again when they are of use.
+const SOURCES_MAX: usize = 8;
 
 /// What quinn takes for its UDP socket.
 #[derive(Debug)]
@@ -48,6 +46,9 @@ pub(super) struct Socket {
     udp: Arc<dyn AsyncUdpSocket>,
     /// Whether `udp` knows IPv4 only, while QUIC above sees IPv6 (it must, for virtual addresses).
     pub(super) is_v4: bool,
+    /// Whether peers are sought at their addresses, and may know ours.
+    pub(super) is_direct: bool,
+    began: Instant,
     peers: RwLock<Peers>,
     arrived: Mutex<mpsc::Receiver<Arrived>>,
     arrive: mpsc::Sender<Arrived>,
@@ -61,46 +62,10 @@ pub(super) struct Socket {
 struct Peers {
     by_id: BTreeMap<NodeId, Weak<Peer>>,
     by_address: BTreeMap<u128, Weak<Peer>>,
+    by_tag: BTreeMap<Tag, Weak<Peer>>,
+    /// Where peers have answered from: what comes from there is theirs, as far as QUIC finds it authentic.
+    by_source: BTreeMap<SocketAddr, Weak<Peer>>,
     numbered: u128,
-}
-
-/// A peer with a virtual address, which lasts as long as somebody holds this.
-#[derive(Debug)]
-pub(super) struct Peer {
-    pub(super) id: NodeId,
-    /// What QUIC takes for its address.
-    pub(super) address: SocketAddr,
-    path: Mutex<Path>,
-}
-
-#[derive(Debug)]
-struct Path {
-    tunnel: Option<Tunnel>,
-    /// Tunnels so far, which is also the last one's number.
-    numbered: u64,
-    recent: VecDeque<Bytes>,
-    /// Packets sent so far, whether or not there was a tunnel for them.
-    sent: u64,
-    heard: Instant,
-}
-
-#[derive(Debug)]
-struct Tunnel {
-    number: u64,
-    via: LinkId,
-    queue: mpsc::Sender<Bytes>,
-    emptied: oneshot::Receiver<()>,
-    /// Whether the supernode has answered that it has no link to the peer, and nothing came since.
-    is_refused: bool,
-}
-
-/// The tunnel's end of its queue.
-#[derive(Debug)]
-pub(super) struct Queue {
-    pub(super) number: u64,
-    pub(super) packets: mpsc::Receiver<Bytes>,
-    /// Dropped when the supernode has everything that was ever in the queue.
-    pub(super) emptied: Option<oneshot::Sender<()>>,
 }
 
 /// A packet out of a tunnel.
@@ -117,6 +82,8 @@ impl Socket {
         Ok(Self {
             udp,
             is_v4,
+            is_direct: false,
+            began: Instant::now(),
             peers: RwLock::default(),
             arrived: Mutex::new(arrived),
             arrive,
@@ -131,24 +98,25 @@ impl Socket {
         if let Some(peer) = peers.by_id.get(&id).and_then(Weak::upgrade) {
             return peer;
         }
-        peers.by_id.retain(|_, peer| peer.strong_count() > 0);
-        peers.by_address.retain(|_, peer| peer.strong_count() > 0);
+        peers.forget_gone();
         peers.numbered += 1;
         let address = PREFIX | peers.numbered;
-        let peer = Arc::new(Peer {
-            id,
-            address: SocketAddr::new(Ipv6Addr::from_bits(address).into(), PORT),
-            path: Mutex::new(Path {
-                tunnel: None,
-                numbered: 0,
-                recent: VecDeque::with_capacity(KICK_PACKETS),
-                sent: 0,
-                heard: Instant::now(),
-            }),
-        });
+        let virtual_address = SocketAddr::new(Ipv6Addr::from_bits(address).into(), PORT);
+        let peer = Arc::new(Peer::new(id, virtual_address, self.now()));
         peers.by_id.insert(id, Arc::downgrade(&peer));
         peers.by_address.insert(address, Arc::downgrade(&peer));
+        peers.by_tag.insert(peer.terms.tag, Arc::downgrade(&peer));
         peer
+    }
+
+    /// Time as the finders of paths know it.
+    pub(super) fn now(&self) -> Mono {
+        Mono(millis(self.began.elapsed()))
+    }
+
+    /// When that is.
+    pub(super) fn instant(&self, at: Mono) -> Instant {
+        self.began + std::time::Duration::from_millis(at.0)
     }
 
     /// The peer that QUIC knows by this address.
@@ -160,7 +128,10 @@ impl Socket {
 
     /// Gives QUIC a packet that came for us out of a tunnel; waits while QUIC is busy.
     pub(super) async fn arrived(&self, from: &Peer, packet: Bytes) {
-        from.heard();
+        if probe::is_probe(&packet) {
+            return self.probed(None, &packet);
+        }
+        self.post(from.heard(self.now(), None));
         let arrived = Arrived {
             from: from.address,
             packet,
@@ -169,15 +140,110 @@ impl Socket {
         let _ = self.arrive.send(arrived).await;
     }
 
-    fn send_virtual(&self, transmit: &Transmit<'_>) {
-        let Some(peer) = self.peer_at(transmit.destination) else {
+    /// The peer says where it is; see [`Peer::offered`].
+    pub(super) fn offered(&self, peer: &Peer, offer: Offer, offerer: u64) {
+        self.post(peer.offered(self.now(), offer, offerer));
+    }
+
+    /// Lets the finder of a peer do something.
+    pub(super) fn find(&self, peer: &Peer, act: impl FnOnce(&mut Finder, Mono)) {
+        let now = self.now();
+        self.post(peer.find(|finder| act(finder, now)));
+    }
+
+    /// The time that a peer's finder waited for may have come.
+    pub(super) fn tick(&self, peer: &Peer) {
+        self.post(peer.tick(self.now()));
+    }
+
+    /// Our network is another.
+    pub(super) fn moved(&self) {
+        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let peers: Vec<_> = peers.by_id.values().filter_map(Weak::upgrade).collect();
+        for peer in peers {
+            self.find(&peer, |finder, now| finder.moved(now));
+        }
+    }
+
+    fn post(&self, packets: Vec<Posted>) {
+        for (to, packet) in packets {
+            // What does not get out is as good as lost on the way, and it is sent again if it matters.
+            let _ = self.send_to(to, &packet, None);
+        }
+    }
+
+    /// A packet came that is none of QUIC's.
+    fn probed(&self, from: Option<SocketAddr>, bytes: &[u8]) {
+        let Some(frame) = Frame::read(bytes).filter(|_| self.is_direct) else {
             return;
         };
-        let size = transmit.segment_size.unwrap_or(transmit.contents.len());
-        for packet in transmit.contents.chunks(size.max(1)) {
-            peer.send(Bytes::copy_from_slice(packet));
+        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let peer = peers.by_tag.get(&frame.tag).and_then(Weak::upgrade);
+        drop(peers);
+        let Some(peer) = peer else {
+            return;
+        };
+        let Some((posted, is_there)) = peer.probed(self.now(), from, &frame) else {
+            return;
+        };
+        if let Some(from) = from.filter(|_| is_there) {
+            self.is_at(&peer, from);
         }
+        self.post(posted);
+    }
+
+    /// Takes what comes from this address for the peer's, which has answered from there.
+    fn is_at(&self, peer: &Arc<Peer>, source: SocketAddr) {
+        let ours = Arc::downgrade(peer);
+        let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
+        let known = peers.by_source.insert(source, Weak::clone(&ours));
+        if known.is_some_and(|known| known.ptr_eq(&ours)) {
+            return;
+        }
+        let way = peer.way().address();
+        let others = peers.by_source.iter();
+        let others: Vec<_> = others
+            .filter(|(at, of)| of.ptr_eq(&ours) && **at != source && Some(**at) != way)
+            .map(|(at, _)| *at)
+            .collect();
+        for surplus in others.iter().skip(SOURCES_MAX) {
+            peers.by_source.remove(surplus);
+        }
+    }
+
+    fn send_virtual(&self, transmit: &Transmit<'_>) -> io::Result<()> {
+        let Some(peer) = self.peer_at(transmit.destination) else {
+            return Ok(());
+        };
+        let size = transmit.segment_size.unwrap_or(transmit.contents.len());
+        let way = peer.way();
+        if let Some(to) = way.address() {
+            let sent = self.send_to(to, transmit.contents, transmit.segment_size);
+            let is_held = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+            // With another path beside, the packet has a way without this one.
+            if matches!(way, Way::Direct(_)) && sent.as_ref().is_err_and(is_held) {
+                return sent;
+            }
+        }
+        peer.sends(self.now(), way, transmit.contents.chunks(size.max(1)));
         self.sent.notify_one();
+        Ok(())
+    }
+
+    /// Sends to a real address, whatever the family of the socket.
+    fn send_to(
+        &self,
+        to: SocketAddr,
+        contents: &[u8],
+        segment_size: Option<usize>,
+    ) -> io::Result<()> {
+        self.send_real(&Transmit {
+            destination: mapped(to),
+            ecn: None,
+            contents,
+            segment_size,
+            src_ip: None,
+        })
     }
 
     fn send_real(&self, transmit: &Transmit<'_>) -> io::Result<()> {
@@ -234,8 +300,11 @@ impl Socket {
         match self.udp.poll_recv(context, buffers, meta) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(count)) => {
-                for meta in &mut meta[..count] {
+                for (buffer, meta) in buffers.iter().zip(&mut meta[..count]) {
                     self.adapt(meta);
+                    if self.is_direct {
+                        self.sort(&buffer[..meta.len], meta);
+                    }
                 }
                 Poll::Ready(count)
             }
@@ -245,6 +314,32 @@ impl Socket {
                 tracing::debug!(%error, "receiving from the socket");
                 Poll::Pending
             }
+        }
+    }
+
+    /// Finds out what UDP received: probes are for us, and what comes from where a peer is comes from the peer.
+    fn sort(&self, received: &[u8], meta: &mut RecvMeta) {
+        let from = unmapped(meta.addr);
+        let mut is_quic = false;
+        for packet in received.chunks(meta.stride.max(1)) {
+            if probe::is_probe(packet) {
+                self.probed(Some(from), packet);
+            } else {
+                is_quic = true;
+            }
+        }
+        if !is_quic {
+            meta.len = 0;
+            return;
+        }
+        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let peer = peers.by_source.get(&from).and_then(Weak::upgrade);
+        drop(peers);
+        if let Some(peer) = peer {
+            self.post(peer.heard(self.now(), Some(from)));
+            meta.addr = peer.address;
+            meta.dst_ip = None;
+            meta.ecn = None;
         }
     }
 
@@ -264,117 +359,12 @@ impl Socket {
     }
 }
 
-impl Peer {
-    /// Sends what QUIC has for this peer into a fresh queue from here on, for a tunnel over `via` to empty, and
-    /// begins with the last few packets once more. The tunnel that was there before sees its queue end.
-    pub(super) fn route(&self, via: LinkId) -> Queue {
-        let (queue, packets) = mpsc::channel(TUNNEL_QUEUE_MAX);
-        let (emptied, is_emptied) = oneshot::channel();
-        let mut path = self.path();
-        path.numbered += 1;
-        let number = path.numbered;
-        path.tunnel = Some(Tunnel {
-            number,
-            via,
-            queue,
-            emptied: is_emptied,
-            is_refused: false,
-        });
-        path.kick();
-        Queue {
-            number,
-            packets,
-            emptied: Some(emptied),
-        }
-    }
-
-    /// The link whose other end relays for this peer, unless it has just refused to.
-    pub(super) fn via(&self) -> Option<LinkId> {
-        let path = self.path();
-        let tunnel = path.tunnel.as_ref()?;
-        (!tunnel.is_refused && !tunnel.queue.is_closed()).then_some(tunnel.via)
-    }
-
-    /// Takes the path over `via` away, if that is the one in use.
-    pub(super) fn unroute(&self, via: LinkId) {
-        let mut path = self.path();
-        if path.tunnel.as_ref().is_some_and(|tunnel| tunnel.via == via) {
-            path.tunnel = None;
-        }
-    }
-
-    /// Takes any path away, and waits until the supernode has all that was sent on it.
-    pub(super) async fn flush(&self) {
-        let tunnel = self.path().tunnel.take();
-        if let Some(Tunnel { queue, emptied, .. }) = tunnel {
-            drop(queue);
-            // An error says as much: the other half was dropped.
-            let _ = emptied.await;
-        }
-    }
-
-    /// Notes whether this tunnel carries packets; true if it is the one in use, and that is a change.
-    pub(super) fn is_carried(&self, number: u64, carried: bool) -> bool {
-        match &mut self.path().tunnel {
-            Some(tunnel) if tunnel.number == number && tunnel.is_refused == carried => {
-                tunnel.is_refused = !carried;
-                true
-            }
-            Some(_) | None => false,
-        }
-    }
-
-    /// Sends the last few packets once more, if this tunnel is the one in use.
-    pub(super) fn kick(&self, number: u64) {
-        let path = self.path();
-        if path
-            .tunnel
-            .as_ref()
-            .is_some_and(|tunnel| tunnel.number == number)
-        {
-            path.kick();
-        }
-    }
-
-    /// How many packets were sent to it so far.
-    pub(super) fn sent(&self) -> u64 {
-        self.path().sent
-    }
-
-    fn send(&self, packet: Bytes) {
-        let mut path = self.path();
-        if path.recent.len() == KICK_PACKETS {
-            path.recent.pop_front();
-        }
-        path.recent.push_back(packet.clone());
-        path.sent += 1;
-        if let Some(tunnel) = &path.tunnel {
-            // Full or gone: lost, and QUIC knows what to do about that.
-            let _ = tunnel.queue.try_send(packet);
-        }
-    }
-
-    fn heard(&self) {
-        let mut path = self.path();
-        if path.heard.elapsed() > KICK_SILENCE {
-            path.kick();
-        }
-        path.heard = Instant::now();
-    }
-
-    fn path(&self) -> MutexGuard<'_, Path> {
-        self.path.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Path {
-    /// Sends the last few packets once more: QUIC's acknowledgement of them ends its waiting.
-    fn kick(&self) {
-        if let Some(tunnel) = &self.tunnel {
-            for packet in &self.recent {
-                let _ = tunnel.queue.try_send(packet.clone());
-            }
-        }
+impl Peers {
+    fn forget_gone(&mut self) {
+        self.by_id.retain(|_, peer| peer.strong_count() > 0);
+        self.by_address.retain(|_, peer| peer.strong_count() > 0);
+        self.by_tag.retain(|_, peer| peer.strong_count() > 0);
+        self.by_source.retain(|_, peer| peer.strong_count() > 0);
     }
 }
 
@@ -384,9 +374,8 @@ impl AsyncUdpSocket for Socket {
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
-        let result = if virtual_number(transmit.destination).is_some() {
-            self.send_virtual(transmit);
-            Ok(())
+        let result = if is_virtual(transmit.destination) {
+            self.send_virtual(transmit)
         } else {
             self.send_real(transmit)
         };

@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::link::Event;
-use super::socket::{Peer, Queue, Socket, TUNNEL_QUEUE_MAX};
+use super::peer::{Peer, Queue, TUNNEL_QUEUE_MAX};
+use super::socket::Socket;
 use super::stream::{self, Cause, TUNNEL_FROM, TUNNEL_TO};
 use crate::proto::role::LinkId;
 

@@ -50,24 +50,36 @@ pub async fn known_table(settings: AskSettings) -> anyhow::Result<(Table, Source
         let (addresses, failures) = resolve::all(&settings.bootstrap).await;
         (addresses, failures, DIAL_TIMEOUT)
     };
-    if let Some(listed) = ask(&identity, addresses.clone(), wait).await? {
-        let mut table = Table::new();
-        for listed in listed {
-            // A forged or refused record is the teller's to keep.
-            _ = table.merge(&identity, listed);
+    let refused = match ask(&identity, addresses.clone(), wait).await? {
+        Ok(listed) => {
+            let mut table = Table::new();
+            for listed in listed {
+                // A forged or refused record is the teller's to keep.
+                _ = table.merge(&identity, listed);
+            }
+            return Ok((table, Source::Node));
         }
-        return Ok((table, Source::Node));
-    }
-    let nobody = match failures.into_iter().next() {
-        Some(failure) => failure,
-        None => {
-            let asked: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            Failure::new(
-                "cannot learn the table",
-                format!("nobody answers at {}", asked.join(", ")),
-                "start fireside, or name a running node with --bootstrap HOST",
-            )
-        }
+        Err(refused) => refused,
+    };
+    let asked: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let asked = asked.join(", ");
+    let nobody = match (refused, failures.into_iter().next()) {
+        (Some(Reason::NotAdmitted), _) => Failure::new(
+            "cannot learn the table",
+            format!("the mesh at {asked} is closed, and who only looks has no key that it knows"),
+            "name the --data of somebody it admits, where a table is kept",
+        ),
+        (Some(why), _) => Failure::new(
+            "cannot learn the table",
+            format!("{asked}: {why}"),
+            "name another node with --bootstrap HOST",
+        ),
+        (None, Some(failure)) => failure,
+        (None, None) => Failure::new(
+            "cannot learn the table",
+            format!("nobody answers at {asked}"),
+            "start fireside, or name a running node with --bootstrap HOST",
+        ),
     };
     let table = kept(&settings, &identity)?.ok_or(nobody)?;
     Ok((table, Source::Disk))
@@ -104,12 +116,14 @@ fn kept(settings: &AskSettings, identity: &Identity) -> anyhow::Result<Option<Ta
     Ok((!saved.table.is_empty()).then(|| Table::restored(saved.table, identity)))
 }
 
-/// What the first of `addresses` to answer tells.
+/// What the first of `addresses` to answer tells; or why the last one would not, if it gave a reason.
+type Answer = Result<Vec<Listed>, Option<Reason>>;
+
 async fn ask(
     identity: &Identity,
     addresses: Vec<SocketAddr>,
     wait: Duration,
-) -> anyhow::Result<Option<Vec<Listed>>> {
+) -> anyhow::Result<Answer> {
     let any = (std::net::Ipv6Addr::UNSPECIFIED, 0).into();
     let endpoint = Endpoint::bind(identity, any, Kind::Peer)?;
     let (answer, answered) = oneshot::channel();
@@ -118,6 +132,7 @@ async fn ask(
         addresses,
         answer: Some(answer),
         teller: None,
+        refused: None,
         heard: Vec::new(),
         outputs: VecDeque::new(),
     });
@@ -131,7 +146,7 @@ async fn ask(
     if let Err(error) = asking.await? {
         tracing::debug!(%error, "asking for the table");
     }
-    Ok(listed.ok().and_then(Result::ok))
+    Ok(listed.ok().and_then(Result::ok).unwrap_or(Err(None)))
 }
 
 /// A role that asks several nodes for the table, takes the first whole answer, and is done.
@@ -139,10 +154,10 @@ struct Asker {
     addresses: Vec<SocketAddr>,
     /// Dials and links that may still bring an answer.
     open: usize,
-    /// Dropped when there is none to be had.
-    answer: Option<oneshot::Sender<Vec<Listed>>>,
+    answer: Option<oneshot::Sender<Answer>>,
     /// Whose answer is being heard.
     teller: Option<LinkId>,
+    refused: Option<Reason>,
     heard: Vec<Listed>,
     outputs: VecDeque<Output>,
 }
@@ -173,7 +188,7 @@ impl Asker {
                 self.heard.extend(listed);
                 if !more && let Some(answer) = self.answer.take() {
                     // Whoever asked may have lost patience.
-                    _ = answer.send(std::mem::take(&mut self.heard));
+                    _ = answer.send(Ok(std::mem::take(&mut self.heard)));
                     self.outputs.push_back(Output::Finish);
                 }
             }
@@ -184,7 +199,9 @@ impl Asker {
     fn one_less(&mut self) {
         self.open = self.open.saturating_sub(1);
         if self.open == 0 {
-            self.answer = None;
+            if let Some(answer) = self.answer.take() {
+                _ = answer.send(Err(self.refused));
+            }
             self.outputs.push_back(Output::Finish);
         }
     }
@@ -210,8 +227,12 @@ impl Role for Asker {
                 let record = None;
                 self.say(link, Message::Open { version, record });
             }
-            Input::Undialled { .. } => self.one_less(),
-            Input::Lost { link, .. } => {
+            Input::Undialled { reason, .. } => {
+                self.refused = reason.or(self.refused);
+                self.one_less();
+            }
+            Input::Lost { link, why } => {
+                self.refused = why.or(self.refused);
                 if self.teller == Some(link) {
                     self.teller = None;
                     self.heard.clear();
@@ -224,6 +245,7 @@ impl Role for Asker {
             Input::Timeout
             | Input::Command(_)
             | Input::PathIs { .. }
+            | Input::Reached(_)
             | Input::Written { .. }
             | Input::Unwritten { .. }
             | Input::Fetched { .. }

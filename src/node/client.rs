@@ -81,6 +81,12 @@ impl ClientData {
         self.data.path()
     }
 
+    /// Who owns it.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.identity.id()
+    }
+
     /// The nick that was asked for, or the one this person had last.
     #[must_use]
     pub fn nick(&self) -> Option<Nick> {
@@ -93,7 +99,12 @@ impl ClientData {
     /// # Errors
     /// If there is no socket for it; the message is for a person.
     pub fn start(mut self, nick: Nick) -> anyhow::Result<Handle> {
-        let endpoint = Endpoint::bind(&self.identity, self.settings.listen, Kind::Peer)?;
+        let listen = self.settings.listen;
+        let endpoint = if self.settings.relay_only {
+            Endpoint::bind(&self.identity, listen, Kind::Peer)?
+        } else {
+            Endpoint::bind_direct(&self.identity, listen)?
+        };
         let id = self.identity.id();
         let saved = std::mem::take(&mut self.disk.saved);
         let role = Client::new(Arc::new(self.identity), nick.clone(), saved, super::seed());

@@ -6,8 +6,10 @@
 mod addresses;
 mod ask;
 mod client;
+mod demo;
 mod discovery;
 mod embedded;
+mod export;
 mod lan;
 mod mesh;
 mod metrics;
@@ -26,9 +28,12 @@ use crate::proto::admission::Admission;
 use crate::proto::id::{Nick, NodeName};
 use crate::proto::wire::Roles;
 
+pub use crate::net::quota::RELAY_LIMIT_KIB;
 pub use crate::net::share::LINKS_PER_ADDRESS;
 pub use ask::{Source, known_table};
 pub use client::{ClientData, Handle};
+pub use demo::Demo;
+pub use export::Logs;
 pub use metrics::PORT as METRICS_PORT;
 pub use server::{Reloaded, Server, serve};
 
@@ -41,6 +46,8 @@ pub struct ClientSettings {
     pub nick: Option<Nick>,
     pub listen: SocketAddr,
     pub search: Search,
+    /// Whether members are to be reached, and to reach us, through supernodes only.
+    pub relay_only: bool,
 }
 
 /// Where a client looks for mesh nodes.
@@ -68,6 +75,8 @@ pub struct MeshSettings {
     pub admission: Admission,
     /// Links that one address may have; a network of addresses and an identity have theirs accordingly.
     pub links_per_address: usize,
+    /// What one identity may have relayed, in KiB a second; an address has several times as much.
+    pub relay_limit_kib: usize,
 }
 
 /// Whom to ask for the table.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -46,7 +47,9 @@ pub fn serve(settings: MeshSettings) -> anyhow::Result<Server> {
     let metrics = settings.metrics.map(Metrics::bind).transpose()?;
     let mut mesh = Mesh::start(Begin {
         identity,
-        endpoint: endpoint.sharing(settings.links_per_address),
+        endpoint: endpoint
+            .sharing(settings.links_per_address)
+            .relaying(settings.relay_limit_kib),
         database: &data.database(),
         roles: settings.roles,
         name: settings.name.clone(),
@@ -91,6 +94,12 @@ pub struct Reloaded {
 }
 
 impl Server {
+    /// Where it is reached.
+    #[must_use]
+    pub fn listening(&self) -> SocketAddr {
+        self.mesh.listening
+    }
+
     /// One line that says that it is ready, and what others need to know of it.
     #[must_use]
     pub fn ready(&self) -> String {
@@ -142,6 +151,7 @@ impl Server {
             metrics,
             admission,
             links_per_address,
+            relay_limit_kib,
         } = settings;
         let old = &mut self.settings;
         let mut done = Reloaded {
@@ -157,6 +167,7 @@ impl Server {
                     "links-per-address",
                     links_per_address != old.links_per_address,
                 ),
+                ("relay-limit", relay_limit_kib != old.relay_limit_kib),
             ]
             .into_iter()
             .filter_map(|(key, is_other)| is_other.then_some(key))

@@ -142,7 +142,11 @@ async fn perform(output: Output, store: &Store, outlets: &mut Outlets) {
             }
         }
         Output::Finish => {}
-        Output::Dial { .. } | Output::Route { .. } | Output::Send { .. } | Output::Close { .. } => {
+        Output::Dial { .. }
+        | Output::Route { .. }
+        | Output::Reach { .. }
+        | Output::Send { .. }
+        | Output::Close { .. } => {
             tracing::error!("the driver passed on what is its own to do");
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::command::Asking;
 use super::event::Event;
 use super::id::{GroupName, NodeId};
 use super::role::{DialId, LinkId, Output, Target, Ticket};
@@ -67,6 +68,10 @@ impl Actions {
 
     pub(crate) fn route(&mut self, peer: NodeId, via: LinkId) {
         self.queue.push_back(Output::Route { peer, via });
+    }
+
+    pub(crate) fn reach(&mut self, peer: NodeId, asking: Asking) {
+        self.queue.push_back(Output::Reach { peer, asking });
     }
 
     pub(crate) fn write(&mut self, writes: Vec<Write>) -> Ticket {

@@ -8,12 +8,14 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::id::Epoch;
 use super::limits::{
-    BLOCKS_AT_ONCE, COUNT_MAX, DIGESTS_MAX, FRAME_SIZE_MAX, GROUP_NAME_SIZE_MAX, TEXT_SIZE_MAX,
+    BLOCKS_AT_ONCE, COUNT_MAX, DIGESTS_MAX, FRAME_SIZE_MAX, GROUP_NAME_SIZE_MAX,
+    NEWS_PER_GOSSIP_MAX, RECORDS_PER_MESSAGE_MAX, STANDINGS_MAX, TABLE_BLOCKS, TEXT_SIZE_MAX,
     TIPS_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX, WALL_MAX,
 };
 use super::ruling::Ruling;
 use super::wire::{
-    Body, Charter, Entry, GroupRecord, Lease, Message, Reason, Record, Run, Tip, Vector,
+    Body, Charter, Doing, Entry, Gossip, GroupRecord, Lease, Message, Reason, Record, Rest, Run,
+    Tip, Vector,
 };
 
 /// Bytes of the length in front of a frame.
@@ -120,9 +122,12 @@ pub fn entry_size(entry: &Entry) -> usize {
 fn check(message: &Message) -> Result<(), DecodeError> {
     match message {
         Message::Open { record, .. } => record.iter().try_for_each(check_record),
-        Message::Table { listed, .. } => listed
-            .iter()
-            .try_for_each(|listed| check_record(&listed.record)),
+        Message::Table { listed, .. } => listed.iter().try_for_each(|listed| {
+            if listed.since.0 > WALL_MAX {
+                return Err(DecodeError::OverLimit("time"));
+            }
+            check_record(&listed.record)
+        }),
         Message::Register { lease, charter, .. } => {
             lease.iter().try_for_each(check_lease)?;
             charter.as_deref().map_or(Ok(()), check_charter)
@@ -169,7 +174,27 @@ fn check(message: &Message) -> Result<(), DecodeError> {
         }
         Message::Put { entries, .. } => entries.iter().try_for_each(check_entry),
         Message::Refused { number, .. } => check_count(number.0, "number"),
+        Message::Gossip(gossip) => check_gossip(gossip),
+        Message::TableBlocks { digests } => check_length(digests.len(), TABLE_BLOCKS, "blocks"),
+        Message::TableClocks { blocks, standings } => {
+            check_length(blocks.len(), TABLE_BLOCKS, "blocks")?;
+            check_length(standings.len(), STANDINGS_MAX, "standings")?;
+            standings
+                .iter()
+                .try_for_each(|standing| match standing.rest {
+                    Rest::Listed { clock, .. } => check_count(clock, "clock"),
+                    Rest::Buried => Ok(()),
+                })
+        }
+        Message::RecordsWanted { keys } => check_length(keys.len(), STANDINGS_MAX, "records"),
+        Message::Buried { burials } => {
+            check_length(burials.len(), RECORDS_PER_MESSAGE_MAX, "burials")
+        }
         Message::Observed { .. }
+        | Message::TableDigest { .. }
+        | Message::Unlisted { .. }
+        | Message::Introduce { .. }
+        | Message::Outcome(_)
         | Message::TableWanted { .. }
         | Message::Leave { .. }
         | Message::Moved { .. }
@@ -189,6 +214,25 @@ fn check_count(count: u64, what: &'static str) -> Result<(), DecodeError> {
 
 fn check_record(record: &Record) -> Result<(), DecodeError> {
     check_count(record.clock, "clock")
+}
+
+fn check_gossip(gossip: &Gossip) -> Result<(), DecodeError> {
+    check_length(gossip.news.len(), NEWS_PER_GOSSIP_MAX, "news")?;
+    let of = match gossip.doing {
+        Doing::PingFor { target: of, .. }
+        | Doing::PingOf { origin: of, .. }
+        | Doing::AckFor { target: of, .. }
+        | Doing::AckOf { origin: of, .. } => of.clock,
+        Doing::Ping { .. }
+        | Doing::Ack { .. }
+        | Doing::Announce
+        | Doing::Feed
+        | Doing::Tell
+        | Doing::CallDead => 0,
+    };
+    let told = gossip.news.iter().map(|news| news.edition.clock).max();
+    let told = told.unwrap_or_default();
+    check_count(gossip.clock.max(gossip.to_clock).max(of).max(told), "clock")
 }
 
 fn check_lease(lease: &Lease) -> Result<(), DecodeError> {

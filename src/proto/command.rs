@@ -31,6 +31,13 @@ pub enum Command {
     Nick { nick: Nick },
     /// Tell the members of a group again ([`super::event::Event::Members`]).
     Names { group: GroupName },
+    /// Tell how packets reach somebody in a group, or ask them to answer on every path there is; without a name, the
+    /// host.
+    Reach {
+        group: GroupName,
+        who: Option<Who>,
+        asking: Asking,
+    },
     /// Tell a page of a group's stored log ([`super::event::Event::History`]): the `limit` lines before the
     /// one with the order `before`, or the newest ones.
     History {
@@ -61,6 +68,15 @@ impl Command {
             | What::Vain(_) => None,
         }
     }
+}
+
+/// What somebody wants to know about a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asking {
+    /// What it is, and what was tried.
+    Path,
+    /// How long an answer takes.
+    Ping,
 }
 
 /// Somebody as a person names them.

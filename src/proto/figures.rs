@@ -14,7 +14,7 @@ pub struct Groups {
     pub held: usize,
     /// Those of them in which somebody is registered here.
     pub live: usize,
-    /// Registrations of members, one for each of their groups.
+    /// Registrations of members whose links are heard, one for each of their groups.
     pub registered: usize,
     /// Leases granted here.
     pub granted: u64,
@@ -28,9 +28,11 @@ pub struct Groups {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nodes {
     pub alive: usize,
+    /// Said not to answer; until they are called dead they count as alive.
+    pub suspect: usize,
     pub down: usize,
     /// Marked dead for good.
     pub buried: usize,
-    /// Those alive that are supernodes: the points of the ring.
+    /// Those alive or suspect that are supernodes: the points of the ring.
     pub supernodes: usize,
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The wire version spoken here; a peer that opens with another one is told so and the link is closed.
-pub const WIRE_VERSION: u16 = 2;
+pub const WIRE_VERSION: u16 = 3;
 
 /// Longest nick, in bytes: Ergo allows 32, and 20 columns still fit a member column.
 pub const NICK_SIZE_MAX: usize = 32;
@@ -28,6 +28,34 @@ pub const ADDRESSES_MAX: usize = 8;
 pub const RECORDS_PER_MESSAGE_MAX: usize = 128;
 /// Records kept in a table: an order of magnitude above what two tiers were simulated with.
 pub const RECORDS_MAX: usize = 20_000;
+/// Burials kept: each is an operator's deed.
+pub const BURIALS_MAX: usize = 4_096;
+/// Standings of records in one message, each of about 40 bytes.
+pub const STANDINGS_MAX: usize = 1_000;
+/// Blocks in which two tables are compared: of 2,000 records 30 are told for one that differs.
+pub const TABLE_BLOCKS: usize = 64;
+/// Pieces of news in one step of gossip, each of about 40 bytes: together a UDP packet.
+pub const NEWS_PER_GOSSIP_MAX: usize = 27;
+/// Mesh nodes that want to be listed and are dialled back at a time.
+pub const NEWCOMERS_MAX: usize = 256;
+/// The same of one address (an IPv4 one, or a /64): whoever is there is dialled back a few times, not many.
+pub const NEWCOMERS_PER_ADDRESS_MAX: usize = 4;
+/// Nodes of one address in a table: a directory, a supernode, and their keys of before a reinstallation.
+pub const NODES_PER_ADDRESS_MAX: u32 = 4;
+/// How long a node that nobody has seen alive is remembered.
+pub const NODE_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Records up to which every mesh node keeps a link to every other; in a larger mesh it has those to its neighbours
+/// on the ring, and makes others when there is something to say.
+pub const FULL_MESH_MAX: usize = 64;
+/// Neighbours on the ring, each way and again at 180 degrees, to whom a supernode of a larger mesh keeps links: a
+/// group's record is kept by them, and goes to them when one of them fails.
+pub const NEIGHBOURS: usize = 3;
+/// How long a link between mesh nodes that need none is kept after the last word.
+pub const NODE_LINK_IDLE: Duration = Duration::from_secs(60);
+/// Links between mesh nodes, above which the longest idle ones go.
+pub const NODE_LINKS_MAX: usize = 256;
+/// Words that wait for a link to a mesh node; the oldest go first, since they are of use for a second.
+pub const NODE_WORDS_MAX: usize = 8;
 /// Groups a client is in.
 pub const GROUPS_MAX: usize = 100;
 /// Groups one link may register at a supernode; the same bound seen from the other side.

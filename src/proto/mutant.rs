@@ -55,6 +55,14 @@ pub enum Mutant {
     LowerEpochObeyed,
     /// An entry is shown at each place it is found at.
     ShownTwice,
+    /// A mesh node is listed without being dialled back.
+    NotDialledBack,
+    /// Anybody takes mesh nodes out of service.
+    AnybodyBuries,
+    /// Tables are not compared.
+    TablesNotCompared,
+    /// A node that was called dead does not come back under a higher clock.
+    NotRenewed,
 }
 
 #[cfg(feature = "mutants")]

@@ -1,14 +1,25 @@
 //! A mesh node: a directory, a supernode, or both. It keeps the table of all nodes and tells it to whoever is
 //! linked; as a supernode it also holds groups.
 //!
-//! At this stage every node keeps a link to every other, so that its own links are its opinion of who is
-//! alive, and tables are exchanged whole, then by what changed.
+//! Who exists is said by the records that nodes sign about themselves; who is alive is found out by [`watch`], and
+//! holes in either heal by [`exchange`]. In a small mesh every node keeps a link to every other; in a larger one, to
+//! its neighbours on the ring, and others are made when there is something to say ([`dials`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod deeds;
+mod dials;
+mod door;
+mod exchange;
+mod watch;
+
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::deeds::Deeds;
+use self::dials::Dials;
+use self::door::Door;
+use self::watch::Watch;
 use super::actions::Actions;
 use super::admission::Admission;
 use super::command::Command;
@@ -16,29 +27,21 @@ use super::event::Event;
 use super::figures::Figures;
 use super::id::{NodeId, NodeName};
 use super::limits::{
-    ADDRESSES_MAX, RECORDS_PER_MESSAGE_MAX, RESPONSIBLE_INTERVAL, RETRY_FIRST, RETRY_LAST,
-    TABLE_INTERVAL, WIRE_VERSION,
+    ADDRESSES_MAX, RECORDS_PER_MESSAGE_MAX, RESPONSIBLE_INTERVAL, TABLE_INTERVAL, WIRE_VERSION,
 };
 use super::links::Links;
-use super::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
+use super::role::{DialId, Input, Kind, LinkId, Output, Role};
 use super::saved::{Saved, Write};
 use super::seal::{Seal, Signature};
 use super::supernode::{Context, Registration, Supernode};
 use super::table::{Change, Table};
 use super::time::{Mono, Now};
-use super::wire::{Listed, Message, Reason, Record, Roles};
+use super::wire::{Listed, Liveness, Message, Reason, Record, Roles, Unlisted};
 
 /// How long changes of the table are gathered before they are told: a restart is one message, not two.
 const NEWS_GATHERED: Duration = Duration::from_millis(50);
 /// How long the table gathers changes before it is written to disk.
 const TABLE_GATHERED: Duration = Duration::from_secs(1);
-/// How long a node waits to be dialled by a node with a lower key before it dials that one itself.
-const DIAL_TURN: Duration = Duration::from_millis(1_500);
-/// How long one address of a node may take to answer before the next is dialled too (RFC 8305, section 5).
-const DIAL_STAGGER: Duration = Duration::from_millis(250);
-
-/// How far apart two links between the same nodes may come up and still be two dials that crossed.
-const CROSSING: Duration = Duration::from_secs(3);
 
 /// A node of the mesh.
 #[derive(Clone, Debug)]
@@ -46,47 +49,28 @@ pub struct MeshNode {
     seal: Arc<dyn Seal>,
     record: Record,
     admission: Admission,
+    /// Whose burials and introductions we obey; and what a directory tells that we were given, which knows its own.
+    operators: BTreeSet<NodeId>,
     act: Actions,
     table: Table,
     links: Links,
     supernode: Supernode,
+    /// Links to other mesh nodes: they opened with a record.
+    nodes: BTreeSet<LinkId>,
     /// Links that asked for the table and are told what changes.
     told: BTreeSet<LinkId>,
     /// Records that have changed since they were told last.
     news: BTreeSet<NodeId>,
     news_due: Option<Mono>,
-    /// Addresses given to us, and who was found there.
-    given: BTreeMap<SocketAddr, Option<NodeId>>,
-    dials: BTreeMap<DialId, Dialled>,
-    births: BTreeMap<LinkId, Birth>,
-    pauses: BTreeMap<SocketAddr, Pause>,
+    watch: Watch,
+    door: Door,
+    dials: Dials,
+    deeds: Deeds,
     table_due: Option<Mono>,
     exchange_due: Mono,
     check_due: Mono,
-    /// Whose turn it is in the round of exchanges.
-    exchanged: Option<NodeId>,
     is_ending: bool,
     due: Option<Mono>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Dialled {
-    address: SocketAddr,
-    id: Option<NodeId>,
-}
-
-/// How a link came to be.
-#[derive(Clone, Copy, Debug)]
-struct Birth {
-    at: Mono,
-    is_ours: bool,
-}
-
-/// How long to leave an address alone.
-#[derive(Clone, Copy, Debug, Default)]
-struct Pause {
-    failures: u32,
-    until: Mono,
 }
 
 impl MeshNode {
@@ -94,7 +78,7 @@ impl MeshNode {
     /// start from as [`Input::Found`]; `seed` feeds its jitter.
     #[must_use]
     pub fn new(seal: Arc<dyn Seal>, name: NodeName, roles: Roles, saved: Saved, seed: u64) -> Self {
-        let table = Table::restored(saved.table, &*seal);
+        let table = Table::recalled(saved.table, saved.burials, &*seal);
         let known = table.known_clock(&seal.id()).unwrap_or_default();
         let record = Record {
             name,
@@ -106,23 +90,24 @@ impl MeshNode {
             signature: Signature([0; 64]),
         };
         Self {
+            watch: Watch::new(record.edition(), seed),
             record,
             admission: Admission::default(),
+            operators: BTreeSet::new(),
             act: Actions::new(seed),
             table,
             links: Links::default(),
             supernode: Supernode::restored(saved.records),
+            nodes: BTreeSet::new(),
             told: BTreeSet::new(),
             news: BTreeSet::new(),
             news_due: None,
-            given: BTreeMap::new(),
-            dials: BTreeMap::new(),
-            births: BTreeMap::new(),
-            pauses: BTreeMap::new(),
+            door: Door::default(),
+            dials: Dials::default(),
+            deeds: Deeds::default(),
             table_due: None,
             exchange_due: Mono::default(),
             check_due: Mono::default(),
-            exchanged: None,
             is_ending: false,
             due: None,
             seal,
@@ -134,6 +119,21 @@ impl MeshNode {
     pub fn admitting(mut self, admission: Admission) -> Self {
         self.admission = admission;
         self.unlist_strangers();
+        self
+    }
+
+    /// The same node, which obeys these operators.
+    #[must_use]
+    pub fn obeying(mut self, operators: BTreeSet<NodeId>) -> Self {
+        self.operators = operators;
+        self
+    }
+
+    /// The same node, which takes its own links for all there is to know of who is alive: for worlds so small that
+    /// every order of things is tried in them.
+    #[must_use]
+    pub fn unwatched(mut self) -> Self {
+        self.watch = Watch::by_links();
         self
     }
 
@@ -150,11 +150,12 @@ impl MeshNode {
         self.record.clock = self.record.clock.max(clock) + 1;
         self.record = self.record.clone().signed(&*self.seal);
         self.act.write(vec![Write::Clock(self.record.clock)]);
-        let listed = Listed {
-            record: self.record.clone(),
-            alive: true,
-        };
-        self.list(now, listed);
+        self.watch.renewed(now.mono, self.record.clock);
+        // It says so itself if it is refused here: then it is buried.
+        let _refused = self.list(now, self.record.clone(), Liveness::Alive);
+        for link in self.links.node_links().collect::<Vec<_>>() {
+            self.greet(link);
+        }
     }
 
     fn addresses(&mut self, now: Now, mut addresses: Vec<SocketAddr>) {
@@ -162,9 +163,6 @@ impl MeshNode {
         if addresses != self.record.addresses {
             self.record.addresses = addresses;
             self.sign(now, 0);
-            for link in self.links.node_links().collect::<Vec<_>>() {
-                self.greet(link);
-            }
         }
     }
 
@@ -182,92 +180,27 @@ impl MeshNode {
         if kind != Kind::Mesh || self.is_ending {
             return self.act.close(link, Reason::Unexpected);
         }
-        let dialled = dial.and_then(|dial| self.dials.remove(&dial));
-        if let Some(dialled) = dialled {
-            self.pauses.remove(&dialled.address);
-            if let Some(found) = self.given.get_mut(&dialled.address) {
-                *found = Some(peer);
-            }
-        }
+        let dialled = dial.and_then(|dial| self.dials.answered(dial, peer));
         if !self.admission.admits(&peer) {
             return self.act.close(link, Reason::NotAdmitted);
         }
-        if peer == self.record.key || self.is_spare(now, dialled.is_some(), peer) {
+        if let Some(address) = dialled {
+            self.answers_at(now, peer, address);
+        }
+        let is_known = self.table.get(&peer).is_some();
+        if peer == self.record.key || is_known && self.is_spare(now, dialled.is_some(), peer) {
+            self.introduced(dialled, true);
             return self.act.close(link, Reason::Done);
         }
-        let birth = Birth {
-            at: now.mono,
-            is_ours: dialled.is_some(),
-        };
-        self.births.insert(link, birth);
+        self.dials.born(now.mono, link, dialled, at);
         self.links.add(link, kind, peer);
         self.greet(link);
         if let Some(address) = at {
             self.act.send(link, Message::Observed { address });
         }
-    }
-
-    /// Takes the addresses at which nodes may be found by now. One that belongs to a node we have a link to is not
-    /// dialled for a second one.
-    fn found(&mut self, addresses: &[SocketAddr]) {
-        let before = std::mem::take(&mut self.given);
-        for address in addresses {
-            let has = |id: &NodeId| {
-                let listed = self.table.get(id);
-                listed.is_some_and(|listed| listed.record.addresses.contains(address))
-            };
-            let linked = || self.links.nodes().find(has);
-            let found = before.get(address).copied().flatten().or_else(linked);
-            self.given.insert(*address, found);
+        for word in self.dials.words_for(now.mono, &peer) {
+            self.act.send(link, word);
         }
-    }
-
-    /// Whether a new link to a mesh node is one too many; if the one we have is, that is closed.
-    ///
-    /// Two nodes that dial each other at once both keep the link that the lower key dialled. Apart from that a
-    /// link we dialled is spare if there is one, and one that the other end dialled is not: it has lost its own.
-    fn is_spare(&mut self, now: Now, is_ours: bool, peer: NodeId) -> bool {
-        let Some(known) = self
-            .links
-            .to_node(&peer)
-            .filter(|_| self.table.get(&peer).is_some())
-        else {
-            return false;
-        };
-        let Some(birth) = self.births.get(&known).copied() else {
-            return false;
-        };
-        let is_crossing = now.mono - birth.at < CROSSING && birth.is_ours != is_ours;
-        let is_spare = if is_crossing {
-            is_ours != (self.record.key < peer)
-        } else {
-            is_ours
-        };
-        if !is_spare {
-            self.act.close(known, Reason::Done);
-        }
-        is_spare
-    }
-
-    /// The mesh is open to these from here on; whoever is here and is none of them has to go.
-    fn admit(&mut self, now: Now, admission: Admission) {
-        self.admission = admission;
-        let is_stranger = |peer: &NodeId| match self.table.get(peer) {
-            Some(_) => !self.admission.admits_node(peer),
-            None => !self.admission.admits_client(peer),
-        };
-        let strangers = self.links.all().filter(|(_, peer)| is_stranger(peer));
-        for (link, _) in strangers.collect::<Vec<_>>() {
-            self.close(now, link, Reason::NotAdmitted);
-        }
-        self.unlist_strangers();
-        self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
-    }
-
-    fn unlist_strangers(&mut self) {
-        let (admission, me) = (&self.admission, self.record.key);
-        self.table
-            .retain(|id| *id == me || admission.admits_node(id));
     }
 
     fn greet(&mut self, link: LinkId) {
@@ -282,35 +215,33 @@ impl MeshNode {
     }
 
     fn undialled(&mut self, now: Now, dial: DialId) {
-        let Some(Dialled { address, id }) = self.dials.remove(&dial) else {
+        let Some(failed) = self.dials.failed(now.mono, dial, &mut self.act) else {
             return;
         };
-        let pause = self.pauses.entry(address).or_default();
-        let wait = (RETRY_FIRST * 2_u32.pow(pause.failures.min(7))).min(RETRY_LAST);
-        let jitter = self
-            .act
-            .jitter(u64::try_from(wait.as_millis() / 4).unwrap_or(1));
-        pause.until = now.mono + wait + Duration::from_millis(jitter);
-        pause.failures += 1;
-        if let Some(found) = self.given.get_mut(&address) {
-            *found = None;
-        }
+        self.introduced(Some(failed.address), false);
         // A node has several addresses, and is missed only if none of them leads to it.
-        let is_dialled = |id| self.dials.values().any(|dialled| dialled.id == Some(id));
-        if let Some(id) = id.filter(|id| self.links.to_node(id).is_none() && !is_dialled(*id)) {
-            self.alive(now, id, false);
+        let Some(id) = failed.id.filter(|id| !self.dials.is_dialled(id)) else {
+            return;
+        };
+        self.unanswered(id);
+        if self.links.to_node(&id).is_none() {
+            self.missed(now, id);
         }
     }
 
-    fn lost(&mut self, now: Now, link: LinkId) {
+    fn lost(&mut self, now: Now, link: LinkId, why: Option<Reason>) {
         let Some(gone) = self.links.remove(link) else {
             return;
         };
-        self.births.remove(&link);
+        self.dials.forget(link);
         self.told.remove(&link);
+        self.nodes.remove(&link);
+        self.door.unlinked(link);
+        self.deeds.unlinked(link);
         self.in_supernode(now, |supernode, cx| supernode.unlinked(cx, link, gone.peer));
-        if self.links.to_node(&gone.peer).is_none() {
-            self.alive(now, gone.peer, false);
+        // One that was of no use any more is not missed.
+        if self.links.to_node(&gone.peer).is_none() && why != Some(Reason::Done) {
+            self.missed(now, gone.peer);
         }
     }
 
@@ -326,8 +257,11 @@ impl MeshNode {
                 supernode.heard_again(cx, link, hushed.peer);
             }
         });
-        let alive = self.links.to_node(&hushed.peer).is_some();
-        self.alive(now, hushed.peer, alive);
+        if self.links.to_node(&hushed.peer).is_none() {
+            self.missed(now, hushed.peer);
+        } else if !is_quiet {
+            self.heard_from(now, hushed.peer);
+        }
     }
 
     /// Closes a link ourselves; no input will say that it is gone.
@@ -339,7 +273,7 @@ impl MeshNode {
     /// Forgets the links that were closed on our side, here or for a group.
     fn drop_closed(&mut self, now: Now) {
         for link in self.act.take_closed() {
-            self.lost(now, link);
+            self.lost(now, link, Some(Reason::Done));
         }
     }
 
@@ -352,16 +286,24 @@ impl MeshNode {
             _ if !from.is_open => self.close(now, link, Reason::Unexpected),
             Message::Observed { .. } => {}
             Message::TableWanted { digest } => {
-                self.told.insert(link);
+                // Mesh nodes tell each other in their own way, as long as they watch.
+                if !self.nodes.contains(&link) || self.watch.is_by_links() {
+                    self.told.insert(link);
+                }
                 let is_news = digest != self.table.digest();
                 let listed: Vec<_> = self.table.listed().filter(|_| is_news).cloned().collect();
                 self.tell_table(&[link], &listed);
             }
-            Message::Table { listed, more: _ } => {
-                for listed in listed {
-                    self.heard(now, listed);
-                }
-            }
+            Message::Introduce { address } => self.introduce(link, from.peer, address),
+            Message::Buried { burials } => self.told_of_burials(now, link, from.peer, burials),
+            Message::Outcome(_) => {}
+            Message::Table { .. }
+            | Message::Gossip(_)
+            | Message::TableDigest { .. }
+            | Message::TableBlocks { .. }
+            | Message::TableClocks { .. }
+            | Message::RecordsWanted { .. }
+            | Message::Unlisted { .. } => self.heard_node(now, link, from.peer, message),
             Message::Register {
                 group,
                 lease,
@@ -400,6 +342,8 @@ impl MeshNode {
                     supernode.transferred(cx, from.peer, &record);
                 });
             }
+            // Whoever is not listed here yet has no say.
+            Message::Transfer { .. } | Message::Known { .. } if self.nodes.contains(&link) => {}
             Message::Transfer { .. }
             | Message::Known { .. }
             | Message::Founded { .. }
@@ -423,100 +367,74 @@ impl MeshNode {
         }
     }
 
-    fn opened(
-        &mut self,
-        now: Now,
-        link: LinkId,
-        peer: NodeId,
-        version: u16,
-        record: Option<Record>,
-    ) {
-        if version != WIRE_VERSION {
-            return self.close(now, link, Reason::UnknownVersion);
+    /// What only mesh nodes say to each other.
+    fn heard_node(&mut self, now: Now, link: LinkId, from: NodeId, message: Message) {
+        if !self.nodes.contains(&link) {
+            return self.close(now, link, Reason::Unexpected);
         }
-        if let Some(record) = &record
-            && (record.key != peer || !record.is_genuine(&*self.seal))
-        {
-            return self.close(now, link, Reason::BadSignature);
-        }
-        let is_admitted = match &record {
-            Some(_) => self.admission.admits_node(&peer),
-            None => self.admission.admits_client(&peer),
-        };
-        if !is_admitted {
-            return self.close(now, link, Reason::NotAdmitted);
-        }
-        self.links.open(link);
-        if let Some(record) = record {
-            self.list(
-                now,
-                Listed {
-                    record,
-                    alive: true,
-                },
-            );
-            self.told.insert(link);
-            self.act.send(
-                link,
-                Message::TableWanted {
-                    digest: self.table.digest(),
-                },
-            );
+        self.dials.used(now.mono, link);
+        let is_listed = self.table.get(&from).is_some();
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the caller has picked out what mesh nodes say to each other"
+        )]
+        match message {
+            Message::TableDigest { digest } => self.compare(link, digest),
+            Message::TableBlocks { digests } => self.compare_blocks(link, &digests),
+            Message::RecordsWanted { keys } => self.tell_records(link, &keys),
+            Message::Unlisted { why } => self.refused(now, why),
+            // Whoever is not listed here yet has no say.
+            _ if !is_listed => {}
+            Message::Table { listed, more: _ } => {
+                for listed in listed {
+                    self.heard(now, listed);
+                }
+            }
+            Message::TableClocks { blocks, standings } => {
+                self.compare_standings(now, link, &blocks, &standings);
+            }
+            Message::Gossip(gossip) => self.gossiped(now, link, from, *gossip),
+            _ => {}
         }
     }
 
     // -- the table -----------------------------------------------------------------------------------------
 
-    /// Somebody tells of a node.
-    fn heard(&mut self, now: Now, listed: Listed) {
+    /// Takes a record into the table, with our own opinion of how its node is.
+    fn list(&mut self, now: Now, record: Record, liveness: Liveness) -> Result<Change, Unlisted> {
+        let since = now.wall;
+        self.list_since(
+            now,
+            Listed {
+                record,
+                liveness,
+                since,
+            },
+        )
+    }
+
+    fn list_since(&mut self, now: Now, listed: Listed) -> Result<Change, Unlisted> {
         let key = listed.record.key;
-        if key == self.record.key {
-            // Our own past: a disk was lost, or somebody runs with our key. We go on above it.
-            let is_later = listed.record.clock >= self.record.clock && listed.record != self.record;
-            if is_later && listed.record.is_genuine(&*self.seal) {
-                self.sign(now, listed.record.clock);
-            }
-            return;
+        if !self.admission.admits_node(&key) && key != self.record.key {
+            return Err(Unlisted::Closed);
         }
-        if !self.admission.admits_node(&key) {
-            return;
-        }
-        let is_linked = self.links.to_node(&key).is_some();
-        let addresses = &listed.record.addresses;
-        let has_failed = |at| {
-            self.pauses
-                .get(at)
-                .is_some_and(|pause: &Pause| pause.failures > 0)
-        };
-        let has_failed = addresses.iter().any(has_failed);
-        let is_newer = self
-            .table
-            .known_clock(&key)
-            .is_none_or(|known| listed.record.clock > known);
-        let alive = is_linked || listed.alive && (is_newer || !has_failed);
-        self.list(now, Listed { alive, ..listed });
-    }
-
-    fn list(&mut self, now: Now, listed: Listed) {
-        let record = listed.record.clone();
-        match self.table.merge(&*self.seal, listed) {
-            Ok(Change::New) => {
-                // The lower key dials; the other only if it has not been dialled for a while.
-                if record.key < self.record.key {
-                    for address in record.addresses {
-                        self.pauses.entry(address).or_default().until = now.mono + DIAL_TURN;
-                    }
+        let addresses = listed.record.addresses.clone();
+        let change = self.table.merge(&*self.seal, listed)?;
+        match change {
+            Change::New => {
+                if key < self.record.key {
+                    self.dials.give_turn(now.mono, addresses);
                 }
-                self.changed(now, record.key);
+                self.changed(now, key);
             }
-            Ok(Change::Updated | Change::Alive(_)) => self.changed(now, record.key),
-            // What the table refuses, its teller may keep.
-            Ok(Change::Nothing) | Err(_) => {}
+            Change::Updated | Change::Liveness(_) => self.changed(now, key),
+            Change::Nothing => {}
         }
+        Ok(change)
     }
 
-    fn alive(&mut self, now: Now, key: NodeId, alive: bool) {
-        if self.table.set_alive(key, alive) {
+    fn set_liveness(&mut self, now: Now, key: NodeId, liveness: Liveness) {
+        if self.table.set_liveness(key, liveness, now.wall) {
             self.changed(now, key);
         }
     }
@@ -526,6 +444,7 @@ impl MeshNode {
         self.news_due.get_or_insert(now.mono + NEWS_GATHERED);
         self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
         self.check_due = self.check_due.min(now.mono + NEWS_GATHERED);
+        self.dials.is_stale = true;
     }
 
     fn tell_table(&mut self, links: &[LinkId], listed: &[Listed]) {
@@ -558,6 +477,7 @@ impl MeshNode {
             self.due = None;
             return;
         }
+        self.watched(now);
         if self.news_due.is_some_and(|due| now.mono >= due) {
             self.news_due = None;
             let news = std::mem::take(&mut self.news);
@@ -567,7 +487,9 @@ impl MeshNode {
                 .cloned()
                 .collect();
             let told: Vec<_> = self.told.iter().copied().collect();
-            self.tell_table(&told, &listed);
+            if !listed.is_empty() {
+                self.tell_table(&told, &listed);
+            }
         }
         if self.table_due.is_some_and(|due| now.mono >= due) {
             self.table_due = None;
@@ -577,7 +499,8 @@ impl MeshNode {
         if now.mono >= self.exchange_due {
             self.exchange_due = now.mono + TABLE_INTERVAL;
             self.act.discover();
-            self.exchange();
+            self.tidy(now);
+            self.exchange(now);
         }
         if now.mono >= self.check_due {
             self.check_due = now.mono + RESPONSIBLE_INTERVAL;
@@ -590,76 +513,19 @@ impl MeshNode {
             Some(self.check_due),
             self.news_due,
             self.table_due,
+            self.watch.due(),
+            self.supernode.due(now.mono),
         ];
-        let pauses = self.pauses.values().map(|pause| pause.until);
-        let dues = fixed
-            .into_iter()
-            .chain([self.supernode.due(now.mono)])
-            .flatten()
-            .chain(pauses);
+        let dues = fixed.into_iter().flatten().chain(self.dials.dues());
         // What is due and could not be done waits for an input that changes something.
         self.due = dues.filter(|due| *due > now.mono).min();
     }
 
-    /// Compares tables with the next mesh node in turn, so that whatever was missed heals.
-    fn exchange(&mut self) {
-        let is_node = |id: &NodeId| self.table.get(id).is_some();
-        let nodes: Vec<_> = self.links.nodes().filter(is_node).collect();
-        let next = nodes
-            .iter()
-            .find(|id| self.exchanged.is_none_or(|last| **id > last))
-            .or(nodes.first());
-        self.exchanged = next.copied();
-        if let Some(link) = self.exchanged.and_then(|id| self.links.to_node(&id)) {
-            self.act.send(
-                link,
-                Message::TableWanted {
-                    digest: self.table.digest(),
-                },
-            );
-        }
-    }
-
-    /// Dials every node that should be linked and is not, at one of its addresses after the other.
-    fn dial_all(&mut self, now: Now) {
-        let known = self.table.listed().filter(|listed| {
-            let record = &listed.record;
-            record.key != self.record.key
-                && !record.tombstone
-                && self.links.to_node(&record.key).is_none()
-        });
-        let known = known.map(|l| (Some(l.record.key), l.record.addresses.clone()));
-        let given = self.given.iter().filter(|(_, found)| match found {
-            None => true,
-            Some(id) => *id != self.record.key && self.links.to_node(id).is_none(),
-        });
-        let given = given.map(|(address, _)| (None, vec![*address]));
-        for (id, addresses) in known.chain(given).collect::<Vec<_>>() {
-            let is_next = |address: &SocketAddr| {
-                let pause = self.pauses.get(address);
-                pause.is_none_or(|pause| now.mono >= pause.until)
-                    && !self
-                        .dials
-                        .values()
-                        .any(|dialled| dialled.address == *address)
-                    && !self.record.addresses.contains(address)
-            };
-            let Some(address) = addresses.iter().copied().find(is_next) else {
-                continue;
-            };
-            let dial = self.act.dial(Target::Node { address, id });
-            self.dials.insert(dial, Dialled { address, id });
-            for other in addresses.into_iter().filter(|other| *other != address) {
-                let pause = self.pauses.entry(other).or_default();
-                pause.until = pause.until.max(now.mono + DIAL_STAGGER);
-            }
-        }
-    }
-
     /// Hands every group to who is responsible without us, and ends.
     fn end(&mut self, now: Now) {
-        self.table.set_alive(self.record.key, false);
+        self.set_liveness(now, self.record.key, Liveness::Dead);
         self.in_supernode(now, Supernode::check);
+        self.leave(now);
         self.is_ending = true;
         self.act
             .write(vec![Write::Table(self.table.listed().cloned().collect())]);
@@ -690,6 +556,7 @@ impl Role for MeshNode {
             Input::Start => {
                 self.exchange_due = now.mono;
                 self.check_due = now.mono + RESPONSIBLE_INTERVAL;
+                self.remember(now);
             }
             Input::Command(Command::Quit { .. }) => self.end(now),
             Input::Linked {
@@ -705,14 +572,15 @@ impl Role for MeshNode {
             Input::Undialled { dial, .. } => self.undialled(now, dial),
             Input::Quiet { link, since: _ } => self.hushed(now, link, true),
             Input::Heard { link } => self.hushed(now, link, false),
-            Input::Lost { link, why: _ } => self.lost(now, link),
+            Input::Lost { link, why } => self.lost(now, link, why),
             Input::Received { link, message } => self.received(now, link, message),
             Input::Found { addresses } => self.found(&addresses),
             Input::Addresses { addresses } => self.addresses(now, addresses),
-            Input::Admission(admission) => self.admit(now, admission),
-            Input::Timeout
-            | Input::Command(_)
+            Input::Admission(admission) => self.admitting_from_here(now, admission),
+            Input::Timeout => self.dials.is_stale = true,
+            Input::Command(_)
             | Input::PathIs { .. }
+            | Input::Reached(_)
             | Input::Written { .. }
             | Input::Unwritten { .. }
             | Input::Fetched { .. } => {}

@@ -115,6 +115,11 @@ impl Ring {
         self.outward(point).collect()
     }
 
+    /// The `count` supernodes closest to `point`.
+    pub fn around(&self, point: Point, count: usize) -> impl Iterator<Item = NodeId> {
+        self.outward(point).map(|(node, _, _)| node).take(count)
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.places.len()

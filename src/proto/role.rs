@@ -9,10 +9,11 @@
 use std::net::SocketAddr;
 
 use super::admission::Admission;
-use super::command::Command;
+use super::command::{Asking, Command};
 use super::event::{Event, Path};
 use super::figures::Figures;
 use super::id::{EntryId, GroupName, NodeId, Place};
+use super::path::report::Report;
 use super::saved::Write;
 use super::time::{Mono, Now};
 use super::wire::{Message, Reason, Run, Vector};
@@ -93,6 +94,8 @@ pub enum Input {
         via: Option<NodeId>,
         rtt_ms: Option<u64>,
     },
+    /// The answer to [`Output::Reach`].
+    Reached(Box<Report>),
     /// A write is flushed to disk. `moved` lists entries in it that were already in the log at another place
     /// (an entry sequenced in two epochs): the place that counts, and whether that is the place in this
     /// write (so that the entry moves) or the one known before (so that nothing changes).
@@ -132,6 +135,8 @@ pub enum Output {
     Dial { dial: DialId, to: Target },
     /// Reach this peer over this supernode from here on; an existing link to it goes on.
     Route { peer: NodeId, via: LinkId },
+    /// Find out about the way to a peer that we have a link with.
+    Reach { peer: NodeId, asking: Asking },
     /// Say something on each of these links. A link that is gone is passed over in silence: its
     /// [`Input::Lost`] is on its way.
     Send { to: Vec<LinkId>, message: Message },

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
 use super::seal::{Hash, Signature};
 use super::time::{Hlc, Wall};
-use super::wire::{Charter, Entry, GroupRecord, Lease, Listed, Run};
+use super::wire::{Burial, Charter, Entry, GroupRecord, Lease, Listed, Run};
 
 /// One thing to be put on disk. Writes are applied in order, those of one ticket all or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub enum Write {
     Nick(Nick),
     /// The table, whole.
     Table(Vec<Listed>),
+    /// A node is out of service for good.
+    Burial(Burial),
     /// The clock of our own record (mesh nodes), before it is used.
     Clock(u64),
     /// What a supernode knows of a group that must outlive everybody's leaving, as of `noted`.
@@ -52,6 +54,7 @@ pub struct Saved {
     pub nick: Option<Nick>,
     pub groups: BTreeMap<GroupName, SavedGroup>,
     pub table: Vec<Listed>,
+    pub burials: Vec<Burial>,
     pub clock: u64,
     /// A supernode's group records.
     pub records: Vec<(GroupRecord, Wall)>,

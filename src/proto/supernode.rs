@@ -145,7 +145,9 @@ impl Context<'_> {
     }
 
     fn is_alive(&self, id: &NodeId) -> bool {
-        self.table.get(id).is_some_and(|listed| listed.alive)
+        self.table
+            .get(id)
+            .is_some_and(|listed| listed.liveness.is_up())
     }
 
     fn opposite(&self, group: &GroupName) -> Option<NodeId> {
@@ -485,7 +487,7 @@ impl Supernode {
     }
 
     pub(crate) fn figures(&self) -> Groups {
-        let registered = self.held.values().map(|held| held.registered.len());
+        let registered = self.held.values().map(|held| held.heard().count());
         Groups {
             held: self.held.len(),
             live: registered.clone().filter(|members| *members > 0).count(),

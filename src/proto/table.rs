@@ -1,9 +1,9 @@
 //! The table: what is known of the nodes of the mesh, from the records they sign about themselves.
 //!
-//! A record can be withheld or delayed by whoever passes it on, never forged. Whether a node is *alive* is
-//! nobody's signature but an opinion: [`Table::merge`] takes over that of its teller, so its caller decides
-//! whose opinion counts (a client believes the mesh node that gave it the table; a node that watches others
-//! itself overrules what it is told with [`Table::set_alive`]).
+//! A record can be withheld or delayed by whoever passes it on, never forged. Whether a node is *up* is nobody's
+//! signature but an opinion: [`Table::merge`] takes over that of its teller, so its caller decides whose opinion
+//! counts (a client believes the mesh node that gave it the table; a mesh node believes its own watching and
+//! overrules what it is told with [`Table::set_liveness`]).
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -11,10 +11,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::figures::Nodes;
 use super::id::{NodeId, NodeName};
-use super::limits::{ADDRESSES_MAX, RECORDS_MAX};
+use super::limits::{
+    ADDRESSES_MAX, BURIALS_MAX, NODE_REMEMBERED, NODES_PER_ADDRESS_MAX, RECORDS_MAX, TABLE_BLOCKS,
+};
 use super::ring::Ring;
 use super::seal::{Hash, Seal};
-use super::wire::{Listed, Record};
+use super::time::Wall;
+use super::wire::{self, Burial, Edition, Listed, Liveness, Record, Rest, Standing, Unlisted};
 
 /// Supernodes of one /24 or /48: on a ring of 20 a whole /24 would come to own 96 % of all groups, on one of
 /// 200 59 %. Addresses that only a local network can reach are not counted.
@@ -23,6 +26,8 @@ pub const SUPERNODES_PER_NETWORK_MAX: u32 = 8;
 const NETWORK_BITS_V4: u32 = 24;
 /// Bits of an IPv6 address that name its network.
 const NETWORK_BITS_V6: u32 = 48;
+/// Bits of an IPv6 address that name whoever has it: all the rest is theirs to choose.
+const OWNER_BITS_V6: u32 = 64;
 
 /// What a merge did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,27 +36,10 @@ pub enum Change {
     New,
     /// A later record of a known node.
     Updated,
-    /// The known record; whether its node is alive has changed to this.
-    Alive(bool),
+    /// The known record; its node counts as this from here on.
+    Liveness(Liveness),
     /// Known already, or older than what is known.
     Nothing,
-}
-
-/// Why a record was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unlisted {
-    #[error("its signature is wrong")]
-    BadSignature,
-    #[error("it has more than {ADDRESSES_MAX} addresses")]
-    TooManyAddresses,
-    #[error("its node signed two records with one clock")]
-    Forked,
-    #[error("its name belongs to another key")]
-    NameTaken,
-    #[error("its network has {SUPERNODES_PER_NETWORK_MAX} supernodes already")]
-    NetworkFull,
-    #[error("the table is full")]
-    TableFull,
 }
 
 /// The records, at most one a key.
@@ -60,8 +48,12 @@ pub struct Table {
     nodes: BTreeMap<NodeId, Listed>,
     /// A name belongs to the first key that came with it, for as long as that key is listed under it.
     names: BTreeMap<NodeName, NodeId>,
-    /// Supernodes in each network, alive or not.
+    /// Supernodes in each network, up or not.
     networks: BTreeMap<IpAddr, u32>,
+    /// Nodes at each address that the whole net reaches, up or not.
+    owners: BTreeMap<IpAddr, u32>,
+    /// Who is out of service for good by an operator's word.
+    burials: BTreeMap<NodeId, Burial>,
     version: u64,
     /// Computed when first asked for after a change.
     ring: OnceCell<Ring>,
@@ -77,11 +69,23 @@ impl Table {
     /// something else is known: a client that starts with every directory down has nothing better to try.
     #[must_use]
     pub fn restored(listed: Vec<Listed>, seal: &dyn Seal) -> Self {
+        let alive = |listed| Listed {
+            liveness: Liveness::Alive,
+            ..listed
+        };
+        Self::recalled(listed.into_iter().map(alive).collect(), Vec::new(), seal)
+    }
+
+    /// The table that was on disk, without what is not genuine, for a node that watches the others itself.
+    #[must_use]
+    pub fn recalled(listed: Vec<Listed>, burials: Vec<Burial>, seal: &dyn Seal) -> Self {
         let mut table = Self::new();
-        for Listed { record, alive: _ } in listed {
-            let alive = true;
+        for burial in burials {
+            table.bury(burial);
+        }
+        for listed in listed {
             // What today's rules refuse is as good as forged, and as little missed.
-            let _refused = table.merge(seal, Listed { record, alive });
+            let _refused = table.merge(seal, listed);
         }
         table
     }
@@ -89,20 +93,27 @@ impl Table {
     /// Takes in a record that somebody tells of.
     ///
     /// For one key the higher clock wins, and a tombstone over everything, for ever. A teller of the known
-    /// record decides whether the node is alive; one of an older record has no say.
+    /// record decides how the node is; one of an older record has no say.
     ///
     /// # Errors
     /// [`Unlisted`]; nothing has changed then.
     pub fn merge(&mut self, seal: &dyn Seal, listed: Listed) -> Result<Change, Unlisted> {
-        let Listed { record, alive } = listed;
+        let Listed {
+            record,
+            liveness,
+            since,
+        } = listed;
         if record.addresses.len() > ADDRESSES_MAX {
             return Err(Unlisted::TooManyAddresses);
+        }
+        if self.burials.contains_key(&record.key) {
+            return Err(Unlisted::Buried);
         }
         let change = match self.nodes.get(&record.key) {
             // The signature of what is known byte for byte has been checked before.
             Some(known) if known.record == record => {
-                return Ok(if self.set_alive(record.key, alive) {
-                    Change::Alive(alive)
+                return Ok(if self.set_liveness(record.key, liveness, since) {
+                    Change::Liveness(liveness)
                 } else {
                     Change::Nothing
                 });
@@ -122,24 +133,98 @@ impl Table {
                 Change::Updated
             }
             None if !record.is_genuine(seal) => return Err(Unlisted::BadSignature),
-            None if self.nodes.len() >= RECORDS_MAX => return Err(Unlisted::TableFull),
             None => Change::New,
         };
+        let is_full = change == Change::New && self.nodes.len() >= RECORDS_MAX;
+        if is_full && !self.has_room() {
+            return Err(Unlisted::TableFull);
+        }
         self.admit(&record)?;
-        self.insert(record, alive);
+        self.insert(record, liveness, since);
         Ok(change)
     }
 
-    /// Notes whether a node is up; says whether that is a change. What is out of service stays down.
-    pub fn set_alive(&mut self, key: NodeId, alive: bool) -> bool {
+    /// Takes a node out of service for good; its name is free again. Says whether that is news. Whether the burial is
+    /// genuine, and its operator's to decide, the caller has asked.
+    pub fn bury(&mut self, burial: Burial) -> bool {
+        let is_full = self.burials.len() >= BURIALS_MAX;
+        if is_full || self.burials.contains_key(&burial.key) {
+            return false;
+        }
+        self.remove(&burial.key);
+        self.burials.insert(burial.key, burial);
+        self.changed();
+        true
+    }
+
+    /// The nodes that were buried.
+    pub fn burials(&self) -> impl Iterator<Item = &Burial> {
+        self.burials.values()
+    }
+
+    /// How a node was buried, if it was.
+    #[must_use]
+    pub fn burial(&self, key: &NodeId) -> Option<&Burial> {
+        self.burials.get(key)
+    }
+
+    /// Lets go of the nodes that nobody has seen for long enough, and says who they are.
+    pub fn forget_old(&mut self, now: Wall) -> Vec<NodeId> {
+        let remembered_ms = u64::try_from(NODE_REMEMBERED.as_millis()).unwrap_or(u64::MAX);
+        let is_old = |listed: &&Listed| {
+            !listed.liveness.is_up() && now.0.saturating_sub(listed.since.0) > remembered_ms
+        };
+        let old: Vec<_> = self.listed().filter(is_old).map(|l| l.record.key).collect();
+        for key in &old {
+            self.remove(key);
+        }
+        if !old.is_empty() {
+            self.changed();
+        }
+        old
+    }
+
+    /// Makes room by what has been dead for longest.
+    fn has_room(&mut self) -> bool {
+        let dead = self.listed().filter(|listed| !listed.liveness.is_up());
+        let oldest = dead.min_by_key(|listed| listed.since).map(|l| l.record.key);
+        if let Some(key) = oldest {
+            self.remove(&key);
+        }
+        oldest.is_some()
+    }
+
+    /// Notes how a node is; says whether that is a change. What is out of service stays down.
+    pub fn set_liveness(&mut self, key: NodeId, liveness: Liveness, now: Wall) -> bool {
         match self.nodes.get_mut(&key) {
-            Some(listed) if listed.alive != alive && !(alive && listed.record.tombstone) => {
-                listed.alive = alive;
-                self.changed();
+            Some(listed)
+                if listed.liveness != liveness
+                    && !(liveness.is_up() && listed.record.tombstone) =>
+            {
+                let was_up = listed.liveness.is_up();
+                listed.liveness = liveness;
+                listed.since = now;
+                if was_up == liveness.is_up() {
+                    self.version += 1;
+                } else {
+                    self.changed();
+                }
                 true
             }
             Some(_) | None => false,
         }
+    }
+
+    /// Notes whether we hear of a node ourselves; says whether that is a change.
+    pub fn set_alive(&mut self, key: NodeId, alive: bool, now: Wall) -> bool {
+        let liveness = if alive {
+            Liveness::Alive
+        } else {
+            Liveness::Missed
+        };
+        let known = self.nodes.get(&key).map(|listed| listed.liveness);
+        let is_news = known.is_some_and(|known| known.is_up() != alive);
+        is_news && self.set_liveness(key, liveness, now)
     }
 
     /// Grows with every change.
@@ -148,17 +233,62 @@ impl Table {
         self.version
     }
 
-    /// The same for two tables that say the same, whatever way they came by it; also of who is alive.
+    /// The same for two tables that say the same, whatever way they came by it; also of who is up.
     #[must_use]
     pub fn digest(&self) -> Hash {
         let mut said = Vec::with_capacity(self.nodes.len() * 105);
-        for (key, Listed { record, alive }) in &self.nodes {
+        for (key, listed) in &self.nodes {
+            let Listed { record, .. } = listed;
             said.extend_from_slice(&key.0);
             said.extend_from_slice(&record.clock.to_be_bytes());
             said.extend_from_slice(&record.signature.0);
-            said.push(u8::from(*alive));
+            said.push(u8::from(listed.liveness.is_up()));
         }
         Hash::of(&[&said])
+    }
+
+    /// Digests of what mesh nodes compare, by block: which records there are, who is up, and who was buried.
+    #[must_use]
+    pub fn block_digests(&self) -> Vec<u64> {
+        let mut said = vec![Vec::new(); TABLE_BLOCKS];
+        for standing in self.standings() {
+            let block = &mut said[usize::from(block_of(&standing.key))];
+            block.extend_from_slice(&standing.key.0);
+            match standing.rest {
+                Rest::Listed { clock, is_up } => {
+                    block.extend_from_slice(&clock.to_be_bytes());
+                    block.push(u8::from(is_up));
+                }
+                Rest::Buried => block.push(2),
+            }
+        }
+        let digest = |said: Vec<u8>| {
+            let Hash(hash) = Hash::of(&[&said]);
+            u64::from_be_bytes(hash[..8].try_into().expect("8 of 32 bytes"))
+        };
+        said.into_iter().map(digest).collect()
+    }
+
+    /// What is known of every node, in short.
+    pub fn standings(&self) -> impl Iterator<Item = Standing> {
+        let listed = self.listed().map(|listed| Standing {
+            key: listed.record.key,
+            rest: Rest::Listed {
+                clock: listed.record.clock,
+                is_up: listed.liveness.is_up(),
+            },
+        });
+        let buried = self.burials.keys().map(|key| Standing {
+            key: *key,
+            rest: Rest::Buried,
+        });
+        listed.chain(buried)
+    }
+
+    /// Whether this is the record that the table has.
+    #[must_use]
+    pub fn has(&self, edition: Edition) -> bool {
+        self.known_clock(&edition.key) == Some(edition.clock)
     }
 
     /// Everything, tombstones included, in the order of keys.
@@ -174,16 +304,25 @@ impl Table {
     /// How many of its nodes are what.
     #[must_use]
     pub fn figures(&self) -> Nodes {
-        let mut nodes = Nodes::default();
-        for Listed { record, alive } in self.nodes.values() {
-            match (record.tombstone, *alive) {
-                (true, _) => nodes.buried += 1,
-                (false, false) => nodes.down += 1,
-                (false, true) => {
-                    nodes.alive += 1;
-                    nodes.supernodes += usize::from(record.roles.supernode);
-                }
+        let mut nodes = Nodes {
+            buried: self.burials.len(),
+            ..Nodes::default()
+        };
+        for Listed {
+            record, liveness, ..
+        } in self.nodes.values()
+        {
+            if record.tombstone {
+                nodes.buried += 1;
+                continue;
             }
+            match liveness {
+                Liveness::Alive => nodes.alive += 1,
+                Liveness::Suspect => nodes.suspect += 1,
+                Liveness::Missed | Liveness::Dead => nodes.down += 1,
+            }
+            let is_point = liveness.is_up() && record.roles.supernode;
+            nodes.supernodes += usize::from(is_point);
         }
         nodes
     }
@@ -212,7 +351,7 @@ impl Table {
     /// The supernodes that are alive.
     pub fn supernodes(&self) -> impl Iterator<Item = &Record> {
         self.listed()
-            .filter(|listed| listed.alive && listed.record.roles.supernode)
+            .filter(|listed| listed.liveness.is_up() && listed.record.roles.supernode)
             .map(|listed| &listed.record)
     }
 
@@ -238,78 +377,94 @@ impl Table {
         listed.is_some_and(|listed| listed.record.roles.supernode)
     }
 
-    /// The ring of the supernodes that are alive, each at the IP of its first address.
+    /// The ring of the supernodes that are up, each at the IP of its ring address.
     #[must_use]
     pub fn ring(&self) -> &Ring {
         self.ring.get_or_init(|| {
             Ring::new(self.supernodes().filter_map(|record| {
-                let address = record.addresses.first()?;
+                let address = record.ring_address()?;
                 Some((record.key, address.ip()))
             }))
         })
     }
 
-    /// Whether the name and the network of a genuine record are its to have.
+    /// Whether the name, the address and the network of a genuine record are its to have.
     fn admit(&self, record: &Record) -> Result<(), Unlisted> {
         match self.names.get(&record.name) {
             Some(holder) if *holder != record.key => return Err(Unlisted::NameTaken),
             Some(_) | None => {}
         }
-        let before = self
-            .nodes
-            .get(&record.key)
-            .and_then(|known| network(&known.record));
-        match network(record) {
-            Some(network)
-                if before != Some(network)
-                    && self.networks.get(&network).copied().unwrap_or_default()
-                        >= SUPERNODES_PER_NETWORK_MAX =>
-            {
-                Err(Unlisted::NetworkFull)
-            }
-            Some(_) | None => Ok(()),
+        let before = self.nodes.get(&record.key).map(|known| &known.record);
+        let is_full = |place: Option<IpAddr>, before: Option<IpAddr>, counts: &Counts, max: u32| {
+            place.is_some_and(|place| {
+                before != Some(place) && counts.get(&place).is_some_and(|count| *count >= max)
+            })
+        };
+        let (now, then) = (network(record), before.and_then(network));
+        if is_full(now, then, &self.networks, SUPERNODES_PER_NETWORK_MAX) {
+            return Err(Unlisted::NetworkFull);
         }
+        let (now, then) = (owner(record), before.and_then(owner));
+        if is_full(now, then, &self.owners, NODES_PER_ADDRESS_MAX) {
+            return Err(Unlisted::AddressFull);
+        }
+        Ok(())
     }
 
-    fn insert(&mut self, record: Record, alive: bool) {
-        if let Some(network) = network(&record) {
-            *self.networks.entry(network).or_default() += 1;
+    fn insert(&mut self, record: Record, liveness: Liveness, since: Wall) {
+        let before = self.remove(&record.key);
+        for (place, counts) in [
+            (network(&record), &mut self.networks),
+            (owner(&record), &mut self.owners),
+        ] {
+            if let Some(place) = place {
+                *counts.entry(place).or_default() += 1;
+            }
         }
         self.names.insert(record.name.clone(), record.key);
-        let (name, alive) = (record.name.clone(), alive && !record.tombstone);
-        let before = self.nodes.insert(record.key, Listed { record, alive });
-        if let Some(Listed { record, .. }) = before {
-            if record.name != name {
-                self.names.remove(&record.name);
-            }
-            self.leave_network(&record);
-        }
+        let liveness = if record.tombstone {
+            Liveness::Dead
+        } else {
+            liveness
+        };
+        let is_same = |before: &Listed| before.liveness == liveness;
+        let since = before.filter(is_same).map_or(since, |before| before.since);
+        let listed = Listed {
+            record,
+            liveness,
+            since,
+        };
+        self.nodes.insert(listed.record.key, listed);
         self.changed();
     }
 
-    /// Forgets the nodes that are not to be kept, as if they had never been told of.
-    pub fn retain(&mut self, keep: impl Fn(&NodeId) -> bool) {
+    /// Forgets the nodes that are not to be kept, as if they had never been told of; says who they are.
+    pub fn retain(&mut self, keep: impl Fn(&NodeId) -> bool) -> Vec<NodeId> {
         let gone: Vec<_> = self.nodes.keys().filter(|id| !keep(id)).copied().collect();
-        for Listed { record, .. } in gone
-            .iter()
-            .filter_map(|id| self.nodes.remove(id))
-            .collect::<Vec<_>>()
-        {
-            self.names.remove(&record.name);
-            self.leave_network(&record);
+        for key in &gone {
+            self.remove(key);
             self.changed();
         }
+        gone
     }
 
-    fn leave_network(&mut self, record: &Record) {
-        if let Some(network) = network(record)
-            && let Some(count) = self.networks.get_mut(&network)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.networks.remove(&network);
+    fn remove(&mut self, key: &NodeId) -> Option<Listed> {
+        let removed = self.nodes.remove(key)?;
+        let record = &removed.record;
+        self.names.remove(&record.name);
+        for (place, counts) in [
+            (network(record), &mut self.networks),
+            (owner(record), &mut self.owners),
+        ] {
+            let Some(place) = place else { continue };
+            if let Some(count) = counts.get_mut(&place) {
+                *count -= 1;
+                if *count == 0 {
+                    counts.remove(&place);
+                }
             }
         }
+        Some(removed)
     }
 
     fn changed(&mut self) {
@@ -318,24 +473,39 @@ impl Table {
     }
 }
 
+type Counts = BTreeMap<IpAddr, u32>;
+
+/// The block of the table that a key is in.
+#[must_use]
+pub fn block_of(key: &NodeId) -> u8 {
+    key.0[0] % u8::try_from(TABLE_BLOCKS).expect("there are fewer blocks than a byte counts")
+}
+
 /// The network that a supernode in service counts in: that of the address by which the ring places it, unless
 /// only a local network reaches it.
 fn network(record: &Record) -> Option<IpAddr> {
-    if !record.roles.supernode || record.tombstone {
+    let counts = record.roles.supernode && !record.tombstone;
+    prefix(record, NETWORK_BITS_V4, NETWORK_BITS_V6).filter(|_| counts)
+}
+
+/// Whose address a node is at, unless only a local network reaches it.
+fn owner(record: &Record) -> Option<IpAddr> {
+    prefix(record, u32::BITS, OWNER_BITS_V6)
+}
+
+fn prefix(record: &Record, v4_bits: u32, v6_bits: u32) -> Option<IpAddr> {
+    let ip = record.ring_address()?.ip().to_canonical();
+    if wire::is_local(ip) {
         return None;
     }
-    match record.addresses.first()?.ip().to_canonical() {
+    Some(match ip {
         IpAddr::V4(v4) => {
-            let local = v4.is_loopback() || v4.is_private() || v4.is_link_local();
-            let bits = u32::from(v4) & (u32::MAX << (u32::BITS - NETWORK_BITS_V4));
-            (!local).then(|| Ipv4Addr::from(bits).into())
+            Ipv4Addr::from(u32::from(v4) & (u32::MAX << (u32::BITS - v4_bits))).into()
         }
         IpAddr::V6(v6) => {
-            let local = v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local();
-            let bits = u128::from(v6) & (u128::MAX << (u128::BITS - NETWORK_BITS_V6));
-            (!local).then(|| Ipv6Addr::from(bits).into())
+            Ipv6Addr::from(u128::from(v6) & (u128::MAX << (u128::BITS - v6_bits))).into()
         }
-    }
+    })
 }
 
 #[cfg(test)]
@@ -417,7 +587,7 @@ mod tests {
             table.merge(&seal, up(&record(1, 9, "10.0.0.1:1"))),
             Ok(Change::Nothing)
         );
-        assert!(!table.set_alive(living.key, true));
+        assert!(!table.set_alive(living.key, true, Wall(0)));
         assert!(!table.is_supernode(&living.key));
         assert!(table.ring().is_empty());
         let kept = Table::restored(table.listed().cloned().collect(), &seal);
@@ -464,13 +634,16 @@ mod tests {
         }
         let at = Point::of_ip("10.0.0.2".parse().unwrap());
         assert_eq!(table.ring().responsible(at), Some(two.key));
-        assert!(table.set_alive(two.key, false));
-        assert!(!table.set_alive(two.key, false));
+        assert!(table.set_alive(two.key, false, Wall(0)));
+        assert!(!table.set_alive(two.key, false, Wall(0)));
         assert_eq!(table.ring().responsible(at), Some(one.key));
         assert!(table.is_supernode(&two.key));
         assert!(!table.is_supernode(&directory.key));
         assert_eq!(table.directories().count(), 1);
-        assert_eq!(table.merge(&seal, up(&two)), Ok(Change::Alive(true)));
+        assert_eq!(
+            table.merge(&seal, up(&two)),
+            Ok(Change::Liveness(Liveness::Alive))
+        );
         assert_eq!(table.supernodes().count(), 2);
     }
 
@@ -482,7 +655,8 @@ mod tests {
         let saved = vec![
             Listed {
                 record: one.clone(),
-                alive: false,
+                liveness: Liveness::Dead,
+                since: Wall(0),
             },
             up(&two),
         ];
@@ -519,7 +693,8 @@ mod tests {
     fn up(record: &Record) -> Listed {
         Listed {
             record: record.clone(),
-            alive: true,
+            liveness: Liveness::Alive,
+            since: Wall(0),
         }
     }
 

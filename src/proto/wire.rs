@@ -5,7 +5,7 @@
 //! sender. Nothing survives a link: whoever dials again says everything again.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,31 @@ pub enum Message {
     TableWanted { digest: Hash },
     /// The sender's table, or a part of it: whole at first, then what changed. `more` says another part follows.
     Table { listed: Vec<Listed>, more: bool },
+
+    // -- between mesh nodes: who is there ----------------------------------------------------------------
+    /// A step of the protocol that watches who is alive (SWIM), with news of others.
+    Gossip(Box<Gossip>),
+    /// Nothing follows if your table has this digest too.
+    TableDigest { digest: Hash },
+    /// Mine has another digest: these are those of its blocks, by the keys' first bits.
+    TableBlocks { digests: Vec<u64> },
+    /// All I have of these blocks, in which we differ. In the answer, of what the other lacks, `blocks` is empty.
+    TableClocks {
+        blocks: Vec<u8>,
+        standings: Vec<Standing>,
+    },
+    /// Tell me the records of these, or how they were buried.
+    RecordsWanted { keys: Vec<NodeId> },
+    /// These nodes are out of service for good.
+    Buried { burials: Vec<Burial> },
+    /// Your record is not listed here.
+    Unlisted { why: Unlisted },
+
+    // -- from an operator --------------------------------------------------------------------------------
+    /// Make a link to the node at this address, so that its mesh and yours become one.
+    Introduce { address: SocketAddr },
+    /// What became of it.
+    Outcome(Outcome),
 
     // -- a member and the responsible supernode ----------------------------------------------------------
     /// I am in this group: the highest lease I know, whether I host under it now or miss the member who should,
@@ -412,7 +437,7 @@ pub struct Record {
     pub name: NodeName,
     pub key: NodeId,
     pub clock: u64,
-    /// Where it can be reached, best first; the ring hashes the first one's IP.
+    /// Where it can be reached, best first; the ring hashes the IP of [`Record::ring_address`].
     pub addresses: Vec<SocketAddr>,
     pub roles: Roles,
     /// Out of service for good; such a record is kept so that gossip does not bring the node back.
@@ -427,11 +452,167 @@ pub struct Roles {
     pub supernode: bool,
 }
 
-/// A record, and whether the one who tells of it believes the node to be up.
+/// A record, and how the one who tells of it believes the node to be, since when by its clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {
     pub record: Record,
-    pub alive: bool,
+    pub liveness: Liveness,
+    pub since: Wall,
+}
+
+/// How a mesh node is, in somebody's opinion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Liveness {
+    Alive,
+    /// Somebody says that it does not answer; until it is called dead it counts as alive.
+    Suspect,
+    /// Whoever tells of it has lost its own link to it; for the teller it does not count until it is heard again.
+    Missed,
+    Dead,
+}
+
+impl Liveness {
+    /// Whether the node counts: on the ring, and as one to dial.
+    #[must_use]
+    pub fn is_up(self) -> bool {
+        match self {
+            Self::Alive | Self::Suspect => true,
+            Self::Missed | Self::Dead => false,
+        }
+    }
+}
+
+/// One of the records of a node. Higher clocks are later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Edition {
+    pub key: NodeId,
+    pub clock: u64,
+}
+
+/// What a table has of a node, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    pub key: NodeId,
+    pub rest: Rest,
+}
+
+/// See [`Standing`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Rest {
+    /// Its record has this clock, and it is believed to be up, or not.
+    Listed {
+        clock: u64,
+        is_up: bool,
+    },
+    Buried,
+}
+
+/// A step of the protocol that watches who is alive. Clocks are those of the records of sender and receiver: what was
+/// meant for an earlier record is void.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gossip {
+    pub clock: u64,
+    /// How often the sender has objected to being called suspect.
+    pub incarnation: u16,
+    pub to_clock: u64,
+    pub doing: Doing,
+    pub news: Vec<News>,
+}
+
+/// What a [`Gossip`] is for. `number` tells probes apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Doing {
+    /// Are you there?
+    Ping {
+        number: u8,
+    },
+    Ack {
+        number: u8,
+    },
+    /// It does not answer me: ask it for me.
+    PingFor {
+        target: Edition,
+        number: u8,
+    },
+    /// Are you there? That one wants to know.
+    PingOf {
+        origin: Edition,
+        number: u8,
+    },
+    /// Tell that one that I am.
+    AckFor {
+        target: Edition,
+        number: u8,
+    },
+    /// The one you asked about is there.
+    AckOf {
+        origin: Edition,
+        number: u8,
+    },
+    /// I am there; who else is?
+    Announce,
+    /// These are.
+    Feed,
+    /// Nothing but the news.
+    Tell,
+    /// You are held for dead: come back under a higher clock.
+    CallDead,
+}
+
+/// How somebody is, as is passed on. The higher incarnation counts, and of one the worse word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct News {
+    pub edition: Edition,
+    pub incarnation: u16,
+    pub liveness: Liveness,
+}
+
+/// An operator's word that a node is out of service for good, whatever its clock says. It outlives the record, so that
+/// nobody who was away for long brings the node back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Burial {
+    pub key: NodeId,
+    /// What it was called; the name is free again.
+    pub name: NodeName,
+    /// The operator.
+    pub by: NodeId,
+    pub signature: Signature,
+}
+
+/// What became of an operator's wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Outcome {
+    #[error("done")]
+    Done,
+    #[error("it does not know you for an operator")]
+    NotAllowed,
+    #[error("nobody answers there")]
+    NoAnswer,
+}
+
+/// Why a record is not taken into a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Unlisted {
+    #[error("its signature is wrong")]
+    BadSignature,
+    #[error("it has more addresses than are allowed")]
+    TooManyAddresses,
+    #[error("its node signed two records with one clock")]
+    Forked,
+    #[error("its name belongs to another key")]
+    NameTaken,
+    #[error("its network has as many supernodes as are allowed")]
+    NetworkFull,
+    #[error("its address has as many nodes as are allowed")]
+    AddressFull,
+    #[error("the table is full")]
+    TableFull,
+    #[error("nobody with its key answers at its address")]
+    Unreachable,
+    #[error("it was buried: an operator took it out of service for good")]
+    Buried,
+    #[error("this mesh is closed to its key")]
+    Closed,
 }
 
 impl Entry {
@@ -669,6 +850,24 @@ impl Charter {
 }
 
 impl Record {
+    /// Which of its node's records it is.
+    #[must_use]
+    pub fn edition(&self) -> Edition {
+        Edition {
+            key: self.key,
+            clock: self.clock,
+        }
+    }
+
+    /// The address by which the ring places it: the first that the whole net reaches, or else the first. One that only
+    /// a local network reaches could be anybody's, and so be chosen.
+    #[must_use]
+    pub fn ring_address(&self) -> Option<SocketAddr> {
+        let mut addresses = self.addresses.iter();
+        let global = addresses.find(|address| !is_local(address.ip()));
+        global.or(self.addresses.first()).copied()
+    }
+
     /// This record with our key and signature.
     #[must_use]
     pub fn signed(mut self, seal: &dyn Seal) -> Self {
@@ -702,6 +901,48 @@ impl Record {
             roles,
             tombstone,
         ))
+    }
+}
+
+impl Burial {
+    /// Takes a node out of service, as the operator that `seal` belongs to.
+    #[must_use]
+    pub fn signed(seal: &dyn Seal, key: NodeId, name: NodeName) -> Self {
+        let by = seal.id();
+        let signature = seal.sign(&Self::signed_bytes(key, &name, by));
+        Self {
+            key,
+            name,
+            by,
+            signature,
+        }
+    }
+
+    /// Whether the operator it names signed it. Whether that is one to be obeyed is the caller's to ask.
+    #[must_use]
+    pub fn is_genuine(&self, seal: &dyn Seal) -> bool {
+        let bytes = Self::signed_bytes(self.key, &self.name, self.by);
+        seal.verify(&self.by, &bytes, &self.signature)
+    }
+
+    fn signed_bytes(key: NodeId, name: &NodeName, by: NodeId) -> Vec<u8> {
+        to_sign(&("fireside burial 1", key, name, by))
+    }
+}
+
+/// Whether only this machine or a local network reaches an address.
+pub(crate) fn is_local(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+/// Whose an address is: of an IPv6 one its /64, since all the rest is theirs to choose.
+pub(crate) fn owner_of(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => v4.into(),
+        IpAddr::V6(v6) => Ipv6Addr::from(u128::from(v6) >> 64 << 64).into(),
     }
 }
 

@@ -47,7 +47,13 @@ impl DataDir {
     /// Where the store's file is in it.
     #[must_use]
     pub fn database(&self) -> PathBuf {
-        self.path.join(DATABASE)
+        Self::database_in(&self.path)
+    }
+
+    /// Where it is in a data directory that need not be ours.
+    #[must_use]
+    pub fn database_in(path: &Path) -> PathBuf {
+        path.join(DATABASE)
     }
 }
 

@@ -11,6 +11,7 @@ mod history;
 mod index;
 mod open;
 mod page;
+mod reading;
 mod row;
 mod schema;
 mod search;
@@ -30,6 +31,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use directory::DataDir;
 pub use error::{Closed, Error};
 pub use open::Damaged;
+pub use reading::Reading;
 
 use crate::proto::event::Line;
 use crate::proto::id::{GroupName, NodeId};

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 /// Every migration there ever was; the version of a file is how many of them it has been through.
 ///
-pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2, V3, V4, V5, V6];
 
 /// - `format` repeats `PRAGMA user_version` in another page, so that a flipped bit in the file's header is not
 ///   taken for a file of another version.
@@ -152,8 +152,19 @@ INSERT INTO indexing SELECT coalesce(max(place), 0) FROM entries;
 CREATE TABLE seen (in_group INTEGER PRIMARY KEY, ord BLOB NOT NULL) STRICT;
 ";
 
-/// `lease_charter` is the hash of the charter that a lease is bound to, if it is bound to one.
+/// How the nodes of the mesh are, and which are out of service for good.
+///
+/// - `mesh.liveness` numbers what `alive` told before: alive, suspect, missed, dead. `mesh.since` is the wall clock's
+///   milliseconds when that began.
+/// - `burials.burial` is in the wire's form.
 const V5: &str = "
+ALTER TABLE mesh ADD COLUMN liveness INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mesh ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE burials (key BLOB PRIMARY KEY, burial BLOB NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// `lease_charter` is the hash of the charter that a lease is bound to, if it is bound to one.
+const V6: &str = "
 ALTER TABLE groups ADD COLUMN lease_charter BLOB;
 ALTER TABLE lines ADD COLUMN lease_charter BLOB;
 ALTER TABLE records ADD COLUMN lease_charter BLOB;
@@ -240,6 +251,7 @@ mod tests {
             "9b4c1116f8bb",
             "531300b1564f",
             "67a51ebfdd97",
+            "6dca237fd360",
             "2b60fbd3710e",
         ];
         for (migration, start) in MIGRATIONS.iter().zip(published) {

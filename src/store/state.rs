@@ -13,7 +13,9 @@ use crate::proto::id::{Epoch, GroupName, Nick, NodeId, NodeName, Number, Place, 
 use crate::proto::saved::{Saved, SavedGroup, SavedLine};
 use crate::proto::seal::{Hash, Signature};
 use crate::proto::time::{Hlc, Wall};
-use crate::proto::wire::{Charter, Entry, GroupRecord, Lease, Listed, Record, Roles};
+use crate::proto::wire::{
+    Burial, Charter, Entry, GroupRecord, Lease, Listed, Liveness, Record, Roles,
+};
 
 const NICK: &str = "nick";
 const CLOCK: &str = "clock";
@@ -144,10 +146,15 @@ fn setting<T: FromSql>(db: &Connection, name: &str) -> rusqlite::Result<Option<T
 pub(super) fn put_table(db: &Connection, table: &[Listed]) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM mesh")?.execute([])?;
     let mut insert = db.prepare_cached(
-        "INSERT INTO mesh (name, key, clock, addresses, directory, supernode, tombstone, signature, alive)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO mesh (name, key, clock, addresses, directory, supernode, tombstone, signature, alive,
+         liveness, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
-    for Listed { record, alive } in table {
+    for listed in table {
+        let Listed {
+            record,
+            liveness,
+            since,
+        } = listed;
         let addresses: Vec<String> = record.addresses.iter().map(ToString::to_string).collect();
         insert.execute(params![
             record.name.as_str(),
@@ -158,10 +165,47 @@ pub(super) fn put_table(db: &Connection, table: &[Listed]) -> rusqlite::Result<(
             record.roles.supernode,
             record.tombstone,
             record.signature.0,
-            alive,
+            liveness.is_up(),
+            liveness_code(*liveness),
+            signed(since.0),
         ])?;
     }
     Ok(())
+}
+
+fn liveness_code(liveness: Liveness) -> u8 {
+    match liveness {
+        Liveness::Alive => 0,
+        Liveness::Suspect => 1,
+        Liveness::Missed => 2,
+        Liveness::Dead => 3,
+    }
+}
+
+fn liveness(code: u8) -> Liveness {
+    match code {
+        0 => Liveness::Alive,
+        1 => Liveness::Suspect,
+        2 => Liveness::Missed,
+        _ => Liveness::Dead,
+    }
+}
+
+pub(super) fn put_burial(db: &Connection, burial: &Burial) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO burials VALUES (?1, ?2)")?
+        .execute(params![
+            burial.key.0,
+            postcard::to_stdvec(burial).expect("plain data always encodes")
+        ])?;
+    Ok(())
+}
+
+fn load_burials(db: &Connection) -> rusqlite::Result<Vec<Burial>> {
+    db.prepare("SELECT burial FROM burials ORDER BY key")?
+        .query_map([], |row| {
+            postcard::from_bytes(&row.get::<_, Vec<u8>>(0)?).map_err(|why| unreadable(0, why))
+        })?
+        .collect()
 }
 
 pub(super) fn put_record(
@@ -205,6 +249,7 @@ pub(super) fn load(db: &Connection) -> rusqlite::Result<Saved> {
             .transpose()?,
         groups: load_groups(db)?,
         table: load_table(db)?,
+        burials: load_burials(db)?,
         clock: setting(db, CLOCK)?.map_or(0, unsigned),
         records: load_records(db)?,
     })
@@ -369,7 +414,8 @@ fn load_unkept(db: &Connection, in_group: i64) -> rusqlite::Result<BTreeMap<Numb
 
 fn load_table(db: &Connection) -> rusqlite::Result<Vec<Listed>> {
     db.prepare(
-        "SELECT name, key, clock, addresses, directory, supernode, tombstone, signature, alive FROM mesh
+        "SELECT name, key, clock, addresses, directory, supernode, tombstone, signature, liveness, since
+         FROM mesh
          ORDER BY position",
     )?
     .query_map([], |row| {
@@ -387,7 +433,8 @@ fn load_table(db: &Connection) -> rusqlite::Result<Vec<Listed>> {
         };
         Ok(Listed {
             record,
-            alive: row.get(8)?,
+            liveness: liveness(row.get(8)?),
+            since: Wall(unsigned(row.get(9)?)),
         })
     })?
     .collect()

@@ -293,6 +293,7 @@ impl Worker {
                 } => state::put_group(db, group, *joined, lease.as_ref())?,
                 Write::Nick(nick) => state::put_nick(db, nick)?,
                 Write::Table(table) => state::put_table(db, table)?,
+                Write::Burial(burial) => state::put_burial(db, burial)?,
                 Write::Clock(clock) => state::put_clock(db, *clock)?,
                 Write::Charter { group, charter } => state::put_charter(db, group, charter)?,
                 Write::Rename { group, to } => state::rename_group(db, group, to)?,

@@ -7,13 +7,18 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ratatui::layout::Rect;
 
+use super::canvas::Strip;
 use super::complete::{Cycle, Known};
 use super::editor::{Editor, History};
 use super::finder::Finder;
+use super::highlight::Highlights;
 use super::log::Note;
 use super::look::Look;
+use super::pick::Pick;
+use super::preview::Choice;
 use super::rows::{Cache, Page};
 use super::search::Search;
+use super::spot::Spots;
 use super::theme::Themes;
 use super::window::{Subject, Window};
 use crate::proto::command::Command;
@@ -67,6 +72,7 @@ pub(crate) enum Column {
 #[derive(Debug)]
 pub struct App {
     pub(crate) look: Look,
+    pub(crate) highlights: Highlights,
     pub(crate) themes: Themes,
     pub(crate) us: Option<(NodeId, Nick)>,
     pub(crate) windows: Vec<Window>,
@@ -79,6 +85,8 @@ pub struct App {
     /// What is looked for in all that is stored.
     pub(crate) finder: Option<Finder>,
     pub(crate) hint: Option<Hint>,
+    /// A line above everything.
+    pub banner: Option<String>,
     /// Help over everything, scrolled by this many rows.
     pub(crate) help: Option<u16>,
     pub(crate) mesh: Option<MeshState>,
@@ -91,10 +99,16 @@ pub struct App {
     pub(crate) cache: Cache,
     /// Columns and rows of the log when it was drawn last.
     pub(crate) log_size: (u16, u16),
+    /// Where it stood.
+    pub(crate) log_place: Rect,
     /// Whether groups and members had their columns then.
     pub(crate) columns: (bool, bool),
-    /// Where the names of windows stood then, for clicks.
-    pub(crate) listed: Vec<(Rect, usize)>,
+    /// What stood where then.
+    pub(crate) spots: Spots,
+    /// Whether the mouse is ours, but for Shift.
+    pub(crate) mouse: bool,
+    pub(crate) pick: Option<Pick>,
+    pub(crate) choice: Choice,
     /// Groups asked for by `/join`, whose window comes into view when it opens.
     pub(crate) wanted: Vec<GroupName>,
     commands: VecDeque<Command>,
@@ -107,6 +121,7 @@ impl App {
     pub fn new(look: Look, themes: Themes) -> Self {
         let mut app = Self {
             look,
+            highlights: Highlights::default(),
             themes,
             us: None,
             windows: Vec::new(),
@@ -117,6 +132,7 @@ impl App {
             search: None,
             finder: None,
             hint: None,
+            banner: None,
             help: None,
             mesh: None,
             trouble: None,
@@ -126,8 +142,12 @@ impl App {
             members_column: Column::Usual,
             cache: Cache::default(),
             log_size: (80, 20),
+            log_place: Rect::ZERO,
             columns: (true, true),
-            listed: Vec::new(),
+            spots: Spots::default(),
+            mouse: true,
+            pick: None,
+            choice: Choice::default(),
             wanted: Vec::new(),
             commands: VecDeque::new(),
             numbers: 0,
@@ -150,6 +170,36 @@ impl App {
     /// Whether we hand over what we keep.
     pub(crate) fn is_leaving(&self) -> bool {
         self.life == Life::Leaving
+    }
+
+    /// What is wanted to be told of besides our nick.
+    pub fn watch_for(&mut self, highlights: Highlights) {
+        self.highlights = highlights;
+        self.look.turn += 1;
+    }
+
+    /// What the terminal is to know of the screen drawn last, beyond its cells.
+    #[must_use]
+    pub fn strips(&self) -> &[Strip] {
+        self.spots.strips()
+    }
+
+    /// Where the log is: its rows move together.
+    #[must_use]
+    pub fn log_place(&self) -> Rect {
+        self.log_place
+    }
+
+    /// Whether nothing but the log is shown.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        self.look.bare
+    }
+
+    /// Whether clicks and the wheel are for us.
+    #[must_use]
+    pub fn takes_mouse(&self) -> bool {
+        self.mouse && !self.look.bare
     }
 
     /// What the terminal's window is called.
@@ -197,6 +247,7 @@ impl App {
             width,
             mark: window.mark,
             us,
+            highlights: &self.highlights,
             cache: &mut self.cache,
         }
     }
@@ -227,6 +278,7 @@ impl App {
             | Command::Drop { .. }
             | Command::Topic { .. }
             | Command::Rule { .. }
+            | Command::Reach { .. }
             | Command::Nick { .. }
             | Command::History { .. }
             | Command::Past(_) => {}
@@ -251,6 +303,7 @@ impl App {
         let draft = self.editor.take();
         self.cycle = None;
         self.search = None;
+        self.pick = None;
         let left = self.window_mut();
         left.draft = draft;
         left.leave();

@@ -28,8 +28,10 @@ pub async fn ask_nick(suggestion: &str, settings: &Settings) -> anyhow::Result<O
     let (look, ..) = settings.look();
     let mut question = Question::new(suggestion, look);
     loop {
-        let drawn = terminal.draw(|| "fireside".to_owned(), |buf| question.draw(buf));
-        drawn.context("drawing the question for a nick")?;
+        let cursor = question.draw(terminal.buffer());
+        terminal
+            .show(cursor, "fireside", &[])
+            .context("drawing the question for a nick")?;
         let read = tokio::select! {
             biased;
             () = terminal::panicked() => return Ok(None),

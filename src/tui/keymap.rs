@@ -30,6 +30,12 @@ pub enum Action {
     Help,
     Groups,
     Members,
+    /// Take the newest link, or an older one.
+    Links,
+    /// Nothing but the log, and back.
+    Bare,
+    /// Take the mouse, or leave it to the terminal.
+    Mouse,
     Redraw,
     Suspend,
 }
@@ -47,7 +53,9 @@ pub const KEYS: &[(&str, &str)] = &[
     ("Ctrl-A/E/W/U/K/Y/T/R/_", "as in your shell"),
     ("Ctrl-S, F4", "find in this group; what was said to you"),
     ("F7, F8", "groups, members: hide or show"),
-    ("Shift and the mouse", "select text"),
+    ("Alt-O", "links: Enter opens, c copies"),
+    ("Alt-L", "only the log, to select from"),
+    ("Shift and the mouse", "select text; Alt-M: no mouse"),
     ("Ctrl-C", "clear the line; twice: quit"),
 ];
 
@@ -103,6 +111,9 @@ fn with_alt(c: char) -> Option<Action> {
         'b' => Action::Edit(Edit::WordLeft),
         'd' => Action::Edit(Edit::KillWordRight),
         'f' => Action::Edit(Edit::WordRight),
+        'l' => Action::Bare,
+        'm' => Action::Mouse,
+        'o' => Action::Links,
         'y' => Action::Edit(Edit::YankPop),
         'B' => Action::Groups,
         'N' => Action::Members,

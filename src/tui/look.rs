@@ -30,6 +30,8 @@ pub struct Signs {
     pub went: &'static str,
     pub merge: &'static str,
     pub dot: &'static str,
+    /// Stands for each column of what is not to be seen yet.
+    pub hidden: &'static str,
 }
 
 /// For terminals that show Unicode.
@@ -46,6 +48,7 @@ pub const UNICODE: Signs = Signs {
     went: "←",
     merge: "⇄",
     dot: "·",
+    hidden: "▒",
 };
 
 /// For terminals that do not.
@@ -62,6 +65,7 @@ pub const ASCII: Signs = Signs {
     went: "<",
     merge: "=",
     dot: "-",
+    hidden: "#",
 };
 
 /// Everything that decides how a thing is drawn, besides the thing.
@@ -71,7 +75,9 @@ pub struct Look {
     pub signs: Signs,
     pub zone: TimeZone,
     pub clock: Clock,
-    /// Raised when the theme changes, so that what was laid out before is not used.
+    /// Nothing but the log, so that a terminal's own selection takes only what was said.
+    pub(crate) bare: bool,
+    /// Raised when any of this changes, so that what was laid out before is not used.
     pub(crate) turn: u32,
 }
 
@@ -84,12 +90,18 @@ impl Look {
             signs,
             zone,
             clock,
+            bare: false,
             turn: 0,
         }
     }
 
     pub(crate) fn change_theme(&mut self, theme: Theme) {
         self.theme = theme;
+        self.turn += 1;
+    }
+
+    pub(crate) fn turn_bare(&mut self) {
+        self.bare = !self.bare;
         self.turn += 1;
     }
 

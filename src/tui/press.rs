@@ -1,40 +1,50 @@
 //! What keys, pastes and the mouse change on the screen, and the commands that come of a sent line.
 
-use crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
-use ratatui::layout::Position;
+use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::app::{App, Column, Hint, Life};
 use super::complete::Cycle;
 use super::editor::Edit;
 use super::keymap::{self, Action};
 use super::log::{Note, Said};
+use super::mouse::WHEEL;
 use super::window::Subject;
 use crate::proto::command::Command;
 use crate::proto::time::Now;
 use crate::slash::{self, Local, Parsed, Spec, Which};
 
-/// Rows one step of the wheel moves.
-const WHEEL: usize = 3;
-
 /// What only the program around the screen can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
     Nothing,
     /// Draw everything anew.
     Redraw,
     /// Give the terminal back to the shell for a while.
     Suspend,
+    /// Open a link.
+    Open(String),
+    /// Put this on the clipboard.
+    Copy(String),
 }
 
 impl App {
     /// Takes a key in.
     pub fn press(&mut self, now: Now, key: KeyEvent) -> Wish {
+        let wish = self.take_key(now, key);
+        self.preview();
+        wish
+    }
+
+    fn take_key(&mut self, now: Now, key: KeyEvent) -> Wish {
         if key.kind == KeyEventKind::Release {
             return Wish::Nothing;
         }
         let Some(action) = keymap::read(key) else {
             return Wish::Nothing;
         };
+        if self.look.bare && self.press_bare(action) {
+            return Wish::Nothing;
+        }
         let hint = self.hint.take();
         if self.help.is_some() && self.press_help(action) {
             return Wish::Nothing;
@@ -44,6 +54,12 @@ impl App {
         }
         if self.press_search(action) {
             return Wish::Nothing;
+        }
+        if self.press_preview(action) {
+            return Wish::Nothing;
+        }
+        if let Some(wish) = self.press_pick(action) {
+            return wish;
         }
         if let Action::Complete | Action::CompleteBack = action {
             self.complete(action == Action::CompleteBack);
@@ -58,26 +74,6 @@ impl App {
         self.hint = None;
         self.cycle = None;
         self.editor.paste(text);
-    }
-
-    /// Takes the mouse in: the wheel scrolls, and a click on a window's name goes there.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "crossterm's list of gestures is not ours"
-    )]
-    pub fn point(&mut self, mouse: MouseEvent) {
-        match mouse.kind {
-            MouseEventKind::ScrollUp => self.scroll_up(WHEEL),
-            MouseEventKind::ScrollDown => self.scroll_down(WHEEL),
-            MouseEventKind::Down(MouseButton::Left) => {
-                let at = Position::new(mouse.column, mouse.row);
-                let clicked = self.listed.iter().find(|(row, _)| row.contains(at));
-                if let Some(&(_, index)) = clicked {
-                    self.go(index);
-                }
-            }
-            _ => {}
-        }
     }
 
     /// Leaves in order, as after `/quit`.
@@ -128,6 +124,9 @@ impl App {
             Action::Help => self.help = Some(0),
             Action::Groups => self.groups_column = turned(self.columns.0),
             Action::Members => self.members_column = turned(self.columns.1),
+            Action::Links => self.pick_newest(),
+            Action::Bare => self.look.turn_bare(),
+            Action::Mouse => self.turn_mouse(),
             Action::Redraw => return Wish::Redraw,
             Action::Suspend => return Wish::Suspend,
         }
@@ -152,6 +151,34 @@ impl App {
             .iter()
             .find_map(|(key, to)| (*key == action).then_some(*to));
         !matches!(action, Action::Edit(Edit::Insert(_)))
+    }
+
+    /// The bare log scrolls; any other key brings the rest back. Whether the key did no more than that.
+    fn press_bare(&mut self, action: Action) -> bool {
+        let scrolls = matches!(
+            action,
+            Action::PageUp
+                | Action::PageDown
+                | Action::LinesUp
+                | Action::LinesDown
+                | Action::Top
+                | Action::Bottom
+        );
+        if !scrolls && action != Action::Redraw {
+            self.look.turn_bare();
+            return true;
+        }
+        false
+    }
+
+    fn turn_mouse(&mut self) {
+        self.mouse = !self.mouse;
+        let told = if self.mouse {
+            "the mouse clicks and scrolls here; with Shift it selects"
+        } else {
+            "the mouse is the terminal's: Alt-M takes it back"
+        };
+        self.hint = Some(Hint::Plain(told.to_owned()));
     }
 
     fn interrupt(&mut self, hint: Option<&Hint>) {
@@ -327,21 +354,6 @@ impl App {
         }
     }
 
-    fn change_theme(&mut self, now: Now, name: &str) {
-        match self.themes.load(name) {
-            Ok((theme, warnings)) => {
-                self.look.change_theme(theme);
-                for warning in warnings {
-                    self.note(now.wall, None, Note::Notice(warning));
-                }
-            }
-            Err(why) => {
-                let names = self.themes.names().join(", ");
-                self.hint = Some(Hint::Error(format!("{why}: there are {names}")));
-            }
-        }
-    }
-
     fn go_to(&mut self, wanted: &str) {
         let lower = wanted.to_lowercase();
         let by_number = lower.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
@@ -402,7 +414,7 @@ impl App {
         }
     }
 
-    fn scroll_up(&mut self, count: usize) {
+    pub(super) fn scroll_up(&mut self, count: usize) {
         let (width, height) = self.log_size;
         let us = self.our_word();
         let from = self.window().scroll();
@@ -420,7 +432,7 @@ impl App {
         }
     }
 
-    fn scroll_down(&mut self, count: usize) {
+    pub(super) fn scroll_down(&mut self, count: usize) {
         let (width, _) = self.log_size;
         let us = self.our_word();
         let from = self.window().scroll();

@@ -1,45 +1,21 @@
 //! Items of a log laid out as rows: joins and leaves in a run are one, days and what is unread are told by rules.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::rc::Rc;
 
-use ratatui::style::Style;
-
+use super::highlight::Highlights;
+use super::lay::{Row, Who, right};
 use super::log::{Item, Key, Kind, Log, Note, Said, State, leaves};
 use super::look::Look;
 use super::theme::Role;
-use super::words::{Fates, Passing, count, find_word, note_passing, tell_handover, tell_passing};
-use super::wrap::{fit, width, wrap};
+use super::words::{Fates, Passing, count, note_passing, tell_handover, tell_passing};
+use super::wrap::width;
 use crate::proto::event::{Loss, What};
 use crate::proto::id::EntryId;
 use crate::sanitize;
 
-/// A log at least this wide has its nicks in a column of their own.
-const ALIGNED_WIDTH: u16 = 74;
-/// A log narrower than this does without times.
-const TIMED_WIDTH: u16 = 36;
-/// Columns at the right for how safe a line of ours is.
-pub(crate) const SAFETY_WIDTH: u16 = 4;
 /// Laid out blocks kept; some ten screens.
 const CACHED_MAX: usize = 512;
-
-/// A row of the log.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Row {
-    pub(crate) pieces: Vec<Piece>,
-    /// The entry whose last row this is, if it is ours.
-    pub(crate) ends: Option<EntryId>,
-    /// Of what was looked for.
-    pub(crate) is_lit: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Piece {
-    pub(crate) x: u16,
-    pub(crate) text: String,
-    pub(crate) style: Style,
-}
 
 /// Items that are drawn as one: a single one, or a run of joins and leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +59,7 @@ pub(crate) struct Page<'a> {
     pub(crate) lit: Option<Key>,
     /// Our nick, folded, for mentions.
     pub(crate) us: &'a str,
+    pub(crate) highlights: &'a Highlights,
     pub(crate) cache: &'a mut Cache,
 }
 
@@ -319,22 +296,19 @@ impl Page<'_> {
     fn speech(&self, item: &Item, said: &Said, text: &str, time: bool) -> Vec<Row> {
         let theme = &self.look.theme;
         let waits = said.own.as_ref().is_some_and(State::is_waiting);
-        let style = match (said.ours, self.is_mention(text)) {
+        let concerns_us = !said.ours && self.highlights.concern(text, self.us);
+        let style = match (said.ours, concerns_us) {
             (true, _) if waits => theme.style(Role::Dim),
             (true, _) => theme.style(Role::Own),
             (false, true) => theme.style(Role::Mention),
             (false, false) => theme.nick(&said.id.author),
         };
         let role = if waits { Role::Dim } else { Role::Text };
-        self.lay(
-            item,
-            Some(said),
-            &said.from,
+        let who = Who {
+            name: &said.from,
             style,
-            theme.style(role),
-            text,
-            time,
-        )
+        };
+        self.lay(item, Some(said), &who, theme.style(role), text, time)
     }
 
     #[expect(
@@ -352,102 +326,11 @@ impl Page<'_> {
         time: bool,
     ) -> Vec<Row> {
         let theme = &self.look.theme;
-        self.lay(
-            item,
-            said,
-            sign,
-            theme.style(sign_role),
-            theme.style(role),
-            text,
-            time,
-        )
-    }
-
-    /// Lays out one item: time, who or a sign, and the text beside it.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of one line, each named at the call"
-    )]
-    fn lay(
-        &self,
-        item: &Item,
-        said: Option<&Said>,
-        who: &str,
-        who_style: Style,
-        style: Style,
-        text: &str,
-        time: bool,
-    ) -> Vec<Row> {
-        let columns = Columns::of(self.look, self.width);
-        let text = match said.and_then(|said| said.own.as_ref()) {
-            Some(State::Failed(why)) => format!("{text}\n({why}; /resend or /drop)"),
-            Some(State::Late) => format!("{text}\n(waits until the group is reached)"),
-            Some(State::Waiting | State::Placed | State::Kept(_)) | None => text.to_owned(),
+        let who = Who {
+            name: sign,
+            style: theme.style(sign_role),
         };
-        let (who, who_x, first_x) = columns.place(who, is_speech(said), self.look.signs.dots);
-        let end = if said.is_some_and(|said| said.ours) {
-            columns.end
-        } else {
-            self.width
-        };
-        let cuts = wrap(
-            &text,
-            end.saturating_sub(first_x),
-            end.saturating_sub(columns.text),
-        );
-        let mut rows: Vec<Row> = Vec::with_capacity(cuts.len());
-        for (n, cut) in cuts.into_iter().enumerate() {
-            let mut row = Row::default();
-            if n == 0 {
-                if time && columns.time {
-                    row.push(0, self.look.time(item.at), self.look.theme.style(Role::Day));
-                }
-                row.push(who_x, who.clone(), who_style);
-            }
-            let x = if n == 0 { first_x } else { columns.text };
-            self.push_text(&mut row, x, &text, cut, style, said);
-            rows.push(row);
-        }
-        if let (Some(said), Some(row)) = (said, rows.last_mut()) {
-            row.ends = said.ours.then_some(said.id);
-        }
-        rows
-    }
-
-    /// A row of text, with our nick in it made visible.
-    fn push_text(
-        &self,
-        row: &mut Row,
-        x: u16,
-        text: &str,
-        cut: Range<usize>,
-        style: Style,
-        said: Option<&Said>,
-    ) {
-        let part = &text[cut];
-        let ours = said.is_none_or(|said| said.ours);
-        let found = if ours { None } else { find_word(part, self.us) };
-        let Some(found) = found else {
-            row.push(x, part.to_owned(), style);
-            return;
-        };
-        let (head, word, tail) = (
-            &part[..found.start],
-            &part[found.clone()],
-            &part[found.end..],
-        );
-        let word_x = x + width(head);
-        row.push(x, head.to_owned(), style);
-        row.push(
-            word_x,
-            word.to_owned(),
-            self.look.theme.style(Role::Mention),
-        );
-        row.push(word_x + width(word), tail.to_owned(), style);
-    }
-
-    fn is_mention(&self, text: &str) -> bool {
-        find_word(text, self.us).is_some()
+        self.lay(item, said, &who, theme.style(role), text, time)
     }
 
     /// A run of joins and leaves: who came, who went, who came and went.
@@ -480,105 +363,12 @@ impl Page<'_> {
     fn mark_rule(&self) -> Row {
         let mut row = self.rule("new", Role::Accent, true);
         let told = format!(" {} while you were away ", count(self.missed, "line"));
-        let room = self.width.saturating_sub(8);
+        let room = right(self.look, self.width).saturating_sub(8);
         if self.missed > 0 && width(&told) + 3 < room {
             row.push(3, told, self.look.theme.style(Role::Accent));
         }
         row
     }
-
-    /// A rule across the log with a word in it.
-    fn rule(&self, word: &str, role: Role, at_end: bool) -> Row {
-        let rule = self.look.signs.rule;
-        let style = self.look.theme.style(role);
-        let word_width = width(word) + 2;
-        let room = self.width.saturating_sub(word_width);
-        let left = if at_end {
-            room.saturating_sub(3)
-        } else {
-            room.min(3)
-        };
-        let mut row = Row::default();
-        row.push(
-            0,
-            rule.repeat(usize::from(left)),
-            self.look.theme.style(Role::Border),
-        );
-        row.push(left, format!(" {word} "), style);
-        row.push(
-            left + word_width,
-            rule.repeat(usize::from(room - left.min(room))),
-            self.look.theme.style(Role::Border),
-        );
-        row
-    }
-}
-
-impl Row {
-    fn push(&mut self, x: u16, text: String, style: Style) {
-        if !text.is_empty() {
-            self.pieces.push(Piece { x, text, style });
-        }
-    }
-}
-
-/// Where the parts of a line stand in a log of some width.
-struct Columns {
-    time: bool,
-    /// Where the column of nicks begins, and how wide it is; nicks stand in the text if it is none.
-    nick: Option<(u16, u16)>,
-    /// Where nicks begin if they have no column.
-    inline: u16,
-    /// Where text begins, on the first row and below.
-    text: u16,
-    /// Where it ends in lines of ours, which tell at their end how safe they are.
-    end: u16,
-}
-
-impl Columns {
-    fn of(look: &Look, log_width: u16) -> Self {
-        let time = log_width >= TIMED_WIDTH;
-        let inline = if time { look.time_width() + 1 } else { 0 };
-        if log_width >= ALIGNED_WIDTH {
-            let nick = (log_width / 7).clamp(9, 16);
-            Self {
-                time,
-                nick: Some((inline, nick)),
-                inline,
-                text: inline + nick + 2,
-                end: log_width.saturating_sub(SAFETY_WIDTH),
-            }
-        } else {
-            Self {
-                time,
-                nick: None,
-                inline,
-                text: inline + 2,
-                end: log_width.saturating_sub(SAFETY_WIDTH),
-            }
-        }
-    }
-
-    /// The name as it fits, where it goes, and where the text of its row begins.
-    fn place(&self, who: &str, speech: bool, dots: &str) -> (String, u16, u16) {
-        match self.nick {
-            Some((x, columns)) => {
-                let who = fit(who, columns, dots);
-                let x = x + columns - width(&who).min(columns);
-                (who, x, self.text)
-            }
-            None => {
-                let colon = if speech { ":" } else { "" };
-                let who = fit(who, (self.end / 2).max(4), dots) + colon;
-                let text = self.inline + width(&who) + 1;
-                (who, self.inline, text.min(self.end.saturating_sub(4)))
-            }
-        }
-    }
-}
-
-fn is_speech(said: Option<&Said>) -> bool {
-    said.is_some_and(|said| matches!(said.what, What::Text(_)))
 }
 
 fn is_traffic(item: &Item) -> bool {

@@ -6,14 +6,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use crossterm::event::{Event as Input, EventStream};
+use crossterm::event::{Event as Input, EventStream, KeyCode};
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::app::App;
+use super::browser;
+use super::ground::{Ear, Heard};
+use super::highlight::Highlights;
 use super::look::{Clock, Look};
 use super::press::Wish;
 use super::signals::{self, Signal, Signals};
@@ -27,6 +30,8 @@ use crate::proto::time::{Mono, Now, Wall};
 
 /// Between two frames at least: 125 a second are more than anybody sees.
 const FRAME: Duration = Duration::from_millis(8);
+/// Between two looks at the files of themes.
+const LOOK: Duration = Duration::from_secs(1);
 /// Events taken in before the screen is looked after again.
 const DRAINED_MAX: usize = 256;
 /// How long a leaving client may take to say goodbye before the screen closes all the same.
@@ -40,6 +45,29 @@ pub struct Settings {
     /// Where themes of the user's own are.
     pub themes_dir: Option<PathBuf>,
     pub clock: Clock,
+    /// Words, and patterns between slashes, that are told like our nick.
+    pub highlights: Vec<String>,
+    /// Set for a demo.
+    pub stage: Option<Stage>,
+}
+
+/// What a demo adds to the screen: a line that says what one may do, and a key that does it.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    pub hint: watch::Receiver<String>,
+    /// Told when F9 is pressed; a press while it is full is the same as the one before.
+    pub pressed: mpsc::Sender<()>,
+}
+
+/// The next hint, as long as there are any.
+async fn hinted(stage: &mut Option<Stage>) -> Option<String> {
+    match stage {
+        Some(stage) => match stage.hint.changed().await {
+            Ok(()) => Some(stage.hint.borrow_and_update().clone()),
+            Err(_) => None,
+        },
+        None => std::future::pending().await,
+    }
 }
 
 impl Settings {
@@ -47,7 +75,7 @@ impl Settings {
     pub(crate) fn look(&self) -> (Look, Themes, Vec<String>) {
         let shows = Shows::from_env();
         let themes = Themes::new(self.themes_dir.clone(), shows.depth);
-        let usual = themes.usual(shows.no_color);
+        let usual = themes.usual(shows.no_color, shows.is_light);
         let wanted = match &self.theme {
             Some(name) if !shows.no_color => name.as_str(),
             Some(_) | None => usual,
@@ -81,6 +109,9 @@ pub async fn run(
     let terminal = Terminal::take()?;
     let mut screen = Screen::new(terminal, &settings);
     let mut input = EventStream::new();
+    let mut stage = settings.stage;
+    let press = stage.as_ref().map(|stage| stage.pressed.clone());
+    screen.app.banner = stage.as_ref().map(|stage| stage.hint.borrow().clone());
     loop {
         screen.draw();
         let outgoing = screen.commands.front().is_some();
@@ -88,7 +119,16 @@ pub async fn run(
             biased;
             () = terminal::panicked() => bail!("a part of fireside stopped: see above; start it again"),
             signal = signals.next() => screen.signal(signal),
-            read = input.next(), if !screen.blind => screen.read(read),
+            read = input.next(), if !screen.blind => match (read, &press) {
+                (Some(Ok(Input::Key(key))), Some(press)) if key.code == KeyCode::F(9) => {
+                    _ = press.try_send(());
+                }
+                (read, _) => screen.read(read),
+            },
+            hint = hinted(&mut stage) => match hint {
+                Some(hint) => screen.hint(hint),
+                None => stage = None,
+            },
             permit = commands.reserve(), if outgoing => match permit {
                 Ok(permit) => if let Some(command) = screen.commands.pop_front() { permit.send(command) },
                 Err(_) => screen.commands.clear(),
@@ -119,6 +159,11 @@ struct Screen {
     leave_by: Option<Instant>,
     /// Whether the terminal is gone; the client still leaves in order.
     blind: bool,
+    /// Whether the terminal is still to be asked for its ground.
+    asks_ground: bool,
+    ear: Ear,
+    /// When themes are looked at again, whether one was written.
+    next_look: Instant,
 }
 
 impl Screen {
@@ -134,9 +179,17 @@ impl Screen {
             started,
             leave_by: None,
             blind: false,
+            asks_ground: settings.theme.is_none() && Shows::from_env().has_ground(),
+            ear: Ear::default(),
+            next_look: started + LOOK,
         };
+        if settings.theme.is_some() {
+            screen.app.has_chosen_theme();
+        }
+        let (highlights, bad) = Highlights::read(settings.highlights.iter().map(String::as_str));
+        screen.app.watch_for(highlights);
         let now = screen.now();
-        for text in warnings {
+        for text in warnings.into_iter().chain(bad) {
             screen.app.tell(now, Event::Notice { group: None, text });
         }
         screen
@@ -156,14 +209,7 @@ impl Screen {
         if self.dirty && now >= self.next_frame {
             self.dirty = false;
             self.next_frame = now + FRAME;
-            let app = &mut self.app;
-            let title = app.title();
-            if !self.blind
-                && self
-                    .terminal
-                    .draw(|| title, |buf| view::draw(app, buf))
-                    .is_err()
-            {
+            if !self.blind && self.show().is_err() {
                 self.lose_terminal();
             }
         }
@@ -173,20 +219,83 @@ impl Screen {
         }
     }
 
-    fn read(&mut self, read: Option<io::Result<Input>>) {
+    fn show(&mut self) -> io::Result<()> {
+        self.terminal.take_mouse(self.app.takes_mouse())?;
+        self.terminal.join_rows(self.app.is_bare());
+        let cursor = view::draw(&mut self.app, self.terminal.buffer());
+        self.terminal.scroll_in(self.app.log_place());
+        let title = self.app.title();
+        self.terminal.show(cursor, &title, self.app.strips())?;
+        if std::mem::take(&mut self.asks_ground) {
+            self.terminal.ask_ground()?;
+        }
+        Ok(())
+    }
+
+    fn hint(&mut self, hint: String) {
+        self.app.banner = Some(hint);
         self.dirty = true;
+    }
+
+    fn read(&mut self, read: Option<io::Result<Input>>) {
+        let was_dirty = std::mem::replace(&mut self.dirty, true);
         let now = self.now();
         match read {
-            Some(Ok(Input::Key(key))) => match self.app.press(now, key) {
-                Wish::Nothing => {}
-                Wish::Redraw => self.terminal.forget(),
-                Wish::Suspend => signals::stop_with_group(),
-            },
+            Some(Ok(Input::Key(key))) => {
+                self.look_at_themes(false);
+                match self.ear.take(key) {
+                    Heard::Part => self.dirty = was_dirty,
+                    Heard::Ground { is_light } => self.app.suit_ground(is_light),
+                    Heard::Typed(keys) => {
+                        for key in keys {
+                            let wish = self.app.press(now, key);
+                            self.grant(wish);
+                        }
+                    }
+                }
+            }
             Some(Ok(Input::Paste(text))) => self.app.paste(&text),
-            Some(Ok(Input::Mouse(mouse))) => self.app.point(mouse),
+            Some(Ok(Input::Mouse(mouse))) => {
+                let wish = self.app.point(mouse);
+                self.grant(wish);
+            }
             Some(Ok(Input::Resize(columns, rows))) => self.terminal.resize(columns, rows),
-            Some(Ok(Input::FocusGained | Input::FocusLost)) => self.dirty = false,
+            Some(Ok(Input::FocusGained)) => self.dirty = self.look_at_themes(true) || was_dirty,
+            Some(Ok(Input::FocusLost)) => self.dirty = was_dirty,
             Some(Err(_)) | None => self.lose_terminal(),
+        }
+    }
+
+    /// Takes up what was written to a theme: when somebody comes back to this screen, or types, at most once a second.
+    /// Whether it changed.
+    fn look_at_themes(&mut self, at_once: bool) -> bool {
+        let now = Instant::now();
+        if now < self.next_look && !at_once {
+            return false;
+        }
+        self.next_look = now + LOOK;
+        self.app.reload_theme(self.now())
+    }
+
+    /// Does what only the program around the screen can do.
+    fn grant(&mut self, wish: Wish) {
+        match wish {
+            Wish::Nothing => {}
+            Wish::Redraw => self.terminal.forget(),
+            Wish::Suspend => signals::stop_with_group(),
+            Wish::Copy(text) => {
+                if self.terminal.copy(&text).is_err() {
+                    self.lose_terminal();
+                }
+            }
+            Wish::Open(link) => {
+                let opened = browser::is_here(|name| std::env::var(name).ok())
+                    && browser::open(&link).is_ok();
+                if !opened && self.terminal.copy(&link).is_err() {
+                    self.lose_terminal();
+                }
+                self.app.tell_opened(&link, opened);
+            }
         }
     }
 

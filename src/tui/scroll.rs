@@ -1,8 +1,9 @@
 //! Where in its log a window stands: held to an item, never to a count of lines, so that nothing jumps when
 //! lines arrive, go or wrap anew.
 
+use super::lay::Row;
 use super::log::Key;
-use super::rows::{Block, Page, Row};
+use super::rows::{Block, Page};
 
 /// The last row in view: this row of the block that has this item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

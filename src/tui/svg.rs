@@ -1,12 +1,13 @@
 //! A screen as a picture: the same cells the terminal gets, written as SVG for the README.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use ratatui::buffer::{Buffer, CellWidth};
 use ratatui::layout::Position;
 use ratatui::style::{Color, Modifier};
 
-use super::theme::indexed;
+use super::colour::indexed;
 
 /// Of one cell, in pixels.
 const CELL_WIDTH: u32 = 9;
@@ -37,6 +38,7 @@ pub fn svg(buf: &Buffer, cursor: Option<Position>) -> String {
         grounds(buf, y, &ground, &mut out);
         texts(buf, y, &mut out);
     }
+    rules(buf, &mut out);
     if let Some(at) = cursor {
         let (x, y) = corner(at.x, at.y);
         let _ = writeln!(
@@ -106,7 +108,7 @@ fn texts(buf: &Buffer, y: u16, out: &mut String) {
                 break;
             }
         }
-        if text.trim().is_empty() {
+        if text.trim().is_empty() || is_rule(&text) {
             continue;
         }
         let fill = if first.modifier.contains(Modifier::REVERSED) {
@@ -128,6 +130,14 @@ fn texts(buf: &Buffer, y: u16, out: &mut String) {
         } else {
             ""
         };
+        let underline = match (
+            first.modifier.contains(Modifier::UNDERLINED),
+            first.modifier.contains(Modifier::CROSSED_OUT),
+        ) {
+            (true, _) => r#" text-decoration="underline""#,
+            (false, true) => r#" text-decoration="line-through""#,
+            (false, false) => "",
+        };
         let faint = if first.modifier.contains(Modifier::DIM) {
             r#" opacity=".6""#
         } else {
@@ -135,10 +145,43 @@ fn texts(buf: &Buffer, y: u16, out: &mut String) {
         };
         let _ = writeln!(
             out,
-            r#"<text x="{left}" y="{base}" fill="{fill}"{weight}{slant}{faint} textLength="{length}" xml:space="preserve">{}</text>"#,
+            r#"<text x="{left}" y="{base}" fill="{fill}"{weight}{slant}{faint}{underline} textLength="{length}" xml:space="preserve">{}</text>"#,
             escaped(&text)
         );
     }
+}
+
+/// Lines between columns and across the log, drawn as lines: a font's would not meet.
+fn rules(buf: &Buffer, out: &mut String) {
+    let area = buf.area;
+    let mut paths: BTreeMap<(String, &str), String> = BTreeMap::new();
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            let cell = &buf[(x, y)];
+            if !is_rule(cell.symbol()) {
+                continue;
+            }
+            let faint = cell.modifier.contains(Modifier::DIM);
+            let stroke = (colour(cell.fg, PLAIN.0), if faint { ".4" } else { "1" });
+            let path = paths.entry(stroke).or_default();
+            let (left, top) = corner(x, y);
+            let _ = if cell.symbol() == "│" {
+                write!(path, "M{}.5 {top}v{CELL_HEIGHT}", left + CELL_WIDTH / 2)
+            } else {
+                write!(path, "M{left} {}.5h{CELL_WIDTH}", top + CELL_HEIGHT / 2)
+            };
+        }
+    }
+    for ((stroke, opacity), path) in paths {
+        let _ = writeln!(
+            out,
+            r#"<path d="{path}" stroke="{stroke}" opacity="{opacity}" fill="none"/>"#
+        );
+    }
+}
+
+fn is_rule(symbol: &str) -> bool {
+    matches!(symbol, "│" | "─")
 }
 
 fn escaped(text: &str) -> String {

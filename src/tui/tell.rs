@@ -3,7 +3,7 @@
 use super::app::{App, Hint, Life, Reach};
 use super::log::{Handover, Note};
 use super::window::{Phase, Subject};
-use super::words::{count, find_word};
+use super::words::count;
 use crate::proto::command::Command;
 use crate::proto::event::{Event, Line, Member, MeshState, Standing, Trouble, What};
 use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
@@ -233,7 +233,7 @@ impl App {
         let active = index == self.active;
         let window = &mut self.windows[index];
         let (said, mention) = match &line.what {
-            What::Text(text) | What::Action(text) => (true, find_word(text, &us).is_some()),
+            What::Text(text) | What::Action(text) => (true, self.highlights.concern(text, &us)),
             What::Topic(topic) => {
                 if !line.history {
                     window.topic = sanitize::line(topic).into_owned();

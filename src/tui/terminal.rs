@@ -10,18 +10,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, bail};
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Position;
+use ratatui::layout::{Position, Rect};
 use tokio::sync::Notify;
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, Strip};
+use super::colour::Depth;
+use super::ground;
 use super::look::{ASCII, Signs, UNICODE};
-use super::theme::Depth;
 
-/// Alternate screen, pasted text in brackets, focus, wheel and clicks; the title is put on the terminal's stack.
-const ENTER: &str = "\x1b[?1049h\x1b[22;0t\x1b[?2004h\x1b[?1004h\x1b[?1000h\x1b[?1006h";
+/// Alternate screen, pasted text in brackets, focus; the title is put on the terminal's stack.
+const ENTER: &str = "\x1b[?1049h\x1b[22;0t\x1b[?2004h\x1b[?1004h";
+/// Clicks and the wheel, told in numbers that do not end at column 223. Mode 1003 would wake us at each move.
+const MOUSE_ENTER: &str = "\x1b[?1000h\x1b[?1006h";
+const MOUSE_LEAVE: &str = "\x1b[?1006l\x1b[?1000l";
 /// The same undone in reverse, beginning with whatever a frame may have left open.
-const LEAVE: &str =
-    "\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[23;0t\x1b[?1049l";
+const LEAVE: &str = "\x1b[?2026l\x1b]8;;\x1b\\\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[23;0t\x1b[?1049l";
 /// Keys told apart by the kitty protocol (Shift-Enter from Enter), and the end of that.
 const KEYS_ENTER: &str = "\x1b[>1u";
 const KEYS_LEAVE: &str = "\x1b[<1u";
@@ -30,6 +33,8 @@ const KEYS_LEAVE: &str = "\x1b[<1u";
 static OURS: AtomicBool = AtomicBool::new(false);
 /// Whether keys were asked to be told apart.
 static KEYS: AtomicBool = AtomicBool::new(false);
+/// Whether the mouse was asked for.
+static MOUSE: AtomicBool = AtomicBool::new(true);
 static PANICKED: Notify = Notify::const_new();
 static HOOK: Once = Once::new();
 
@@ -64,14 +69,48 @@ impl Terminal {
         })
     }
 
-    /// Draws a frame, if anything is different from the last.
-    pub(crate) fn draw(
+    /// Where to draw the next frame.
+    pub(crate) fn buffer(&mut self) -> &mut Buffer {
+        self.canvas.buffer()
+    }
+
+    /// Shows what was drawn, if anything is different from the last frame.
+    pub(crate) fn show(
         &mut self,
-        title: impl FnOnce() -> String,
-        draw: impl FnOnce(&mut Buffer) -> Option<Position>,
+        cursor: Option<Position>,
+        title: &str,
+        strips: &[Strip],
     ) -> io::Result<()> {
-        let cursor = draw(self.canvas.buffer());
-        write(&self.canvas.frame(cursor, &title()))
+        write(&self.canvas.frame(cursor, title, strips))
+    }
+
+    /// Where rows may have moved since the last frame.
+    pub(crate) fn scroll_in(&mut self, area: Rect) {
+        self.canvas.scroll_in(area);
+    }
+
+    /// Whether rows are joined as a shell's are, to be selected over their end.
+    pub(crate) fn join_rows(&mut self, joins: bool) {
+        self.canvas.join_rows(joins);
+    }
+
+    /// Takes the mouse, or leaves it to the terminal.
+    pub(crate) fn take_mouse(&mut self, takes: bool) -> io::Result<()> {
+        if MOUSE.swap(takes, Ordering::SeqCst) == takes {
+            return Ok(());
+        }
+        write(if takes { MOUSE_ENTER } else { MOUSE_LEAVE })
+    }
+
+    /// Asks for the colour of the ground; the answer comes among the keys, or never.
+    pub(crate) fn ask_ground(&mut self) -> io::Result<()> {
+        write(ground::QUESTION)
+    }
+
+    /// Puts a text on the clipboard of whoever sits at the terminal (OSC 52), even over ssh.
+    pub(crate) fn copy(&mut self, text: &str) -> io::Result<()> {
+        let text = data_encoding::BASE64.encode(text.as_bytes());
+        write(&format!("\x1b]52;c;{text}\x1b\\"))
     }
 
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
@@ -130,7 +169,12 @@ fn enter() -> io::Result<()> {
     } else {
         ""
     };
-    write(&format!("{ENTER}{keys}"))
+    let mouse = if MOUSE.load(Ordering::SeqCst) {
+        MOUSE_ENTER
+    } else {
+        ""
+    };
+    write(&format!("{ENTER}{mouse}{keys}"))
 }
 
 fn write(bytes: &str) -> io::Result<()> {
@@ -174,9 +218,16 @@ pub(crate) struct Shows {
     pub(crate) depth: Depth,
     pub(crate) signs: Signs,
     pub(crate) no_color: bool,
+    /// Whether its ground is said to be light.
+    pub(crate) is_light: bool,
 }
 
 impl Shows {
+    /// Whether a theme with a ground of its own suits it, so that it matters which the terminal has.
+    pub(crate) fn has_ground(&self) -> bool {
+        !self.no_color && self.depth != Depth::Sixteen && !cfg!(windows)
+    }
+
     pub(crate) fn from_env() -> Self {
         Self::from(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
@@ -210,6 +261,7 @@ impl Shows {
                 ASCII
             },
             no_color: env("NO_COLOR").is_some(),
+            is_light: env("COLORFGBG").is_some_and(|colours| ground::told_by(&colours)),
         }
     }
 }

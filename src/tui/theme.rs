@@ -4,20 +4,29 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use ratatui::style::{Color, Modifier, Style};
 
+use super::codes;
+use super::colour::{Depth, contrast, indexed, rgb};
+use super::rich::{Ink, Tone};
 use crate::proto::id::NodeId;
 
 /// Themes inside the binary: name and text.
 const BUILT_IN: &[(&str, &str)] = &[
     ("ember", include_str!("../../themes/ember.toml")),
     ("ash", include_str!("../../themes/ash.toml")),
+    ("solar", include_str!("../../themes/solar.toml")),
+    ("frost", include_str!("../../themes/frost.toml")),
+    ("contrast", include_str!("../../themes/contrast.toml")),
     ("ansi", include_str!("../../themes/ansi.toml")),
     ("mono", include_str!("../../themes/mono.toml")),
 ];
 /// Themes that inherit from one another, at most; a circle ends here.
 const GENERATIONS_MAX: usize = 8;
+/// A stranger's colour that is told apart from its ground less than this is not taken.
+const READABLE: f64 = 2.5;
 /// A theme file larger than this is not a theme.
 const FILE_SIZE_MAX: u64 = 64 * 1024;
 
@@ -44,6 +53,10 @@ pub enum Role {
     Topic,
     Status,
     Selection,
+    /// What was looked for and found.
+    Search,
+    Link,
+    Code,
     Input,
     Prompt,
     Day,
@@ -72,19 +85,14 @@ const ROLES: &[(Role, &str)] = &[
     (Role::Topic, "topic"),
     (Role::Status, "status"),
     (Role::Selection, "selection"),
+    (Role::Search, "search"),
+    (Role::Link, "link"),
+    (Role::Code, "code"),
     (Role::Input, "input"),
     (Role::Prompt, "prompt"),
     (Role::Day, "day"),
     (Role::Background, "background"),
 ];
-
-/// How many colours the terminal has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Depth {
-    True,
-    Indexed,
-    Sixteen,
-}
 
 /// A style for every role, and colours for nicks.
 #[derive(Clone, Debug)]
@@ -92,6 +100,7 @@ pub struct Theme {
     pub name: String,
     styles: BTreeMap<Role, Style>,
     nicks: Vec<Color>,
+    depth: Depth,
 }
 
 impl Theme {
@@ -115,6 +124,50 @@ impl Theme {
             None => self.style(Role::Text),
         }
     }
+
+    /// The style of a stretch of text in a line of some style.
+    pub(crate) fn ink(&self, line: Style, ink: Ink) -> Style {
+        let style = match ink.tone {
+            Tone::Plain => line,
+            Tone::Marker | Tone::Hidden => line.patch(foreground(self.style(Role::Dim))),
+            Tone::Code => line.patch(self.style(Role::Code)),
+            Tone::Link => line.patch(foreground(self.style(Role::Link))),
+            Tone::Mention => line.patch(self.style(Role::Mention)),
+        };
+        self.coded(style, ink).add_modifier(ink.modifier)
+    }
+
+    /// A style with the colours that a stranger coded, as far as they can be read here.
+    fn coded(&self, style: Style, ink: Ink) -> Style {
+        if self.is_colourless() || (ink.fg, ink.bg) == (None, None) {
+            return style;
+        }
+        let ground = style.bg.and_then(rgb);
+        let asked = |number: Option<u8>| number.and_then(codes::rgb);
+        let is_readable = |fg, bg| contrast(fg, bg) >= READABLE;
+        let (fg, bg) = match (asked(ink.fg), asked(ink.bg)) {
+            (Some(fg), Some(bg)) if is_readable(fg, bg) => (Some(fg), Some(bg)),
+            (Some(fg), _) if ground.is_some_and(|ground| is_readable(fg, ground)) => {
+                (Some(fg), None)
+            }
+            (Some(_) | None, _) => (None, None),
+        };
+        Style {
+            fg: fg.map(|fg| self.depth.reduce(fg)).or(style.fg),
+            bg: bg.map(|bg| self.depth.reduce(bg)).or(style.bg),
+            ..style
+        }
+    }
+
+    /// Whether there is no colour in it, as NO_COLOR asks.
+    fn is_colourless(&self) -> bool {
+        self.nicks.iter().all(|colour| *colour == Color::Reset)
+    }
+}
+
+/// A style without its ground.
+fn foreground(style: Style) -> Style {
+    Style { bg: None, ..style }
 }
 
 /// Where themes come from.
@@ -122,13 +175,21 @@ impl Theme {
 pub struct Themes {
     dir: Option<PathBuf>,
     depth: Depth,
+    /// When a file in `dir` was written last, as far as we have looked.
+    written: Option<SystemTime>,
 }
 
 impl Themes {
     /// Built-in themes and those in `dir`, for a terminal of that depth.
     #[must_use]
     pub fn new(dir: Option<PathBuf>, depth: Depth) -> Self {
-        Self { dir, depth }
+        let mut themes = Self {
+            dir,
+            depth,
+            written: None,
+        };
+        themes.written = themes.newest();
+        themes
     }
 
     /// All names, built-in ones first.
@@ -152,6 +213,19 @@ impl Themes {
         users.sort();
         names.append(&mut users);
         names
+    }
+
+    /// Whether a file of a theme was written since this was asked last.
+    pub(crate) fn are_written(&mut self) -> bool {
+        let newest = self.newest();
+        std::mem::replace(&mut self.written, newest) != newest
+    }
+
+    fn newest(&self) -> Option<SystemTime> {
+        let files = std::fs::read_dir(self.dir.as_ref()?).ok()?;
+        files
+            .filter_map(|file| file.ok()?.metadata().ok()?.modified().ok())
+            .max()
     }
 
     /// Reads a theme and those it inherits from. The warnings name the lines that mean nothing.
@@ -181,6 +255,7 @@ impl Themes {
             name: name.to_owned(),
             styles: BTreeMap::new(),
             nicks: Vec::new(),
+            depth: self.depth,
         };
         for (name, table) in family.iter().rev() {
             self.apply(&mut theme, name, table, &mut warnings);
@@ -190,9 +265,10 @@ impl Themes {
 
     /// The theme for somebody who chose none.
     #[must_use]
-    pub fn usual(&self, no_color: bool) -> &'static str {
+    pub fn usual(&self, no_color: bool, is_light: bool) -> &'static str {
         match self.depth {
             _ if no_color => "mono",
+            Depth::True | Depth::Indexed if is_light => "ash",
             Depth::True | Depth::Indexed => "ember",
             Depth::Sixteen => "ansi",
         }
@@ -286,6 +362,14 @@ impl Themes {
         Some(style)
     }
 
+    /// One of the 256, or the nearest the terminal has.
+    fn indexed(&self, index: u8) -> Color {
+        match self.depth {
+            Depth::True | Depth::Indexed => Color::Indexed(index),
+            Depth::Sixteen => self.depth.reduce(indexed(index)),
+        }
+    }
+
     fn read_colour(&self, word: &str) -> Option<Color> {
         if let Some(hex) = word.strip_prefix('#') {
             if hex.len() != 6 {
@@ -293,10 +377,10 @@ impl Themes {
             }
             let number = u32::from_str_radix(hex, 16).ok()?;
             let [_, r, g, b] = number.to_be_bytes();
-            return Some(self.reduce(r, g, b));
+            return Some(self.depth.reduce((r, g, b)));
         }
         if let Ok(index) = word.parse() {
-            return Some(Color::Indexed(index));
+            return Some(self.indexed(index));
         }
         Some(match word {
             "default" => Color::Reset,
@@ -318,79 +402,6 @@ impl Themes {
             "white" => Color::White,
             _ => return None,
         })
-    }
-
-    /// The nearest colour this terminal has.
-    fn reduce(&self, r: u8, g: u8, b: u8) -> Color {
-        match self.depth {
-            Depth::True => Color::Rgb(r, g, b),
-            Depth::Indexed => Color::Indexed(nearest((r, g, b), 16..=255)),
-            Depth::Sixteen => SIXTEEN[usize::from(nearest((r, g, b), 0..=15))],
-        }
-    }
-}
-
-const SIXTEEN: [Color; 16] = [
-    Color::Black,
-    Color::Red,
-    Color::Green,
-    Color::Yellow,
-    Color::Blue,
-    Color::Magenta,
-    Color::Cyan,
-    Color::Gray,
-    Color::DarkGray,
-    Color::LightRed,
-    Color::LightGreen,
-    Color::LightYellow,
-    Color::LightBlue,
-    Color::LightMagenta,
-    Color::LightCyan,
-    Color::White,
-];
-
-fn nearest((r, g, b): (u8, u8, u8), among: std::ops::RangeInclusive<u8>) -> u8 {
-    let far = |a: u8, b: u8| u32::from(a.abs_diff(b)).pow(2);
-    among
-        .min_by_key(|&index| {
-            let (x, y, z) = indexed(index);
-            2 * far(r, x) + 4 * far(g, y) + 3 * far(b, z)
-        })
-        .unwrap_or(7)
-}
-
-/// The usual red, green and blue of an indexed colour: xterm's sixteen, its cube, its greys.
-#[must_use]
-pub(crate) fn indexed(index: u8) -> (u8, u8, u8) {
-    const LOW: [(u8, u8, u8); 16] = [
-        (0, 0, 0),
-        (205, 0, 0),
-        (0, 205, 0),
-        (205, 205, 0),
-        (0, 0, 238),
-        (205, 0, 205),
-        (0, 205, 205),
-        (229, 229, 229),
-        (127, 127, 127),
-        (255, 0, 0),
-        (0, 255, 0),
-        (255, 255, 0),
-        (92, 92, 255),
-        (255, 0, 255),
-        (0, 255, 255),
-        (255, 255, 255),
-    ];
-    match index {
-        0..=15 => LOW[usize::from(index)],
-        16..=231 => {
-            let level = |n: u8| if n == 0 { 0 } else { 55 + 40 * n };
-            let n = index - 16;
-            (level(n / 36), level(n / 6 % 6), level(n % 6))
-        }
-        232..=255 => {
-            let grey = 8 + 10 * (index - 232);
-            (grey, grey, grey)
-        }
     }
 }
 
@@ -419,7 +430,7 @@ mod tests {
         assert_eq!(theme.style(Role::Text).fg, Some(Color::Rgb(255, 255, 255)));
         assert_eq!(
             theme.style(Role::Dim).fg,
-            Some(Color::Rgb(0x8f, 0x85, 0x76))
+            Some(Color::Rgb(0x9d, 0x92, 0x82))
         );
         assert_eq!(warnings.len(), 3, "{warnings:?}");
         assert!(themes.names().contains(&"mine".to_owned()));
@@ -435,15 +446,131 @@ mod tests {
         assert!(themes.load("../loop").is_err());
     }
 
+    /// Roles that are words to be read; the others are faint or lines on purpose.
+    const READ: &[Role] = &[
+        Role::Text,
+        Role::Dim,
+        Role::Accent,
+        Role::Own,
+        Role::Action,
+        Role::Mention,
+        Role::Error,
+        Role::Warn,
+        Role::Good,
+        Role::Host,
+        Role::Heir,
+        Role::Direct,
+        Role::Relayed,
+        Role::Unread,
+        Role::Title,
+        Role::Topic,
+        Role::Status,
+        Role::Selection,
+        Role::Search,
+        Role::Link,
+        Role::Code,
+        Role::Input,
+        Role::Prompt,
+        Role::Day,
+    ];
+
+    /// The least contrast between words and their ground, in the log and in the status line.
+    fn least(theme: &Theme) -> (f64, Role) {
+        let told_apart = |role: Role, style: Style| {
+            let (fg, bg) = (rgb(style.fg.unwrap()), rgb(style.bg.unwrap()));
+            (contrast(fg.unwrap(), bg.unwrap()), role)
+        };
+        let status = theme.style(Role::Status);
+        let in_status = [
+            Role::Dim,
+            Role::Accent,
+            Role::Error,
+            Role::Warn,
+            Role::Host,
+            Role::Direct,
+            Role::Relayed,
+            Role::Mention,
+        ];
+        let nicks = theme.nicks.iter().map(|nick| {
+            let style = theme.style(Role::Text).fg(*nick);
+            told_apart(Role::Text, style)
+        });
+        READ.iter()
+            .map(|role| told_apart(*role, theme.style(*role)))
+            .chain(
+                in_status.map(|role| told_apart(role, status.patch(foreground(theme.style(role))))),
+            )
+            .chain(nicks)
+            .min_by(|one, other| one.0.total_cmp(&other.0))
+            .unwrap()
+    }
+
     #[test]
-    fn colours_shrink_to_what_the_terminal_has() {
+    fn every_word_of_a_theme_with_its_own_ground_can_be_read() {
+        for depth in [Depth::True, Depth::Indexed] {
+            let themes = Themes::new(None, depth);
+            for (name, needed) in [
+                ("ember", 4.5),
+                ("ash", 4.5),
+                ("solar", 4.5),
+                ("frost", 4.5),
+                ("contrast", 7.0),
+            ] {
+                let (theme, _) = themes.load(name).unwrap();
+                let (least, role) = least(&theme);
+                // The 256 colours are coarse: what they cost is bounded, too.
+                let needed = if depth == Depth::True {
+                    needed
+                } else {
+                    needed * 0.8
+                };
+                assert!(least >= needed, "{name} {depth:?}: {role:?} has {least:.2}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_theme_without_colour_tells_roles_apart_by_weight_and_takes_no_colour_of_others() {
+        let (theme, _) = Themes::new(None, Depth::True).load("mono").unwrap();
+        let colours: Vec<_> = ROLES
+            .iter()
+            .map(|(role, _)| theme.style(*role))
+            .flat_map(|style| [style.fg, style.bg])
+            .flatten()
+            .filter(|colour| *colour != Color::Reset)
+            .collect();
+        assert_eq!(colours, []);
+        let ink = Ink {
+            fg: Some(4),
+            ..Ink::default()
+        };
+        let line = theme.style(Role::Text);
+        assert_eq!(theme.ink(line, ink), line);
+        assert_ne!(theme.style(Role::Mention), theme.style(Role::Text));
+        assert_ne!(theme.style(Role::Selection), theme.style(Role::Text));
+    }
+
+    #[test]
+    fn colours_of_others_are_taken_where_they_can_be_read() {
+        let themes = Themes::new(None, Depth::True);
+        let (ember, _) = themes.load("ember").unwrap();
+        let line = ember.style(Role::Text);
+        let asked = |fg, bg| {
+            let ink = Ink {
+                fg,
+                bg,
+                ..Ink::default()
+            };
+            let style = ember.ink(line, ink);
+            (style.fg, style.bg)
+        };
+        let red = Some(Color::Rgb(255, 0, 0));
+        assert_eq!(asked(Some(4), None), (red, line.bg));
+        assert_eq!(asked(Some(1), None), (line.fg, line.bg), "black on black");
         assert_eq!(
-            Themes::new(None, Depth::Indexed).read_colour("#ff0000"),
-            Some(Color::Indexed(196))
+            asked(Some(1), Some(0)),
+            (Some(Color::Rgb(0, 0, 0)), Some(Color::Rgb(255, 255, 255)))
         );
-        assert_eq!(
-            Themes::new(None, Depth::Sixteen).read_colour("#101010"),
-            Some(Color::Black)
-        );
+        assert_eq!(asked(Some(4), Some(4)), (red, line.bg), "red on red");
     }
 }

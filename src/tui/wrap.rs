@@ -72,6 +72,15 @@ fn width_of(cluster: &str) -> u16 {
     cluster.cell_width().min(2)
 }
 
+/// Whether a text has letters that run from right to left: a terminal that reorders them must know where they end.
+pub(crate) fn is_rtl(text: &str) -> bool {
+    !text.is_ascii()
+        && text.chars().any(|c| {
+            matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefc}')
+                || matches!(c, '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
+        })
+}
+
 /// Columns of a text on one row.
 pub(crate) fn width(text: &str) -> u16 {
     clusters(text).fold(0, |sum: u16, cluster| sum.saturating_add(cluster.width))
@@ -107,6 +116,22 @@ pub(crate) fn wrap(text: &str, first: u16, rest: u16) -> Vec<Range<usize>> {
         wrap_part(part, from, first.max(2), rest.max(2), &mut rows);
         from += part.len() + 1;
     }
+    rows
+}
+
+/// The rows of a text as a shell would cut it: each is full before the next begins.
+pub(crate) fn cut(text: &str, first: u16, rest: u16) -> Vec<Range<usize>> {
+    let mut rows = Vec::new();
+    let (mut start, mut used, mut room) = (0, 0, first.max(2));
+    for cluster in clusters(text) {
+        let breaks = cluster.text == "\n";
+        if breaks || used + cluster.width > room {
+            rows.push(start..cluster.at);
+            (start, used, room) = (cluster.at + usize::from(breaks), 0, rest.max(2));
+        }
+        used += cluster.width;
+    }
+    rows.push(start..text.len());
     rows
 }
 
@@ -185,6 +210,13 @@ mod tests {
         assert_eq!(rows(&format!("{family}{family}"), 3), [family, family]);
         assert_eq!(width("❤\u{fe0f}"), 2);
         assert_eq!(width("e\u{301}"), 1);
+    }
+
+    #[test]
+    fn a_cut_fills_each_row_to_its_end() {
+        let text = "one two\n\nthree";
+        let rows: Vec<&str> = cut(text, 2, 4).into_iter().map(|row| &text[row]).collect();
+        assert_eq!(rows, ["on", "e tw", "o", "", "thre", "e"]);
     }
 
     #[test]

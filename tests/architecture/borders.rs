@@ -83,6 +83,7 @@ const LINES: &[&str] = &[
     "proto::ring",
     "proto::table",
     "proto::wire::Listed",
+    "proto::wire::Liveness",
     "proto::wire::Record",
     "proto::wire::Roles",
 ];
@@ -138,7 +139,7 @@ pub(crate) const BORDERS: &[Border] = &[
     },
     Border {
         module: "systemd",
-        uses: &[],
+        uses: &["report"],
         never: ASYNC,
     },
     Border {
@@ -246,6 +247,11 @@ pub(crate) const OWNED: &[Owned] = &[
         name: "clap",
         by: &["cli"],
         why: "the command line is read in one place",
+    },
+    Owned {
+        name: "foca",
+        by: &["proto"],
+        why: "who is alive is found out in the core",
     },
     Owned {
         name: "mdns_sd",

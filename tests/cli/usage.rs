@@ -66,18 +66,22 @@ fn help_and_version_are_told_on_standard_output() {
         "--config",
         "--nick",
         "--no-lan",
+        "--relay-only",
         "--local-port",
         "--log",
+        "demo",
+        "log",
         "--metrics",
         "--allow-node",
         "--allow-client",
         "--links-per-address",
+        "--relay-limit",
         "ring",
         "table",
     ] {
         assert!(help.out.contains(word), "{word} is not in the help");
     }
-    for word in ["introduce", "bury", "demo", "--irc", "--generate"] {
+    for word in ["introduce", "bury", "--irc"] {
         assert!(!help.out.contains(word), "{word} is promised");
     }
     let widest = help.out.lines().map(|line| line.chars().count()).max();

@@ -52,11 +52,18 @@ fn and_the_next_hosts_when_the_host(leaves: impl Fn(&mut Client)) {
     let machine = Machine::new();
     let [mut anna, mut bo, mut cat] = three(&machine);
     talk_on(&mut [&mut anna, &mut bo, &mut cat], "before");
+    let marks = [bo.mark(), cat.mark()];
     leaves(&mut anna);
     let left = Instant::now();
     talk_on(&mut [&mut bo, &mut cat], "meanwhile");
     took("host left", left);
     assert!(anna.ends().success());
+    // They talk on without any node; whoever comes later finds them by the next one.
+    for (client, mark) in [&mut bo, &mut cat].into_iter().zip(marks) {
+        client.sees_after(mark, "the next node", |e| {
+            e["event"] == "mesh" && e["state"] == "linked"
+        });
+    }
     for client in [&mut bo, &mut cat] {
         let host = client.sees("bo hosting", hosts("bo"));
         assert_eq!(

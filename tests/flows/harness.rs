@@ -284,6 +284,19 @@ impl Server {
     ) -> Self {
         let log = machine.data(&format!("{name}.log"));
         let file = std::fs::File::create(&log).unwrap();
+        Self::start_into(machine, name, address, args, surroundings, file)
+    }
+
+    /// The same, with standard error led there.
+    pub(crate) fn start_into(
+        machine: &Machine,
+        name: &str,
+        address: &str,
+        args: &[&str],
+        surroundings: &[(&str, &str)],
+        file: std::fs::File,
+    ) -> Self {
+        let log = machine.data(&format!("{name}.log"));
         let mut command = machine.fireside();
         if !args.contains(&"--config") {
             command.args(["--log", "debug"]);

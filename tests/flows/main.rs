@@ -5,6 +5,8 @@
 mod alone;
 mod handover;
 mod harness;
+mod names;
 mod operator;
+mod past;
 mod servers;
 mod together;

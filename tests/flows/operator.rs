@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::harness::{Machine, Server, free_port};
 
@@ -116,9 +116,34 @@ fn a_server_under_systemd_that_cannot_be_reached_does_not_begin() {
     let (status, _, why) = crate::harness::output(command);
     assert_eq!(status.code(), Some(1));
     assert!(
-        why.contains("cannot reach systemd at NOTIFY_SOCKET=/nowhere/at/all"),
+        why.contains("cannot tell systemd how we are: NOTIFY_SOCKET=/nowhere/at/all: "),
         "{why}"
     );
+}
+
+#[test]
+fn the_journal_gets_priorities_and_no_times_and_nobody_else_does() {
+    use std::os::unix::fs::MetadataExt as _;
+    let machine = Machine::new();
+    let at = format!("127.0.0.21:{}", free_port("127.0.0.21"));
+    let log = machine.data("journal");
+    let file = std::fs::File::create(&log).unwrap();
+    let stream = file.metadata().unwrap();
+    let args = ["--directory", "--metrics", "127.0.0.1:0"];
+    for (told, beginning) in [
+        (
+            format!("{}:{}", stream.dev(), stream.ino()),
+            "<6> INFO telling metrics address=",
+        ),
+        ("8:15".to_owned(), "20"),
+    ] {
+        let surroundings = [("JOURNAL_STREAM", told.as_str())];
+        let file = std::fs::File::create(&log).unwrap();
+        let mut server = Server::start_into(&machine, "oak", &at, &args, &surroundings, file);
+        server.terminates();
+        let said = std::fs::read_to_string(&log).unwrap();
+        assert!(said.starts_with(beginning), "{said}");
+    }
 }
 
 #[test]
@@ -148,6 +173,16 @@ fn a_mesh_is_closed_to_strangers_and_tells_them_what_to_do() {
     );
     assert_eq!(refused["why"], "the mesh is closed to this key");
     assert!(refused["try"].as_str().unwrap().contains(key), "{refused}");
+
+    let mut command = node.machine.fireside();
+    command.args(["table", "--bootstrap", &node.server.address, "--data"]);
+    command.arg(node.machine.data("nobody"));
+    let (status, _, why) = crate::harness::output(command);
+    assert_eq!(status.code(), Some(1));
+    assert!(
+        why.contains(" is closed, and who only looks has no key"),
+        "{why}"
+    );
 
     // She asks, the operator lets her in, and she need not even start again.
     node.reloads(&format!("allow-nodes = []\nallow-clients = [\"{key}\"]\n"));
@@ -204,8 +239,8 @@ fn an_address_has_its_share_of_links_and_is_told_when_it_is_used_up() {
 fn figures_are_told_to_prometheus_and_they_move() {
     let at = format!("127.0.0.1:{}", free_port("127.0.0.1"));
     let node = Operated::new("", &["--metrics", &at], &[]);
-    let page = scrape(&at);
-    assert_eq!(figure(&page, "fireside_nodes{state=\"alive\"}"), 1.0);
+    // It serves figures before it knows its own addresses.
+    let page = scrape_until(&at, "fireside_nodes{state=\"alive\"}", 1.0);
     assert_eq!(figure(&page, "fireside_links{kind=\"client\"}"), 0.0);
     assert_eq!(figure(&page, "fireside_leases_granted_total"), 0.0);
     assert!(figure(&page, "process_resident_memory_bytes") > 1e6);
@@ -217,8 +252,7 @@ fn figures_are_told_to_prometheus_and_they_move() {
     bo.joins("#hearth");
     anna.types("hello");
     bo.sees_text("hello");
-    let page = scrape(&at);
-    assert_eq!(figure(&page, "fireside_links{kind=\"client\"}"), 2.0);
+    let page = scrape_until(&at, "fireside_links{kind=\"client\"}", 2.0);
     assert_eq!(figure(&page, "fireside_groups{state=\"live\"}"), 1.0);
     assert_eq!(figure(&page, "fireside_registrations"), 2.0);
     assert_eq!(figure(&page, "fireside_leases_granted_total"), 1.0);
@@ -233,8 +267,7 @@ fn figures_are_told_to_prometheus_and_they_move() {
     bo.sees("that it hosts", |e| {
         e["event"] == "role" && e["role"] == "host"
     });
-    let page = scrape(&at);
-    assert_eq!(figure(&page, "fireside_handovers_total"), 1.0);
+    let page = scrape_until(&at, "fireside_handovers_total", 1.0);
     for line in page.lines().filter(|line| !line.starts_with('#')) {
         let (_, value) = line.rsplit_once(' ').unwrap();
         assert!(value.parse::<f64>().is_ok(), "{line}");
@@ -253,7 +286,7 @@ fn who_asks_for_figures_in_another_way_harms_nobody() {
     assert!(ask(&at, &endless).len() < 400);
     // More than are heard at once, who say nothing: the next one is heard all the same, once they are given up.
     let silent: Vec<_> = (0..9).map(|_| TcpStream::connect(&at).unwrap()).collect();
-    assert_eq!(figure(&scrape(&at), "fireside_ring_supernodes"), 1.0);
+    scrape_until(&at, "fireside_ring_supernodes", 1.0);
     drop(silent);
 }
 
@@ -284,6 +317,18 @@ fn scrape(at: &str) -> String {
         "{head}"
     );
     page.to_owned()
+}
+
+/// What is served once a figure is this.
+fn scrape_until(at: &str, name: &str, value: f64) -> String {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let page = scrape(at);
+        if figure(&page, name) == value {
+            return page;
+        }
+        assert!(Instant::now() < deadline, "no {name} {value} in\n{page}");
+    }
 }
 
 fn ask(at: &str, request: &[u8]) -> String {

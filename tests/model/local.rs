@@ -262,7 +262,7 @@ impl Local {
                     directory: false,
                     supernode: true,
                 };
-                let node = MeshNode::new(seal, name.clone(), roles, saved, self.runs);
+                let node = MeshNode::new(seal, name.clone(), roles, saved, self.runs).unwatched();
                 self.part = Some(Part::Mesh(Box::new(node)));
                 self.give(step, Input::Start)?;
                 let addresses = vec![actor.address];
@@ -434,7 +434,7 @@ impl Local {
             }
             Output::Tell(event) => self.told(step, &event),
             // Members reach each other whenever both run; how is no matter here.
-            Output::Route { .. } | Output::Finish => {}
+            Output::Route { .. } | Output::Reach { .. } | Output::Finish => {}
         }
         Ok(None)
     }

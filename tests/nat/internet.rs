@@ -205,6 +205,74 @@ impl Router {
     }
 }
 
+impl Router {
+    /// Lets packets through between its network and these addresses only: whoever else is talked to is not reached,
+    /// and nobody says so.
+    pub(crate) fn cuts_all_but(&self, addresses: &[&str]) {
+        let addresses: Vec<_> = addresses
+            .iter()
+            .map(|address| address.split(':').next().unwrap())
+            .collect();
+        let those = addresses.join(", ");
+        nft(
+            &self.namespace,
+            &format!(
+                r#"table ip cut {{
+                  chain forward {{
+                    type filter hook forward priority -10
+                    oifname "wan" ip daddr != {{ {those} }} drop
+                    iifname "wan" ip saddr != {{ {those} }} drop
+                  }}
+                }}"#
+            ),
+        );
+    }
+
+    /// Lets everything through again.
+    pub(crate) fn mends(&self) {
+        nft(&self.namespace, "delete table ip cut");
+    }
+
+    /// Loses some of the packets in either direction.
+    pub(crate) fn loses_percent(&self, percent: u32) {
+        nft(
+            &self.namespace,
+            &format!(
+                r#"table ip loss {{
+                  chain forward {{
+                    type filter hook forward priority -10
+                    numgen random mod 100 < {percent} drop
+                  }}
+                }}"#
+            ),
+        );
+    }
+
+    /// Carries no longer packets to the Internet than this.
+    pub(crate) fn carries_at_most(&self, bytes: u32) {
+        self.namespace.has(&format!("link set dev wan mtu {bytes}"));
+    }
+
+    /// Another machine's cable is in this router from here on, and in no other.
+    pub(crate) fn takes(&self, machine: &Machine, from: &Self) {
+        machine
+            .namespace
+            .has(&format!("link set dev {} down", from.name));
+        machine
+            .namespace
+            .has(&format!("link set dev {} up", self.name));
+        self.leads(&machine.namespace);
+    }
+
+    /// A machine of another router has a cable to this one too, which is not plugged in yet.
+    pub(crate) fn awaits(&self, machine: &Machine, name: &str) {
+        self.plug(name, &machine.namespace);
+        machine
+            .namespace
+            .has(&format!("link set dev {} down", self.name));
+    }
+}
+
 impl Machine {
     fn fireside(&self) -> Command {
         let mut command = Command::new("ip");

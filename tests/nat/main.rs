@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod asking;
+mod faults;
 #[allow(dead_code, reason = "part of it is for servers and single machines")]
 #[path = "../flows/harness.rs"]
 mod harness;
 mod internet;
+mod matrix;
 #[path = "../lan/namespace.rs"]
 mod namespace;
 mod people;
 mod relayed;
+mod roaming;
 mod router;

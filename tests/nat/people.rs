@@ -1,5 +1,7 @@
 //! What people do with each other, wherever they sit.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::harness::Client;
@@ -42,4 +44,50 @@ pub(crate) fn talk(clients: &mut [&mut Client], word: &str) {
 /// Waits until packets go this way.
 pub(crate) fn goes(client: &mut Client, way: &str) -> Value {
     client.sees(way, |e| e["event"] == "path" && e["path"] == way)
+}
+
+/// The same, of what was told after the first `mark` events.
+pub(crate) fn goes_again(client: &mut Client, mark: usize, way: &str) -> Value {
+    client.sees_after(mark, way, |e| e["event"] == "path" && e["path"] == way)
+}
+
+/// That nobody was ever reached straight.
+#[track_caller]
+pub(crate) fn is_relayed_throughout(clients: &[&Client]) {
+    for client in clients {
+        let mut paths = client.events.iter().filter(|e| e["event"] == "path");
+        assert!(
+            paths.all(|e| e["path"] != "direct"),
+            "{} went direct",
+            client.nick
+        );
+    }
+}
+
+/// As many lines as somebody may say at once before the host paces them.
+const BURST: u32 = 9;
+
+/// A lively talk for a moment: both say line after line, and each is waited for before the next in its direction, so
+/// that a gap is seen. The longest wait of a line.
+pub(crate) fn chatter(one: &mut Client, other: &mut Client, word: &str) -> Duration {
+    let mut longest = Duration::ZERO;
+    for number in 0..BURST {
+        let began = Instant::now();
+        let (mark_one, mark_other) = (one.mark(), other.mark());
+        let (from_one, from_other) = (
+            format!("{word} {number} there"),
+            format!("{word} {number} back"),
+        );
+        one.types(&from_one);
+        other.types(&from_other);
+        other.sees_after(mark_other, &from_one, |e| e["text"] == from_one);
+        one.sees_after(mark_one, &from_other, |e| e["text"] == from_other);
+        longest = longest.max(began.elapsed());
+    }
+    longest
+}
+
+/// Until the host would take as many lines at once again.
+pub(crate) fn catches_breath() {
+    std::thread::sleep(Duration::from_millis(500) * BURST);
 }

@@ -6,6 +6,8 @@ use crate::internet::Internet;
 use crate::people::{goes, meet, talk};
 use crate::router::Kind;
 
+const RELAYED: &[&str] = &["--relay-only"];
+
 fn all_talk_over_the_relay_from_behind(first: Kind, second: Kind) {
     let Some(internet) = Internet::new() else {
         return;
@@ -33,8 +35,8 @@ fn all_talk_over_the_relay_from_behind(first: Kind, second: Kind) {
     );
     let here = internet.behind(&ours, "here");
     let there = internet.behind(&theirs, "there");
-    let mut anna = here.client("anna", &fra, &[]);
-    let mut bo = there.client("bo", &ams, &[]);
+    let mut anna = here.client("anna", &fra, RELAYED);
+    let mut bo = there.client("bo", &ams, RELAYED);
     meet(&mut anna, &mut bo);
     talk(&mut [&mut anna, &mut bo], "hello");
     goes(&mut anna, "relayed");
@@ -64,7 +66,7 @@ fn where_udp_is_blocked_it_is_said_in_one_sentence() {
     let fra = internet.supernode("fra", &[]);
     let office = internet.router("office", Kind::Blocked, "10.8.0");
     let desk = internet.behind(&office, "desk");
-    let mut anna = desk.client("anna", &fra, &[]);
+    let mut anna = desk.client("anna", &fra, RELAYED);
     anna.types("/join #hearth");
     let told = anna.sees_event("error");
     println!("{}: {}; {}", told["what"], told["why"], told["try"]);
@@ -80,8 +82,8 @@ fn those_who_talked_over_a_killed_supernode_go_on_over_the_other() {
     let mut ams = internet.supernode("ams", &[&fra]);
     let office = internet.router("office", Kind::Symmetric, "10.5.0");
     let (desk, open) = (internet.behind(&office, "desk"), internet.machine("open"));
-    let mut anna = desk.client("anna", &fra, &[]);
-    let mut bo = open.client("bo", &fra, &[]);
+    let mut anna = desk.client("anna", &fra, RELAYED);
+    let mut bo = open.client("bo", &fra, RELAYED);
     meet(&mut anna, &mut bo);
     talk(&mut [&mut anna, &mut bo], "before");
     let way = goes(&mut anna, "relayed");

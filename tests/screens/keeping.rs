@@ -204,7 +204,7 @@ fn where_there_is_no_room_a_line_that_waits_matters_more_than_the_path() {
         let row = screen.lines().nth(6).unwrap();
         row.trim_matches(['|', ' ']).to_owned()
     };
-    assert_eq!(status(&mut story, 40), "◆ anna · you are next · 31 ms");
+    assert_eq!(status(&mut story, 40), "◆ anna · you are next · via 31 ms");
     story.sent("bob", "me");
     assert_eq!(status(&mut story, 40), "◆ anna · you are next · 1 waits");
     assert_eq!(

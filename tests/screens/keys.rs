@@ -207,7 +207,7 @@ fn themes_change_at_once_and_an_unknown_one_is_explained() {
     story.enter("/theme mauve");
     assert_eq!(
         status(&mut story),
-        "there is no theme mauve: there are ember, ash, ansi, mono"
+        "there is no theme mauve: there are ember, ash, solar, frost, contrast, ansi, mono"
     );
 }
 

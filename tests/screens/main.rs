@@ -5,11 +5,18 @@
     reason = "a test may fail loudly, and its child speaks"
 )]
 
+#[cfg(unix)]
+mod demo;
+#[cfg(unix)]
+mod film;
 mod hostile;
 mod keeping;
 mod keys;
+#[cfg(unix)]
+mod modes;
 mod past;
 mod pictures;
+mod reading;
 mod screens;
 mod story;
 #[cfg(unix)]

@@ -72,7 +72,11 @@ fn evening(theme: &str) -> Story {
 
 fn picture(story: &mut Story, name: &str, columns: u16, rows: u16) {
     let (buf, cursor) = story.draw(columns, rows);
-    let drawn = svg(&buf, cursor);
+    keep(name, &svg(&buf, cursor));
+}
+
+/// Compares a picture with the one that is kept, or keeps it.
+fn keep(name: &str, drawn: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("assets")
         .join(name);
@@ -85,6 +89,61 @@ fn picture(story: &mut Story, name: &str, columns: u16, rows: u16) {
         kept == drawn,
         "assets/{name} is not what the screen draws: PICTURES=write cargo test --test screens pictures"
     );
+}
+
+/// What one theme makes of a few lines of every kind.
+fn sample(theme: &str) -> Story {
+    let mut story = Story::with_theme("mats", theme);
+    story.joined(
+        &format!("this is {theme}"),
+        &[
+            ("anna", Standing::Host),
+            ("bob", Standing::Heir),
+            ("mats", Standing::Member),
+        ],
+    );
+    story.path("anna", Path::Direct, None, 14);
+    story
+        .minutes(1)
+        .say("anna", "the *kettle* is on: https://hearth.example")
+        .say("bob", "mats: `fireside ring '#hearth'` says _fra_")
+        .entry("bob", What::Action("puts a log on".to_owned()));
+    story.kept("mats", "coming", 3);
+    story.sent("mats", "with cups");
+    story
+}
+
+/// Screens beside and below one another, as one picture.
+fn strip(themes: [&str; 6], columns: u16, rows: u16) -> String {
+    let mut drawn = String::new();
+    let (mut width, mut height) = (0, 0);
+    for (n, theme) in (0_u32..).zip(themes) {
+        let (buf, _) = sample(theme).draw(columns, rows);
+        let one = svg(&buf, None);
+        let size = one.split('"').nth(3).unwrap();
+        let mut sizes = size
+            .split(' ')
+            .skip(2)
+            .map(|size| size.parse::<u32>().unwrap());
+        (width, height) = (sizes.next().unwrap() + 12, sizes.next().unwrap() + 12);
+        let (x, y) = (n % 2 * width, n / 2 * height);
+        let place = format!(
+            "<svg x=\"{x}\" y=\"{y}\" width=\"{}\" height=\"{}\" ",
+            width - 12,
+            height - 12
+        );
+        drawn.push_str(&one.replacen("<svg ", &place, 1));
+    }
+    let (width, height) = (2 * width - 12, 3 * height - 12);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\">\n{drawn}</svg>\n"
+    )
+}
+
+#[test]
+fn the_pictures_show_every_theme_with_colours_of_its_own() {
+    let themes = ["ember", "ash", "solar", "frost", "contrast", "mono"];
+    keep("themes.svg", &strip(themes, 64, 12));
 }
 
 /// A host's laptop dies in the middle of a talk: what the others have on their screens before, during and after.

@@ -62,16 +62,16 @@ fn a_wide_screen_has_groups_log_and_members() {
     story.key(alt('2').0, alt('2').1);
     story.in_group("#erlang").say("joe", "hello?");
     assert_screen(&story.screen(112, 12), "
-        | fireside            #hearth  bring wood                                                 3 here                 |
-        | 1 home            │                                                                    │ ◆ anna          61 ms |
-        | 2 #hearth         │                                                                    │ ◇ bob                 |
-        | 3 #erlang       1 │                                                                    │   mats                |
-        |                   │ this is the beginning of #hearth                                   │   eve            away |
-        |                   │                                                                    │                       |
-        |                   │ ─── Friday, 20 November 2026 ───────────────────────────────────── │                       |
-        |                   │ 19:04 anna: the kettle is on                                       │                       |
-        |                   │       mats: coming                                              ✓2 │                       |
-        |                   │ 19:05 bob: mats: bring your cup                                    │                       |
+        | fireside            #hearth  bring wood                                               3 here                   |
+        | 1 home            │                                                                  │ ◆ anna        via 61 ms |
+        | 2 #hearth         │                                                                  │ ◇ bob                   |
+        | 3 #erlang       1 │                                                                  │   mats                  |
+        |                   │ this is the beginning of #hearth                                 │   eve              away |
+        |                   │                                                                  │                         |
+        |                   │ ─── Friday, 20 November 2026 ─────────────────────────────────── │                         |
+        |                   │ 19:04 anna: the kettle is on                                     │                         |
+        |                   │       mats: coming                                            ✓2 │                         |
+        |                   │ 19:05 bob: mats: bring your cup                                  │                         |
         | ◆ anna · you are 2nd in line · via fra 61 ms                                                                   |
         | mats ›                                                                                                         |
         ");
@@ -133,7 +133,7 @@ fn forty_by_ten_is_enough_to_talk() {
         |19:04 anna: the kettle is on and        |
         |        everybody is here               |
         |      mats: on my way                  …|
-        | ◆ anna · you 2nd · 61 ms · 1 waits     |
+        | ◆ anna · you 2nd · via 61 ms · 1 waits |
         | › one more thing before I go out of the|
         |    door                                |
         ",
@@ -258,7 +258,7 @@ fn wide_characters_wrap_by_the_columns_they_take() {
         |      bob: 👨‍👩‍👧‍👦❤️👍🏽 🇩🇪🇫🇷 café 👨‍👩‍👧‍👦👨‍👩‍👧‍👦👨‍👩‍👧‍👦 end            |
         |      eve: a_word_that_is_much_too_long_for_any_ro|
         |        w_of_this_log_is_cut_where_it_must_be     |
-        | ◆ anna · you 2nd · 61 ms                         |
+        | ◆ anna · you 2nd · via 61 ms                     |
         | mats ›                                           |
         ",
     );
@@ -284,7 +284,7 @@ fn scrolled_up_the_view_stands_still_and_counts_what_comes_below() {
         |      anna: line 23                               |
         |      anna: line 24                               |
         |      anna: line 25           Esc: to the end     |
-        | ◆ anna · you 2nd · 61 ms                         |
+        | ◆ anna · you 2nd · via 61 ms                     |
         | mats ›                                           |
         ",
     );
@@ -302,7 +302,7 @@ fn scrolled_up_the_view_stands_still_and_counts_what_comes_below() {
         |      anna: line 23                               |
         |      anna: line 24                               |
         |      anna: line 25   12 new lines below, Esc     |
-        | ◆ anna · you 2nd · 61 ms                         |
+        | ◆ anna · you 2nd · via 61 ms                     |
         | mats ›                                           |
         ",
     );
@@ -320,7 +320,7 @@ fn scrolled_up_the_view_stands_still_and_counts_what_comes_below() {
         |      anna: line 4                                |
         |      anna: line 5                                |
         |      anna: line 6    12 new lines below, Esc     |
-        | ◆ anna · you 2nd · 61 ms                         |
+        | ◆ anna · you 2nd · via 61 ms                     |
         | mats ›                                           |
         ",
     );
@@ -336,7 +336,7 @@ fn scrolled_up_the_view_stands_still_and_counts_what_comes_below() {
         |      bob: line 40                                |
         |      bob: line 41                                |
         |      bob: line 42                                |
-        | ◆ anna · you 2nd · 61 ms                         |
+        | ◆ anna · you 2nd · via 61 ms                     |
         | mats ›                                           |
         ",
     );
@@ -382,7 +382,7 @@ fn what_is_unread_begins_at_a_line() {
         |19:04 anna: seen                                            |
         |──────────────────────────────────────────────────── new ───|
         |19:06 bob: not seen                                         |
-        | ◆ anna · you 2nd · 61 ms                                   |
+        | ◆ anna · you 2nd · via 61 ms                               |
         | mats ›                                                     |
         ",
     );
@@ -474,10 +474,10 @@ fn help_lies_over_everything_until_a_key_is_pressed() {
         |   /nick name                   go by another name, everywhere                  |
         |   /topic [text | -delete]      set the group's topic, or remove it             |
         |   /names [#group]              tell who is here, in join order                 |
+        |   /path [nick]                 tell how your packets reach the host, or som…   |
+        |   /ping [nick]                 ask the host, or somebody, to answer on ever…   |
         |   /resend [number | all]       say a line again that was not sent              |
         |   /drop [number | all]         forget one, or take back one that still waits   |
-        |   /search words [from:nick] [… find it anywhere: word, begin*, -not, \"a phr…   |
-        |   /lastlog words | /regex/     find it in this group alone                     |
         |   Up, Down: more   any other key: back                                         |
         ",
     );

@@ -8,8 +8,9 @@ use fireside::proto::event::{
 use fireside::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
 use fireside::proto::time::{Hlc, Mono, Now, Wall};
 use fireside::tui::app::App;
+use fireside::tui::colour::Depth;
 use fireside::tui::look::{Clock, Look, UNICODE};
-use fireside::tui::theme::{Depth, Themes};
+use fireside::tui::theme::Themes;
 use fireside::tui::view;
 use jiff::tz::TimeZone;
 use ratatui::buffer::{Buffer, CellWidth};

@@ -24,7 +24,7 @@ use crate::story::{EVENING, group, id, nick};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What gives the terminal back, in this order.
 const LEAVE: &[u8] =
-    b"\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[23;0t\x1b[?1049l";
+    b"\x1b[?2026l\x1b]8;;\x1b\\\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[23;0t\x1b[?1049l";
 
 /// Not a test: what the tests here start. Says with its exit code how it ended.
 #[test]
@@ -35,7 +35,13 @@ fn child() {
         let (commands, commands_in) = mpsc::channel(64);
         let (events_out, events) = mpsc::channel(64);
         tokio::spawn(answer(commands_in, events_out));
-        tui::run(commands, events, tui::Settings::default()).await
+        let setting = |name: &str| std::env::var(name).ok();
+        let settings = tui::Settings {
+            theme: setting("FIRESIDE_TEST_THEME"),
+            themes_dir: setting("FIRESIDE_TEST_THEMES").map(Into::into),
+            ..tui::Settings::default()
+        };
+        tui::run(commands, events, settings).await
     });
     if let Err(why) = ended {
         println!("fireside: {why:#}");
@@ -145,49 +151,71 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
             | Command::Rule { .. }
             | Command::Nick { .. }
             | Command::Names { .. }
+            | Command::Reach { .. }
             | Command::Past(_) => {}
         }
     }
 }
 
-struct Terminal {
+pub(crate) struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     keys: Box<dyn Write + Send>,
     bytes: Receiver<Vec<u8>>,
-    seen: Vec<u8>,
-    screen: vt100::Parser,
+    pub(crate) seen: Vec<u8>,
+    pub(crate) screen: vt100::Parser,
 }
 
 impl Terminal {
     fn start() -> Self {
-        let mut terminal = Self::start_as("terminal::child");
+        Self::start_with(&[])
+    }
+
+    /// Starts it with these words in its environment.
+    pub(crate) fn start_with(env: &[(&str, &str)]) -> Self {
+        let mut terminal = Self::start_as("terminal::child", env);
         terminal.wait_for("you keep it");
         terminal
     }
 
-    fn start_as(child: &str) -> Self {
+    fn start_as(child: &str, env: &[(&str, &str)]) -> Self {
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args(["--exact", child, "--ignored", "--nocapture"]);
+        command.env_remove("COLORTERM");
+        Self::run_with(command, 60, 12, env)
+    }
+
+    /// Runs a program on a terminal of some columns and rows.
+    pub(crate) fn run(command: CommandBuilder, cols: u16, rows: u16) -> Self {
+        Self::run_with(command, cols, rows, &[])
+    }
+
+    fn run_with(mut command: CommandBuilder, cols: u16, rows: u16, env: &[(&str, &str)]) -> Self {
         let size = PtySize {
-            rows: 12,
-            cols: 60,
+            rows,
+            cols,
             pixel_width: 0,
             pixel_height: 0,
         };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
-        command.args(["--exact", child, "--ignored", "--nocapture"]);
         command.env("TERM", "xterm-256color");
         command.env("LANG", "C.UTF-8");
         command.env("TZ", "UTC");
         for unset in [
             "NO_COLOR",
-            "COLORTERM",
             "LC_ALL",
             "LC_CTYPE",
             "KITTY_WINDOW_ID",
             "TERM_PROGRAM",
+            "COLORFGBG",
+            "DISPLAY",
+            "WAYLAND_DISPLAY",
+            "BROWSER",
         ] {
             command.env_remove(unset);
+        }
+        for (name, value) in env {
+            command.env(name, value);
         }
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
@@ -202,7 +230,7 @@ impl Terminal {
             }
         });
         let keys = pair.master.take_writer().unwrap();
-        let screen = vt100::Parser::new(size_of(12), size_of(60), 0);
+        let screen = vt100::Parser::new(size_of(rows), size_of(cols), 0);
         Self {
             child,
             master: pair.master,
@@ -213,13 +241,13 @@ impl Terminal {
         }
     }
 
-    fn press(&mut self, keys: &str) -> &mut Self {
+    pub(crate) fn press(&mut self, keys: &str) -> &mut Self {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
         self
     }
 
-    fn signal(&mut self, signal: Signal) -> &mut Self {
+    pub(crate) fn signal(&mut self, signal: Signal) -> &mut Self {
         let pid = self
             .child
             .process_id()
@@ -230,7 +258,7 @@ impl Terminal {
 
     /// Waits until the screen shows a text.
     #[track_caller]
-    fn wait_for(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn wait_for(&mut self, text: &str) -> &mut Self {
         self.wait_until(text, |terminal| {
             terminal.screen.screen().contents().contains(text)
         })
@@ -238,7 +266,7 @@ impl Terminal {
 
     /// Waits until something is so.
     #[track_caller]
-    fn wait_until(&mut self, what: &str, so: impl Fn(&Self) -> bool) -> &mut Self {
+    pub(crate) fn wait_until(&mut self, what: &str, so: impl Fn(&Self) -> bool) -> &mut Self {
         let deadline = Instant::now() + PATIENCE;
         while !so(self) {
             match self
@@ -261,7 +289,7 @@ impl Terminal {
     }
 
     /// Waits for the end, and takes all that is written until then: the exit code.
-    fn end(&mut self) -> u32 {
+    pub(crate) fn end(&mut self) -> u32 {
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self
@@ -285,7 +313,7 @@ impl Terminal {
         after.trim_start().starts_with('T')
     }
 
-    fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.seen
             .windows(LEAVE.len())
             .filter(|bytes| *bytes == LEAVE)
@@ -441,7 +469,7 @@ fn without_a_terminal_it_says_so_in_one_line() {
 
 #[test]
 fn the_question_for_a_nick_takes_enter_for_the_suggestion_and_escape_for_no() {
-    let mut terminal = Terminal::start_as("terminal::asking_child");
+    let mut terminal = Terminal::start_as("terminal::asking_child", &[]);
     terminal.wait_for("mats").press("\r");
     assert_eq!(terminal.end(), 0);
     assert_eq!(terminal.left(), 1);
@@ -453,7 +481,7 @@ fn the_question_for_a_nick_takes_enter_for_the_suggestion_and_escape_for_no() {
             .contains("called Some(mats)")
     );
 
-    let mut terminal = Terminal::start_as("terminal::asking_child");
+    let mut terminal = Terminal::start_as("terminal::asking_child", &[]);
     terminal
         .wait_for("mats")
         .press("\x15an na\r")
@@ -468,7 +496,7 @@ fn the_question_for_a_nick_takes_enter_for_the_suggestion_and_escape_for_no() {
             .contains("called Some(éva)")
     );
 
-    let mut terminal = Terminal::start_as("terminal::asking_child");
+    let mut terminal = Terminal::start_as("terminal::asking_child", &[]);
     terminal.wait_for("mats").press("\x03");
     terminal.end();
     assert!(terminal.screen.screen().contents().contains("called None"));

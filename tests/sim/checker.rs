@@ -106,6 +106,7 @@ impl Checker {
             | Command::Drop { .. }
             | Command::Nick { .. }
             | Command::Names { .. }
+            | Command::Reach { .. }
             | Command::History { .. }
             | Command::Past(_) => {}
         }

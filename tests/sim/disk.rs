@@ -11,7 +11,7 @@ use fireside::proto::saved::{Fork, Saved, SavedGroup, SavedLine, Write};
 use fireside::proto::seal::{Hash, Signature};
 use fireside::proto::time::{Hlc, Wall};
 use fireside::proto::wire::{
-    Body, Charter, Entry, GroupRecord, Lease, Listed, Run, Sequenced, Vector,
+    Body, Burial, Charter, Entry, GroupRecord, Lease, Listed, Run, Sequenced, Vector,
 };
 
 /// Bytes an entry takes in a frame besides its text; about right is good enough to split by.
@@ -22,6 +22,7 @@ pub struct Disk {
     nick: Option<Nick>,
     groups: BTreeMap<GroupName, Group>,
     table: Vec<Listed>,
+    burials: BTreeMap<NodeId, Burial>,
     clock: u64,
     records: BTreeMap<GroupName, (GroupRecord, Wall)>,
 }
@@ -99,6 +100,9 @@ impl Disk {
                 }
                 Write::Nick(nick) => self.nick = Some(nick),
                 Write::Table(table) => self.table = table,
+                Write::Burial(burial) => {
+                    self.burials.insert(burial.key, burial);
+                }
                 Write::Clock(clock) if clock < self.clock => {
                     return Err(format!("the clock went back to {clock}"));
                 }
@@ -188,6 +192,7 @@ impl Disk {
                 .map(|(name, group)| (name.clone(), group.saved()))
                 .collect(),
             table: self.table.clone(),
+            burials: self.burials.values().cloned().collect(),
             clock: self.clock,
             records: self.records.values().cloned().collect(),
         }

@@ -16,7 +16,7 @@ use fireside::proto::saved::{Saved, Write};
 use fireside::proto::seal::{Hash, Seal, Signature};
 use fireside::proto::time::{Hlc, Mono, Now, Wall};
 use fireside::proto::wire::{
-    Body, Charter, Entry, GroupRecord, Lease, Lines, Listed, Message, Record, Roles, Run,
+    Body, Charter, Entry, GroupRecord, Lease, Lines, Listed, Liveness, Message, Record, Roles, Run,
     Sequenced, Tip,
 };
 
@@ -154,7 +154,8 @@ impl Stage {
                 if let Message::TableWanted { .. } = message {
                     let listed = self.records.iter().map(|record| Listed {
                         record: record.clone(),
-                        alive: true,
+                        liveness: Liveness::Alive,
+                        since: Wall(0),
                     });
                     let (listed, more) = (listed.collect(), false);
                     self.say_later(to[0], Message::Table { listed, more });
@@ -169,6 +170,7 @@ impl Stage {
             }
             Output::Tell(event) => self.told.push(event),
             Output::Route { .. }
+            | Output::Reach { .. }
             | Output::Close { .. }
             | Output::Fetch { .. }
             | Output::Discover
@@ -228,6 +230,7 @@ impl Stage {
             | Write::Nick(_)
             | Write::Table(_)
             | Write::Clock(_)
+            | Write::Burial(_)
             | Write::Record { .. }
             | Write::RecordGone { .. } => None,
         })

@@ -16,8 +16,8 @@ use fireside::proto::saved::Saved;
 use fireside::proto::seal::{Hash, Seal, Signature};
 use fireside::proto::time::{Hlc, Mono, Now, Wall};
 use fireside::proto::wire::{
-    Body, Charter, Decline, Entry, GroupRecord, Lease, Lines, Listed, Message, Reason, Record,
-    Refusal, Roles, Run, Sequenced, Served, Tip, Vector,
+    Body, Charter, Decline, Entry, GroupRecord, Lease, Lines, Listed, Liveness, Message, Reason,
+    Record, Refusal, Roles, Run, Sequenced, Served, Tip, Vector,
 };
 
 use crate::rng::Rng;
@@ -280,7 +280,12 @@ impl Liar {
             3 => {
                 let listed = (0..self.rng.range(0, 3)).map(|_| Listed {
                     record: self.record(),
-                    alive: self.rng.chance(2, 3),
+                    liveness: if self.rng.chance(2, 3) {
+                        Liveness::Alive
+                    } else {
+                        Liveness::Dead
+                    },
+                    since: Wall(self.rng.range(0, 1 << 45)),
                 });
                 Message::Table {
                     listed: listed.collect(),
@@ -523,7 +528,11 @@ impl Liar {
                     self.tickets.push(ticket);
                 }
                 Some(
-                    Output::Route { .. } | Output::Discover | Output::Tell(_) | Output::Finish,
+                    Output::Route { .. }
+                    | Output::Reach { .. }
+                    | Output::Discover
+                    | Output::Tell(_)
+                    | Output::Finish,
                 ) => {}
             }
         }

@@ -53,6 +53,7 @@ impl Judged {
             | Command::Drop { .. }
             | Command::Quit { .. }
             | Command::Names { .. }
+            | Command::Reach { .. }
             | Command::History { .. }
             | Command::Past(_) => {}
         }

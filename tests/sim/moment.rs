@@ -49,6 +49,15 @@ impl Moment {
             | Message::Observed { .. }
             | Message::TableWanted { .. }
             | Message::Table { .. }
+            | Message::Gossip(_)
+            | Message::TableDigest { .. }
+            | Message::TableBlocks { .. }
+            | Message::TableClocks { .. }
+            | Message::RecordsWanted { .. }
+            | Message::Buried { .. }
+            | Message::Unlisted { .. }
+            | Message::Introduce { .. }
+            | Message::Outcome(_)
             | Message::Refused { .. }
             | Message::Presence { .. }
             | Message::Unfollow { .. }

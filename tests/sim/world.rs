@@ -8,9 +8,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use fireside::proto::admission::Admission;
 use fireside::proto::codec;
 use fireside::proto::command::Command;
 use fireside::proto::event::{Event, Path};
+use fireside::proto::figures::Figures;
 use fireside::proto::id::{EntryId, GroupName, NodeId};
 use fireside::proto::role::{DialId, Input, Kind, LinkId, Moved, Output, Role, Target, Ticket};
 use fireside::proto::saved::{Saved, Write};
@@ -355,6 +357,17 @@ impl World {
         }
     }
 
+    /// Has an operator say whom a mesh node is open to.
+    pub fn admit(&mut self, ix: NodeIx, admission: Admission) {
+        self.give_later(ix, 0, Input::Admission(admission));
+    }
+
+    /// What a running node tells its operator.
+    pub fn figures(&self, ix: NodeIx) -> Figures {
+        let role = self.nodes[ix].role.as_ref();
+        role.expect("it is running").figures()
+    }
+
     /// Has a node hear of these addresses now, and whenever it looks for others.
     pub fn tell_of(&mut self, ix: NodeIx, addresses: Vec<SocketAddr>) {
         self.nodes[ix].bootstrap.clone_from(&addresses);
@@ -486,6 +499,16 @@ impl World {
     /// Gives a node another interface, whose address it tells first and nobody else reaches.
     pub fn add_inward(&mut self, ix: NodeIx, address: SocketAddr) {
         self.nodes[ix].inward = Some(address);
+    }
+
+    /// A node is reached somewhere else from here on.
+    pub fn move_to(&mut self, ix: NodeIx, address: SocketAddr) {
+        self.nodes[ix].address = address;
+        if self.is_running(ix) {
+            let addresses = vec![address];
+            self.give_later(ix, 0, Input::Addresses { addresses });
+        }
+        self.cut(ix);
     }
 
     /// Sets how far a node's wall clock is off, from here on.
@@ -679,6 +702,8 @@ impl World {
         match output {
             Output::Dial { dial, to } => self.dial(ix, dial, &to),
             Output::Route { peer, via } => self.route(ix, peer, via),
+            // A simulated network has no paths to tell of.
+            Output::Reach { .. } => {}
             Output::Send { to, message } => self.send(ix, &to, &message),
             Output::Close { link, reason } => {
                 self.accuse(ix, reason);

@@ -7,6 +7,7 @@
     reason = "a test waits for one thing, whatever else there will be"
 )]
 
+mod direct;
 #[allow(dead_code, reason = "nobody looks into the disks here")]
 #[path = "../sim/disk.rs"]
 mod disk;

@@ -35,6 +35,12 @@ struct State {
     loss_percent: u64,
     /// Who is not reached and reaches nobody: a cable is out, a process or its machine is dead.
     cut: BTreeSet<IpAddr>,
+    /// Pairs between which nothing passes.
+    parted: BTreeSet<(IpAddr, IpAddr)>,
+    /// Packets that are neither QUIC's nor anybody else's than a prober's, as somebody on the way keeps them.
+    probes: Vec<Sent>,
+    /// How many were sent to each address.
+    sent_to: BTreeMap<SocketAddr, u64>,
     /// Whose packets, in and out, wait: the process is stopped.
     stopped: BTreeMap<IpAddr, Vec<Packet>>,
     inboxes: BTreeMap<SocketAddr, Inbox>,
@@ -64,6 +70,9 @@ impl Network {
             delay: Duration::from_millis(delay_ms),
             loss_percent,
             cut: BTreeSet::new(),
+            parted: BTreeSet::new(),
+            probes: Vec::new(),
+            sent_to: BTreeMap::new(),
             stopped: BTreeMap::new(),
             inboxes: BTreeMap::new(),
             sent: 0,
@@ -73,15 +82,52 @@ impl Network {
 
     /// An endpoint at this address.
     pub fn endpoint(&self, identity: &Identity, address: SocketAddr, accepts: Kind) -> Endpoint {
+        let socket = self.socket(address);
+        Endpoint::over(identity, Arc::new(socket), Arc::new(TokioRuntime), accepts).unwrap()
+    }
+
+    /// The endpoint of a client that reaches peers at their addresses.
+    pub fn direct_endpoint(&self, identity: &Identity, address: SocketAddr) -> Endpoint {
+        let socket = Arc::new(self.socket(address));
+        Endpoint::direct(identity, socket, Arc::new(TokioRuntime)).unwrap()
+    }
+
+    fn socket(&self, address: SocketAddr) -> Socket {
         let mut state = self.0.lock().unwrap();
         state.inboxes.insert(address, Inbox::default());
-        drop(state);
-        let socket = Socket {
+        Socket {
             address,
             network: self.clone(),
             next: Mutex::new(Box::pin(sleep_until(Instant::now()))),
-        };
-        Endpoint::over(identity, Arc::new(socket), Arc::new(TokioRuntime), accepts).unwrap()
+        }
+    }
+
+    /// Nothing passes between these two any more, in either direction.
+    pub fn part(&self, one: IpAddr, other: IpAddr) {
+        let mut state = self.0.lock().unwrap();
+        state.parted.extend([(one, other), (other, one)]);
+    }
+
+    pub fn rejoin(&self, one: IpAddr, other: IpAddr) {
+        let mut state = self.0.lock().unwrap();
+        state.parted.remove(&(one, other));
+        state.parted.remove(&(other, one));
+    }
+
+    /// The probes of paths so far, for somebody who has listened on the way.
+    pub fn probes(&self) -> Vec<Sent> {
+        self.0.lock().unwrap().probes.clone()
+    }
+
+    /// Sends as whoever is at `from` would.
+    pub fn send(&self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        self.0.lock().unwrap().send(from, to, bytes.to_vec());
+    }
+
+    /// How many packets were sent to an address so far.
+    pub fn sent_to(&self, address: SocketAddr) -> u64 {
+        let state = self.0.lock().unwrap();
+        state.sent_to.get(&address).copied().unwrap_or(0)
     }
 
     /// Nothing reaches this address any more, and nothing comes from it.
@@ -116,7 +162,14 @@ impl Network {
 impl State {
     fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
         self.sent += 1;
-        let is_cut = self.cut.contains(&from.ip()) || self.cut.contains(&to.ip());
+        *self.sent_to.entry(to).or_default() += 1;
+        // The second bit is set in every packet of QUIC.
+        if bytes[0] & 0x40 == 0 {
+            self.probes.push((from, to, bytes.clone()));
+        }
+        let is_cut = self.cut.contains(&from.ip())
+            || self.cut.contains(&to.ip())
+            || self.parted.contains(&(from.ip(), to.ip()));
         if is_cut || self.chance.chance(self.loss_percent, 100) {
             self.lost += 1;
             return;
@@ -148,6 +201,9 @@ impl State {
         }
     }
 }
+
+/// From where, to where, and what.
+pub type Sent = (SocketAddr, SocketAddr, Vec<u8>);
 
 /// One end of the network.
 struct Socket {

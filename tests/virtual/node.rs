@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use fireside::identity::Identity;
-use fireside::net::driver;
+use fireside::net::{Endpoint, driver};
 use fireside::proto::role::Kind;
 use fireside::proto::seal::Seal;
 use tokio::sync::mpsc;
@@ -36,10 +36,21 @@ pub fn supernode(network: &Network, number: u8) -> Node {
     Node::start(network, number, Kind::Mesh)
 }
 
+/// One that reaches peers at their addresses.
+pub fn direct_client(network: &Network, number: u8) -> Node {
+    let identity = Identity::from_seed([number; 32]);
+    let endpoint = network.direct_endpoint(&identity, address(number));
+    Node::run(network, number, &identity, endpoint)
+}
+
 impl Node {
     fn start(network: &Network, number: u8, accepts: Kind) -> Self {
         let identity = Identity::from_seed([number; 32]);
         let endpoint = network.endpoint(&identity, address(number), accepts);
+        Self::run(network, number, &identity, endpoint)
+    }
+
+    fn run(network: &Network, number: u8, identity: &Identity, endpoint: Endpoint) -> Self {
         let (puppet, inputs, strings) = puppet();
         let (outputs, _unread) = mpsc::channel(1);
         let stop = CancellationToken::new();

@@ -7,8 +7,9 @@ use fireside::proto::ruling::{Mode, Ruling};
 use fireside::proto::seal::{Hash, Signature};
 use fireside::proto::time::{Hlc, Wall};
 use fireside::proto::wire::{
-    Body, Charter, Decline, Entry, GroupRecord, Lease, Lines, Listed, Message, Record, Refusal,
-    Roles, Run, Sequenced, Served, Tip, Vector, Witness,
+    Body, Burial, Charter, Decline, Doing, Edition, Entry, Gossip, GroupRecord, Lease, Lines,
+    Listed, Liveness, Message, News, Outcome, Record, Refusal, Rest, Roles, Run, Sequenced, Served,
+    Standing, Tip, Unlisted, Vector, Witness,
 };
 
 pub(crate) fn group() -> GroupName {
@@ -88,6 +89,13 @@ fn record() -> Record {
         },
         tombstone: false,
         signature: Signature([0x66; 64]),
+    }
+}
+
+fn edition() -> Edition {
+    Edition {
+        key: id(0xcc),
+        clock: 300,
     }
 }
 
@@ -191,10 +199,63 @@ pub(crate) fn messages() -> Vec<Message> {
         Message::Table {
             listed: vec![Listed {
                 record: record(),
-                alive: true,
+                liveness: Liveness::Alive,
+                since: Wall(3_000),
             }],
             more: false,
         },
+        Message::Gossip(Box::new(Gossip {
+            clock: 9,
+            incarnation: 2,
+            to_clock: 8,
+            doing: Doing::PingFor {
+                target: edition(),
+                number: 7,
+            },
+            news: vec![News {
+                edition: edition(),
+                incarnation: 300,
+                liveness: Liveness::Suspect,
+            }],
+        })),
+        Message::TableDigest {
+            digest: Hash([0x11; 32]),
+        },
+        Message::TableBlocks {
+            digests: vec![1, 300],
+        },
+        Message::TableClocks {
+            blocks: vec![5],
+            standings: vec![
+                Standing {
+                    key: id(4),
+                    rest: Rest::Listed {
+                        clock: 9,
+                        is_up: true,
+                    },
+                },
+                Standing {
+                    key: id(5),
+                    rest: Rest::Buried,
+                },
+            ],
+        },
+        Message::RecordsWanted { keys: vec![id(4)] },
+        Message::Buried {
+            burials: vec![Burial {
+                key: id(4),
+                name: NodeName::parse("n").unwrap(),
+                by: id(6),
+                signature: Signature([0x99; 64]),
+            }],
+        },
+        Message::Unlisted {
+            why: Unlisted::NameTaken,
+        },
+        Message::Introduce {
+            address: "192.0.2.7:7700".parse().unwrap(),
+        },
+        Message::Outcome(Outcome::NoAnswer),
         Message::Register {
             group: group.clone(),
             lease: Some(lease()),
@@ -319,28 +380,37 @@ fn place(message: &Message) -> usize {
         Message::Observed { .. } => 1,
         Message::TableWanted { .. } => 2,
         Message::Table { .. } => 3,
-        Message::Register { .. } => 4,
-        Message::Leave { .. } => 5,
-        Message::HostIs { .. } => 6,
-        Message::Moved { .. } => 7,
-        Message::Query { .. } => 8,
-        Message::Known { .. } => 9,
-        Message::Transfer { .. } => 10,
-        Message::Hello { .. } => 11,
-        Message::Welcome { .. } => 12,
-        Message::Deliver { .. } => 13,
-        Message::Push { .. } => 14,
-        Message::Put { .. } => 15,
-        Message::Stored { .. } => 16,
-        Message::Kept { .. } => 17,
-        Message::Refused { .. } => 18,
-        Message::Presence { .. } => 19,
-        Message::Not { .. } => 20,
-        Message::Unfollow { .. } => 21,
-        Message::Declined { .. } => 22,
-        Message::Blocks { .. } => 23,
-        Message::Older { .. } => 24,
-        Message::Merged { .. } => 25,
-        Message::Founded { .. } => 26,
+        Message::Gossip(_) => 4,
+        Message::TableDigest { .. } => 5,
+        Message::TableBlocks { .. } => 6,
+        Message::TableClocks { .. } => 7,
+        Message::RecordsWanted { .. } => 8,
+        Message::Buried { .. } => 9,
+        Message::Unlisted { .. } => 10,
+        Message::Introduce { .. } => 11,
+        Message::Outcome(_) => 12,
+        Message::Register { .. } => 13,
+        Message::Leave { .. } => 14,
+        Message::HostIs { .. } => 15,
+        Message::Moved { .. } => 16,
+        Message::Query { .. } => 17,
+        Message::Known { .. } => 18,
+        Message::Transfer { .. } => 19,
+        Message::Hello { .. } => 20,
+        Message::Welcome { .. } => 21,
+        Message::Deliver { .. } => 22,
+        Message::Push { .. } => 23,
+        Message::Put { .. } => 24,
+        Message::Stored { .. } => 25,
+        Message::Kept { .. } => 26,
+        Message::Refused { .. } => 27,
+        Message::Presence { .. } => 28,
+        Message::Not { .. } => 29,
+        Message::Unfollow { .. } => 30,
+        Message::Declined { .. } => 31,
+        Message::Blocks { .. } => 32,
+        Message::Older { .. } => 33,
+        Message::Merged { .. } => 34,
+        Message::Founded { .. } => 35,
     }
 }

@@ -108,6 +108,7 @@ fn tell_figures(page: &mut Page, figures: &Figures) {
         "Mesh nodes in the table, by what is believed of them.",
         [
             ("state=\"alive\"".to_owned(), nodes.alive),
+            ("state=\"suspect\"".to_owned(), nodes.suspect),
             ("state=\"dead\"".to_owned(), nodes.down),
             ("state=\"buried\"".to_owned(), nodes.buried),
         ],

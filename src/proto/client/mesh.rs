@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{Client, End, TABLE_GATHERED, Touched};
+use super::{Client, Dialled, End, Search, TABLE_GATHERED, Touched};
 use crate::proto::event::{Event, MeshState};
 use crate::proto::group::Group;
 use crate::proto::id::NodeId;
@@ -14,11 +14,25 @@ use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{DialId, Kind, LinkId, Target};
 use crate::proto::table::Change;
 use crate::proto::time::{Mono, Now};
-use crate::proto::wire::{Listed, Message, Reason, Record};
+use crate::proto::wire::{Listed, Liveness, Message, Reason, Record};
 
 /// Mesh nodes dialled at once when none is linked, of those we were told of and of those we remember: enough to
 /// race, few enough to be polite.
 const RACED_MAX: usize = 8;
+/// How long these have the race to themselves before as many more join it (RFC 8305, section 5): addresses at which
+/// nobody answers, of which a name may have many, cost that and not the time until they are given up.
+const RACE_STEP: Duration = Duration::from_millis(250);
+
+/// Dials in a row that a node refuses before our person is told.
+const REFUSED_DIALS: u32 = 4;
+
+impl Search {
+    /// When those who are dialled by now have had the race to themselves, if it goes on.
+    pub(super) fn raced_until(&self, is_searching: bool) -> impl Iterator<Item = Mono> {
+        let dials = self.dials.values().filter(move |_| is_searching);
+        dials.map(|dialled| dialled.at + RACE_STEP)
+    }
+}
 
 impl Client {
     pub(super) fn linked(
@@ -29,7 +43,8 @@ impl Client {
         kind: Kind,
         peer: NodeId,
     ) {
-        if let Some((address, _)) = dial.and_then(|dial| self.search.dials.remove(&dial)) {
+        if let Some(Dialled { address, .. }) = dial.and_then(|dial| self.search.dials.remove(&dial))
+        {
             self.search.pauses.remove(&address);
             self.search.reached.insert(link, address);
         }
@@ -55,7 +70,7 @@ impl Client {
     }
 
     pub(super) fn undialled(&mut self, now: Now, dial: DialId, reason: Option<Reason>) {
-        if let Some((address, id)) = self.search.dials.remove(&dial) {
+        if let Some(Dialled { address, id, .. }) = self.search.dials.remove(&dial) {
             let pause = self.search.pauses.entry(address).or_default();
             let wait = (RETRY_FIRST * 2_u32.pow(pause.failures.min(7))).min(RETRY_LAST);
             let jitter = self
@@ -66,11 +81,13 @@ impl Client {
                 pause.until = now.mono;
             }
             pause.failures += 1;
-            if let Some(reason) = reason {
-                self.refused(now, address, reason);
+            // A node that is about to end refuses too, and who comes after it at its address does not.
+            let is_lasting = pause.failures >= REFUSED_DIALS;
+            if let Some(reason) = reason.filter(|_| is_lasting) {
+                self.say_refused(address, reason);
             }
             // A node has several addresses, and is missed only if none of them leads to it.
-            let is_dialled = |id| self.search.dials.values().any(|(_, to)| *to == Some(id));
+            let is_dialled = |id| self.search.dials.values().any(|to| to.id == Some(id));
             if let Some(id) = id.filter(|id| self.links.to_node(id).is_none() && !is_dialled(*id)) {
                 self.missed(now, id);
             }
@@ -108,6 +125,15 @@ impl Client {
 
     /// A node ended a link. If it is one that will not have us, it is left alone for a while, and our person told.
     pub(super) fn refused(&mut self, now: Now, address: SocketAddr, why: Reason) {
+        if self.say_refused(address, why) {
+            let pause = self.search.pauses.entry(address).or_default();
+            pause.failures += 1;
+            pause.until = now.mono + RETRY_LAST;
+        }
+    }
+
+    /// Tells our person why a node will not have us, once; false if the reason is none of those.
+    fn say_refused(&mut self, address: SocketAddr, why: Reason) -> bool {
         let try_ = match why {
             Reason::NotAdmitted => format!(
                 "ask its operator to admit {}, or name another with --bootstrap",
@@ -129,11 +155,8 @@ impl Client {
             | Reason::WrongIdentity
             | Reason::Fork
             | Reason::FalseReport
-            | Reason::Disorder => return,
+            | Reason::Disorder => return false,
         };
-        let pause = self.search.pauses.entry(address).or_default();
-        pause.failures += 1;
-        pause.until = now.mono + RETRY_LAST;
         if self.search.refused.replace(why) != Some(why) {
             self.act.tell(Event::Error {
                 group: None,
@@ -142,6 +165,7 @@ impl Client {
                 try_,
             });
         }
+        true
     }
 
     /// Nothing comes over a link any more: we go on without it.
@@ -172,7 +196,7 @@ impl Client {
         if heard.kind != Kind::Mesh {
             return;
         }
-        if self.table.set_alive(heard.peer, true) {
+        if self.table.set_alive(heard.peer, true, now.wall) {
             self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
             for group in self.groups.values_mut() {
                 group.registration.moved = None;
@@ -236,12 +260,21 @@ impl Client {
         // Somebody's word does not weigh against our own link to a node, be it heard or quiet; but one that has
         // started anew since then is not the one we miss.
         let is_believed = is_newer || !self.links.misses_node(&key);
+        let liveness = if is_linked {
+            Liveness::Alive
+        } else if listed.liveness.is_up() && !is_believed {
+            Liveness::Missed
+        } else {
+            listed.liveness
+        };
+        let since = listed.since.min(now.wall);
         let listed = Listed {
-            alive: is_linked || listed.alive && is_believed,
+            liveness,
+            since,
             ..listed
         };
         // What the table refuses, its teller may keep: nothing here depends on it.
-        if let Ok(Change::New | Change::Updated | Change::Alive(_)) =
+        if let Ok(Change::New | Change::Updated | Change::Liveness(_)) =
             self.table.merge(&*self.seal, listed)
         {
             self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
@@ -253,7 +286,7 @@ impl Client {
 
     /// The cache has done its service once a live node tells its table: what that one does not tell of counts
     /// as down until somebody does.
-    pub(super) fn doubt_cache(&mut self) {
+    pub(super) fn doubt_cache(&mut self, now: Now) {
         let unlinked: Vec<_> = self
             .table
             .listed()
@@ -261,13 +294,13 @@ impl Client {
             .collect();
         for key in unlinked {
             if self.links.to_node(&key).is_none() {
-                self.table.set_alive(key, false);
+                self.table.set_alive(key, false, now.wall);
             }
         }
     }
 
     pub(super) fn missed(&mut self, now: Now, id: NodeId) {
-        if self.table.set_alive(id, false) {
+        if self.table.set_alive(id, false, now.wall) {
             self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
         }
         for group in self.groups.values_mut() {
@@ -289,7 +322,7 @@ impl Client {
         let cached: Vec<_> = self
             .table
             .listed()
-            .filter(|listed| listed.alive && !listed.record.tombstone)
+            .filter(|listed| listed.liveness.is_up() && !listed.record.tombstone)
             .flat_map(|listed| {
                 listed
                     .record
@@ -303,8 +336,9 @@ impl Client {
         // Each has its own room: a memory full of the dead keeps nobody from whom we have just been told of.
         for places in [given, cached] {
             for (address, id) in places {
-                let raced = self.search.dials.values();
-                if raced.filter(|(_, to)| to.is_some() == id.is_some()).count() < RACED_MAX {
+                let race =
+                    |to: &&Dialled| to.id.is_some() == id.is_some() && now.mono < to.at + RACE_STEP;
+                if self.search.dials.values().filter(race).count() < RACED_MAX {
                     self.dial(now, address, id);
                 }
             }
@@ -342,7 +376,7 @@ impl Client {
     }
 
     pub(super) fn dial(&mut self, now: Now, address: SocketAddr, id: Option<NodeId>) {
-        let is_dialled = self.search.dials.values().any(|(to, _)| *to == address);
+        let is_dialled = self.search.dials.values().any(|to| to.address == address);
         let is_paused = self
             .search
             .pauses
@@ -352,7 +386,8 @@ impl Client {
             return;
         }
         let dial = self.act.dial(Target::Node { address, id });
-        self.search.dials.insert(dial, (address, id));
+        let at = now.mono;
+        self.search.dials.insert(dial, Dialled { address, id, at });
     }
 
     /// Closes links to mesh nodes that no group needs, but one, which tells us the table.

@@ -5,14 +5,16 @@
 //! group's responsible supernode, a registration there, a way to each host. Nothing else has to remember to.
 
 mod mesh;
+mod reach;
 mod rivals;
 mod talk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::reach::Question;
 use self::rivals::Doubt;
 use crate::proto::actions::Actions;
 use crate::proto::command::{Command, Who};
@@ -50,6 +52,8 @@ pub struct Client {
     search: Search,
     /// Groups whose name is said to be another's.
     doubts: BTreeMap<GroupName, Doubt>,
+    /// Questions about paths that wait for an answer.
+    questions: VecDeque<Question>,
     /// What our person was told is wrong with the disk.
     trouble: Option<Trouble>,
     /// When the table is written, if it has changed.
@@ -75,10 +79,10 @@ enum Touched {
 /// Looking for mesh nodes.
 #[derive(Clone, Debug, Default)]
 struct Search {
-    /// Dials under way, to whom.
-    dials: BTreeMap<DialId, (SocketAddr, Option<NodeId>)>,
-    /// Addresses given to us, to be dialled when no node is linked.
-    addresses: BTreeSet<SocketAddr>,
+    /// Dials under way.
+    dials: BTreeMap<DialId, Dialled>,
+    /// Addresses given to us, to be dialled in this order when no node is linked.
+    addresses: Vec<SocketAddr>,
     pauses: BTreeMap<SocketAddr, Pause>,
     /// The addresses at which we dialled the links we have.
     reached: BTreeMap<LinkId, SocketAddr>,
@@ -87,6 +91,14 @@ struct Search {
     /// When to ask for more addresses, if we are still without a node.
     again: Mono,
     asked: u32,
+}
+
+/// A node that is dialled.
+#[derive(Clone, Copy, Debug)]
+struct Dialled {
+    address: SocketAddr,
+    id: Option<NodeId>,
+    at: Mono,
 }
 
 /// How long to leave an address alone after it did not answer.
@@ -122,6 +134,7 @@ impl Client {
             groups: groups.collect(),
             search: Search::default(),
             doubts: BTreeMap::new(),
+            questions: VecDeque::new(),
             trouble: None,
             table_due: None,
             has_heard: false,
@@ -179,6 +192,7 @@ impl Client {
             }
             Command::Rule { group, ruling } => self.rule(now, &group, ruling),
             Command::Nick { nick } => self.rename(now, &nick),
+            Command::Reach { group, who, asking } => self.ask_reach(group, who, asking),
             Command::Names { group } => self.in_group(now, &group, |group, _| group.show_again()),
             // Pages come from the store; whoever drives us answers this before it gets here.
             Command::History { .. } | Command::Past(_) => {}
@@ -444,10 +458,12 @@ impl Client {
         let is_searching = !self.links.has_node() || self.is_adrift();
         let search = is_searching.then_some(self.search.again);
         let pauses = self.search.pauses.values().map(|pause| pause.until);
+        let raced = self.search.raced_until(is_searching);
         let idle = self.links.peer_links().next().map(|_| self.idle_due);
         let dues = groups
             .chain([end, search, self.table_due, idle, self.doubts_due()])
             .flatten()
+            .chain(raced)
             .chain(pauses);
         // What is due and could not be done waits for an input that changes something.
         dues.filter(|due| *due > now.mono).min()
@@ -531,6 +547,7 @@ impl Role for Client {
             Input::Heard { link } => self.heard(now, link),
             Input::Lost { link, why } => self.lost(now, link, why),
             Input::Received { link, message } => self.received(now, link, message),
+            Input::Reached(report) => self.reached(&report),
             Input::PathIs {
                 peer,
                 path,
@@ -575,7 +592,7 @@ impl Role for Client {
                 }
             }
             Input::Found { addresses } => {
-                self.search.addresses = addresses.into_iter().collect();
+                self.search.addresses = addresses;
             }
         }
         if self.table.version() != version {

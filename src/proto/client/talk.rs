@@ -7,7 +7,7 @@ use crate::proto::limits::WIRE_VERSION;
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::time::Now;
-use crate::proto::wire::{Lease, Listed, Message, Reason, Record};
+use crate::proto::wire::{Lease, Listed, Liveness, Message, Reason, Record};
 
 use super::TABLE_GATHERED;
 
@@ -52,7 +52,8 @@ impl Client {
                     now,
                     Listed {
                         record,
-                        alive: true,
+                        liveness: Liveness::Alive,
+                        since: now.wall,
                     },
                 );
                 self.found_node(&told);
@@ -81,7 +82,7 @@ impl Client {
                 let is_same = listed.is_empty() && !more;
                 self.search.refused = None;
                 if !std::mem::replace(&mut self.has_heard, true) && !is_same {
-                    self.doubt_cache();
+                    self.doubt_cache(now);
                 }
                 for listed in listed {
                     self.list(now, listed);
@@ -128,6 +129,15 @@ impl Client {
             Message::Observed { .. } => {}
             Message::Open { .. }
             | Message::TableWanted { .. }
+            | Message::Gossip(_)
+            | Message::TableDigest { .. }
+            | Message::TableBlocks { .. }
+            | Message::TableClocks { .. }
+            | Message::RecordsWanted { .. }
+            | Message::Buried { .. }
+            | Message::Unlisted { .. }
+            | Message::Introduce { .. }
+            | Message::Outcome(_)
             | Message::Register { .. }
             | Message::Leave { .. }
             | Message::Transfer { .. }
@@ -273,6 +283,15 @@ impl Client {
             Message::Open { .. }
             | Message::Observed { .. }
             | Message::TableWanted { .. }
+            | Message::Gossip(_)
+            | Message::TableDigest { .. }
+            | Message::TableBlocks { .. }
+            | Message::TableClocks { .. }
+            | Message::RecordsWanted { .. }
+            | Message::Buried { .. }
+            | Message::Unlisted { .. }
+            | Message::Introduce { .. }
+            | Message::Outcome(_)
             | Message::Table { .. }
             | Message::Register { .. }
             | Message::Leave { .. }

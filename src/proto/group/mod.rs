@@ -247,6 +247,24 @@ impl Group {
         self.intent == Intent::Stay
     }
 
+    /// Who goes by a nick here, or did last.
+    pub(crate) fn find(&self, nick: &Nick) -> Option<NodeId> {
+        self.roster.find(nick)
+    }
+
+    /// What somebody is called here.
+    pub(crate) fn nick_of(&self, id: &NodeId) -> Nick {
+        self.roster.nick(id)
+    }
+
+    /// The member whom we follow; none while we host, or look for one.
+    pub(crate) fn followed(&self) -> Option<NodeId> {
+        match &self.phase {
+            Phase::Following(follow) => Some(follow.host()),
+            Phase::Finding | Phase::Hosting(_) => None,
+        }
+    }
+
     /// Whether we have left and nobody asked before.
     pub(crate) fn take_left(&mut self) -> bool {
         self.has_left() && !std::mem::replace(&mut self.is_leave_told, true)

@@ -43,7 +43,11 @@ impl Group {
             Some(listed) => listed.record.name.to_string(),
             None => id.short(),
         };
-        let is_gone = |id: &NodeId| cx.table.get(id).is_none_or(|listed| !listed.alive);
+        let is_gone = |id: &NodeId| {
+            cx.table
+                .get(id)
+                .is_none_or(|listed| !listed.liveness.is_up())
+        };
         cx.act.tell(Event::Responsible {
             group: self.name.clone(),
             node,

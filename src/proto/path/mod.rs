@@ -10,6 +10,7 @@
 //! *Invariant:* what is not authentic, or comes twice, changes nothing.
 
 pub mod candidate;
+pub mod report;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -76,6 +77,9 @@ impl Way {
     }
 }
 
+/// What only the prober can have put into a probe, and its answer must hold.
+pub type Nonce = [u8; 8];
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
@@ -88,6 +92,7 @@ pub enum Act {
     Answer {
         to: SocketAddr,
         number: u64,
+        nonce: Nonce,
     },
     /// The same through the supernode.
     ProbeRelay {
@@ -95,6 +100,7 @@ pub enum Act {
     },
     AnswerRelay {
         number: u64,
+        nonce: Nonce,
     },
     /// Send the last few packets once more, on the way there is: QUIC has grown slow while there was none.
     Kick,
@@ -110,6 +116,13 @@ pub struct Tried {
     pub rtt_ms: Option<u64>,
     /// When an authentic packet came from there.
     seen: Option<Mono>,
+}
+
+/// How long answers took, since [`Finder::ping`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    pub direct_ms: Option<u64>,
+    pub relay_ms: Option<u64>,
 }
 
 /// Finds and watches the way to one peer.
@@ -133,7 +146,8 @@ pub struct Finder {
     proven: Mono,
     /// When the way through the supernode is used next, though the direct one is in use.
     warm: Mono,
-    relay_rtt_ms: Option<u64>,
+    /// What has answered since it was last asked on every way.
+    answers: Answers,
     acts: VecDeque<Act>,
 }
 
@@ -172,10 +186,10 @@ impl Finder {
         self.way.address().and(self.rtt_ms)
     }
 
-    /// The round trip through the supernode, if it was asked for.
+    /// What has answered since it was last asked on every way.
     #[must_use]
-    pub fn relay_rtt_ms(&self) -> Option<u64> {
-        self.relay_rtt_ms
+    pub fn answers(&self) -> Answers {
+        self.answers
     }
 
     /// What was tried so far, by address.
@@ -265,8 +279,12 @@ impl Finder {
     }
 
     /// An authentic probe of the peer came from there. Says whether it was the first time.
-    pub fn probed(&mut self, now: Mono, from: SocketAddr, number: u64) -> bool {
-        if !is_probed(from) || !self.window.is_first(number) {
+    pub fn probed(&mut self, now: Mono, from: SocketAddr, number: u64, nonce: Nonce) -> bool {
+        // One that never arrived could be sent again by whoever has kept it. From somewhere else than the peer is known
+        // to be only its latest word counts.
+        let may_be_old = self.theirs.contains_key(&from);
+        let is_news = may_be_old || self.window.is_latest(number);
+        if !is_probed(from) || !is_news || !self.window.is_first(number) {
             return false;
         }
         self.note(now, from);
@@ -276,15 +294,19 @@ impl Finder {
             // the answer, so that the peer answers before it sends anything else from there.
             Way::Direct(_) | Way::Both(_) | Way::Relay => self.probe(now, from),
         }
-        self.acts.push_back(Act::Answer { to: from, number });
+        self.acts.push_back(Act::Answer {
+            to: from,
+            number,
+            nonce,
+        });
         true
     }
 
     /// An authentic probe of the peer came through a supernode. Says whether it was the first time.
-    pub fn probed_relayed(&mut self, number: u64) -> bool {
+    pub fn probed_relayed(&mut self, number: u64, nonce: Nonce) -> bool {
         let is_first = self.window.is_first(number);
         if is_first {
-            self.acts.push_back(Act::AnswerRelay { number });
+            self.acts.push_back(Act::AnswerRelay { number, nonce });
         }
         is_first
     }
@@ -293,14 +315,14 @@ impl Finder {
     pub fn answered_relayed(&mut self, now: Mono, number: u64) {
         let asked = self.pending.get(&number).filter(|asked| asked.to.is_none());
         if let Some(asked) = asked {
-            self.relay_rtt_ms = Some(millis(now - asked.at));
+            self.answers.relay_ms = Some(millis(now - asked.at));
             self.pending.remove(&number);
         }
     }
 
-    /// Asks on every way there is. What comes of it is told by [`Finder::rtt_ms`] and [`Finder::relay_rtt_ms`].
+    /// Asks on every way there is. What comes of it is told by [`Finder::answers`].
     pub fn ping(&mut self, now: Mono) {
-        self.relay_rtt_ms = None;
+        self.answers = Answers::default();
         self.probe_relay(now);
         match self.way {
             Way::Relay => self.punch(now),
@@ -309,21 +331,21 @@ impl Finder {
         self.round(now);
     }
 
-    /// An authentic answer came from there, to a probe that was sent there: the peer is there.
-    pub fn answered(&mut self, now: Mono, from: SocketAddr, number: u64) {
+    /// An authentic answer came from there. Says whether it is to a probe that was sent there: then the peer is there.
+    pub fn answered(&mut self, now: Mono, from: SocketAddr, number: u64) -> bool {
         let asked = self.pending.get(&number).copied();
-        let Some(asked) =
-            asked.filter(|asked| asked.to == Some(from) && now - asked.at <= ANSWER_WAIT)
-        else {
-            return;
+        let is_due = |asked: &Pending| asked.to == Some(from) && now - asked.at <= ANSWER_WAIT;
+        let Some(asked) = asked.filter(is_due) else {
+            return false;
         };
         self.pending.remove(&number);
-        let rtt_ms = millis(now - asked.at);
         let Some(tried) = self.theirs.get_mut(&from) else {
-            return;
+            return false;
         };
+        let rtt_ms = millis(now - asked.at);
         tried.rtt_ms = Some(rtt_ms);
         tried.seen = Some(now);
+        self.answers.direct_ms = Some(rtt_ms);
         match self.way {
             Way::Direct(address) if address == from => {
                 self.smooth(rtt_ms);
@@ -341,6 +363,7 @@ impl Finder {
             }
             Way::Both(_) | Way::Relay => self.settle(now, from, rtt_ms),
         }
+        true
     }
 
     /// Something came from there that may be the peer's.

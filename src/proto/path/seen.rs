@@ -9,6 +9,11 @@ pub(super) struct Window {
 }
 
 impl Window {
+    /// Whether no later number has come, nor this one.
+    pub(super) fn is_latest(&self, number: u64) -> bool {
+        number > self.highest || self.seen == 0
+    }
+
     /// Whether this number comes for the first time; what is too old to be told counts as seen.
     pub(super) fn is_first(&mut self, number: u64) -> bool {
         if number > self.highest || self.seen == 0 {

@@ -26,7 +26,8 @@ use crate::proto::saved::{Fork, SavedLine};
 use crate::proto::seal::{Hash, Signature};
 use crate::proto::time::{Hlc, Wall};
 use crate::proto::wire::{
-    Body, Charter, Entry, GroupRecord, Lease, Listed, Record, Roles, Run, Sequenced, Witness,
+    Body, Charter, Entry, GroupRecord, Lease, Listed, Liveness, Record, Roles, Run, Sequenced,
+    Witness,
 };
 
 #[tokio::test]
@@ -870,7 +871,15 @@ fn listed(name: &str, alive: bool) -> Listed {
         tombstone: !alive,
         signature: Signature([4; 64]),
     };
-    Listed { record, alive }
+    Listed {
+        record,
+        liveness: if alive {
+            Liveness::Alive
+        } else {
+            Liveness::Missed
+        },
+        since: Wall(1_700_000_000_000),
+    }
 }
 
 /// Copies the file and its write-ahead log as they are on disk at this moment: what a killed process leaves.

@@ -5,12 +5,13 @@ use ratatui::layout::Rect;
 
 use crate::tui::app::App;
 use crate::tui::paint::{fill, put};
+use crate::tui::spot::{Spot, Spots};
 use crate::tui::theme::Role;
 use crate::tui::window::Unread;
 use crate::tui::wrap::{fit, width};
 
-/// Draws the column. Where each window's name stands.
-pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Vec<(Rect, usize)> {
+/// Draws the column.
+pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let theme = &app.look.theme;
     let title = Rect { height: 1, ..area };
     fill(buf, title, theme.style(Role::Title));
@@ -41,7 +42,6 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Vec<(Rect, usize)
     // The active window stays in view when there are more than rows.
     let rows = usize::from(list.height);
     let first = (app.active + 1).saturating_sub(rows);
-    let mut listed = Vec::new();
     for ((index, window), y) in app
         .windows
         .iter()
@@ -54,7 +54,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Vec<(Rect, usize)
             height: 1,
             ..list
         };
-        listed.push((row, index));
+        spots.add(row, Spot::Window(index));
         let active = index == app.active;
         let talk = window.unread.lines + window.unread.mentions > 0;
         let (role, count) = match (active, label(&window.unread)) {
@@ -68,6 +68,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Vec<(Rect, usize)
         }
         let number = match index + 1 {
             n @ 1..=9 => n.to_string(),
+            10 => "0".to_owned(),
             _ => " ".to_owned(),
         };
         let number_style = if active {
@@ -78,14 +79,9 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Vec<(Rect, usize)
         put(buf, row, row.x + 1, y, &number, number_style);
         let count_width = count.as_ref().map_or(0, |(text, _)| width(text) + 1);
         let room = row.width.saturating_sub(4 + count_width);
-        put(
-            buf,
-            row,
-            row.x + 3,
-            y,
-            &fit(&window.name(), room, app.look.signs.dots),
-            style,
-        );
+        let name = fit(&window.name(), room, app.look.signs.dots);
+        put(buf, row, row.x + 3, y, &name, style);
+        spots.text(row, row.x + 3, y, &name, None);
         if let Some((text, role)) = count {
             put(
                 buf,
@@ -97,7 +93,6 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Vec<(Rect, usize)
             );
         }
     }
-    listed
 }
 
 /// How much is unread, most urgent first.

@@ -108,5 +108,13 @@ fn lines() -> Vec<(String, String)> {
         "on the way, in the log, kept by three".to_owned(),
     ));
     lines.push(("✗  !".to_owned(), "not sent: /resend or /drop".to_owned()));
+    lines.push((
+        "▒  #".to_owned(),
+        "hidden by who said it: Alt-L shows it".to_owned(),
+    ));
+    lines.push((
+        "via 61 ms".to_owned(),
+        "reached over a supernode; without \"via\" directly".to_owned(),
+    ));
     lines
 }

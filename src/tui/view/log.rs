@@ -5,9 +5,11 @@ use ratatui::layout::Rect;
 
 use crate::proto::id::EntryId;
 use crate::tui::app::{App, Life};
+use crate::tui::lay::{SAFETY_WIDTH, right};
 use crate::tui::log::{Kind, State};
 use crate::tui::paint::{fill, put};
-use crate::tui::rows::SAFETY_WIDTH;
+use crate::tui::pick::Pick;
+use crate::tui::spot::{Spot, Spots};
 use crate::tui::theme::Role;
 use crate::tui::window::{Phase, Subject, Window};
 use crate::tui::words::count;
@@ -19,15 +21,16 @@ const SAFE_SHOWN: usize = 3;
 const LOOKED_AT: usize = 200;
 
 /// Draws the log. Whether its first line is in view.
-pub(super) fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> bool {
+pub(super) fn draw(app: &mut App, area: Rect, buf: &mut Buffer, spots: &mut Spots) -> bool {
     let us = app.our_word();
     let scroll = app.window().scroll();
     let height = usize::from(area.height);
     let (rows, top) = app.page(area.width, &us).view(scroll, height);
-    if rows.len() < height {
+    if rows.len() < height && !app.look.bare {
         draw_beginning(app, area, rows.len(), buf);
     }
     let safety = safety(app);
+    let picked = app.pick.as_ref().and_then(Pick::link).cloned();
     let blank = area.height - u16::try_from(rows.len()).unwrap_or(area.height);
     for (row, y) in rows.iter().zip(area.y + blank..) {
         let lit = app.look.theme.style(Role::Selection);
@@ -43,21 +46,29 @@ pub(super) fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> bool {
             );
         }
         for piece in &row.pieces {
-            let style = if row.is_lit { lit } else { piece.style };
-            put(buf, area, area.x + piece.x, y, &piece.text, style);
+            let x = area.x + piece.x;
+            let is_picked = piece.link.is_some() && piece.link.as_ref() == picked.as_ref();
+            let style = match is_picked {
+                true => app.look.theme.style(Role::Search),
+                false if row.is_lit => lit,
+                false => piece.style,
+            };
+            put(buf, area, x, y, &piece.text, style);
+            spots.text(area, x, y, &piece.text, piece.link.as_ref());
         }
         let Some((_, text, role)) = row
             .ends
+            .filter(|_| !app.look.bare)
             .and_then(|id| safety.iter().find(|(known, ..)| *known == id))
         else {
             continue;
         };
-        let x = area.right() - width(text).min(SAFETY_WIDTH);
+        let x = area.x + right(&app.look, area.width) - width(text).min(SAFETY_WIDTH);
         put(buf, area, x, y, text, app.look.theme.style(*role));
     }
     let below = app.window().below;
-    if scroll.is_some() || app.window().past.is_some() {
-        draw_chip(app, area, below, buf);
+    if (scroll.is_some() || app.window().past.is_some()) && !app.look.bare {
+        draw_chip(app, area, below, buf, spots);
     }
     rows.len() < height || top == app.window().shown().first()
 }
@@ -150,7 +161,7 @@ fn beginning(app: &App, window: &Window) -> Vec<(String, Role)> {
 }
 
 /// Says what is below a view that is scrolled up.
-fn draw_chip(app: &App, area: Rect, below: u32, buf: &mut Buffer) {
+fn draw_chip(app: &App, area: Rect, below: u32, buf: &mut Buffer, spots: &mut Spots) {
     let is_found = app.window().past.is_some() && app.finder.is_some();
     let text = match below {
         _ if is_found => " Esc: what else was found ".to_owned(),
@@ -165,6 +176,7 @@ fn draw_chip(app: &App, area: Rect, below: u32, buf: &mut Buffer) {
         .saturating_sub(width(&text) + SAFETY_WIDTH)
         .max(area.x);
     let y = area.bottom().saturating_sub(1);
+    spots.add(Rect::new(x, y, width(&text), 1), Spot::End);
     put(
         buf,
         area,

@@ -8,6 +8,7 @@ use crate::proto::event::{Member, Path, Standing};
 use crate::sanitize;
 use crate::tui::app::App;
 use crate::tui::paint::{fill, put};
+use crate::tui::spot::{Spot, Spots};
 use crate::tui::theme::Role;
 use crate::tui::window::Phase;
 use crate::tui::words::count;
@@ -16,7 +17,7 @@ use crate::tui::wrap::{fit, width};
 /// Columns narrower than this have no room for how somebody is reached.
 const REACH_WIDTH: u16 = 22;
 
-pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) {
+pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let theme = &app.look.theme;
     let window = app.window();
     let title = Rect { height: 1, ..area };
@@ -63,16 +64,13 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         all
     };
     for (member, y) in window.members.iter().take(shown).zip(list.y..) {
-        draw_member(
-            app,
-            member,
-            Rect {
-                y,
-                height: 1,
-                ..list
-            },
-            buf,
-        );
+        let row = Rect {
+            y,
+            height: 1,
+            ..list
+        };
+        draw_member(app, member, row, buf, spots);
+        spots.add(row, Spot::Member(member.id));
     }
     if all > shown && rows > 0 {
         let more = format!(
@@ -90,7 +88,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn draw_member(app: &App, member: &Member, row: Rect, buf: &mut Buffer) {
+fn draw_member(app: &App, member: &Member, row: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let theme = &app.look.theme;
     let signs = app.look.signs;
     let (sign, role) = match member.standing {
@@ -108,7 +106,7 @@ fn draw_member(app: &App, member: &Member, row: Rect, buf: &mut Buffer) {
     };
     let reach = if is_missed {
         Some((signs.dots.to_owned(), theme.style(Role::Faint)))
-    } else if us || row.width < REACH_WIDTH {
+    } else if us || (member.present && row.width < REACH_WIDTH) {
         None
     } else {
         reach(app, member)
@@ -117,6 +115,7 @@ fn draw_member(app: &App, member: &Member, row: Rect, buf: &mut Buffer) {
     let room = row.width.saturating_sub(4 + reach_width);
     let name = fit(&sanitize::name(member.nick.as_str()), room, signs.dots);
     put(buf, row, row.x + 3, row.y, &name, name_style);
+    spots.text(row, row.x + 3, row.y, &name, None);
     if let Some((text, style)) = reach {
         let x = row.right().saturating_sub(width(&text) + 1);
         put(buf, row, x, row.y, &text, style);
@@ -131,10 +130,11 @@ fn reach(app: &App, member: &Member) -> Option<(String, Style)> {
     }
     let reach = app.reach.get(&member.id)?;
     let ms = reach.rtt_ms?;
-    let role = match reach.path {
-        Path::Direct => Role::Direct,
-        Path::Relayed => Role::Relayed,
+    // The word tells them apart where the colour does not.
+    let (told, role) = match reach.path {
+        Path::Direct => (format!("{ms} ms"), Role::Direct),
+        Path::Relayed => (format!("via {ms} ms"), Role::Relayed),
         Path::Lost => return None,
     };
-    Some((format!("{ms} ms"), theme.style(role)))
+    Some((told, theme.style(role)))
 }

@@ -15,8 +15,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::app::{App, Column};
+use super::look::UNICODE;
 use super::paint;
 use super::theme::Role;
+use super::wrap::fit;
 
 /// Screens at least this wide have all three columns.
 const GROUPS_WIDTH: u16 = 92;
@@ -24,6 +26,8 @@ const GROUPS_WIDTH: u16 = 92;
 const MEMBERS_WIDTH: u16 = 64;
 /// Screens at least this wide have room for wide columns.
 const ROOMY_WIDTH: u16 = 112;
+/// Screens at least this wide have room for more.
+const VAST_WIDTH: u16 = 160;
 /// A log is never narrower than this for the sake of another column.
 const LOG_WIDTH_MIN: u16 = 24;
 
@@ -40,6 +44,22 @@ struct Places {
     input: Rect,
 }
 
+impl Places {
+    /// The log, and nothing else.
+    fn bare(area: Rect) -> Self {
+        let none = Rect { height: 0, ..area };
+        Self {
+            groups: None,
+            title: none,
+            log: area,
+            members: None,
+            trouble: None,
+            status: none,
+            input: none,
+        }
+    }
+}
+
 /// Draws the whole screen; where the cursor is to stand.
 pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     let area = buf.area;
@@ -47,64 +67,91 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     if area.width < 8 || area.height < 3 {
         return None;
     }
+    let area = draw_banner(app, area, buf);
     let places = places(app, area);
+    let mut spots = std::mem::take(&mut app.spots);
+    // What has no other signs may show these as signs, too.
+    spots.begin(app.look.signs == UNICODE);
     app.log_size = (places.log.width, places.log.height);
+    app.log_place = places.log;
     app.columns = (places.groups.is_some(), places.members.is_some());
-    if log::draw(app, places.log, buf) {
+    if log::draw(app, places.log, buf, &mut spots) {
         app.ask_older();
     }
-    status::draw_title(app, places.title, buf);
-    app.listed = match places.groups {
-        Some(place) => groups::draw(app, place, buf),
-        None => Vec::new(),
-    };
+    if app.look.bare {
+        app.spots = spots;
+        return None;
+    }
+    status::draw_title(app, places.title, buf, &mut spots);
+    if let Some(place) = places.groups {
+        groups::draw(app, place, buf, &mut spots);
+    }
     if let Some(place) = places.members {
-        members::draw(app, place, buf);
+        members::draw(app, place, buf, &mut spots);
     }
     if let Some(place) = places.trouble {
         status::draw_trouble(app, place, buf);
     }
-    status::draw(app, places.status, buf, places.groups.is_none());
+    status::draw(app, places.status, buf, places.groups.is_none(), &mut spots);
     let cursor = input::draw(app, places.input, buf);
+    app.spots = spots;
     if app.finder.as_ref().is_some_and(|finder| finder.is_open) {
+        app.spots.clear();
         return finder::draw(app, area, buf);
     }
     if app.help.is_some() {
+        app.spots.clear();
         help::draw(app, area, buf);
         return None;
     }
     Some(cursor)
 }
 
+/// Draws the line above everything, if there is one and there is room; what is left below it.
+fn draw_banner(app: &App, area: Rect, buf: &mut Buffer) -> Rect {
+    let Some(banner) = app.banner.as_ref().filter(|_| area.height >= 6) else {
+        return area;
+    };
+    let style = app.look.theme.style(Role::Selection);
+    let row = Rect { height: 1, ..area };
+    paint::fill(buf, row, style);
+    let room = area.width.saturating_sub(2);
+    let banner = fit(banner, room, app.look.signs.dots);
+    paint::put(buf, row, row.x + 1, row.y, &banner, style);
+    Rect {
+        y: area.y + 1,
+        height: area.height - 1,
+        ..area
+    }
+}
+
 fn places(app: &App, area: Rect) -> Places {
+    if app.look.bare {
+        return Places::bare(area);
+    }
     let input_height = input::height(app, area);
     let below = area.height - input_height - 1;
     let trouble = u16::from(app.trouble.is_some() && below >= 3);
     let above = below - trouble;
-    let roomy = area.width >= ROOMY_WIDTH;
     let in_group = app.window().group().is_some();
     let groups_width = match app.groups_column {
         Column::Usual if area.width < GROUPS_WIDTH => 0,
         Column::Hidden => 0,
-        Column::Usual | Column::Shown => {
-            if roomy {
-                20
-            } else {
-                16
-            }
-        }
+        Column::Usual | Column::Shown => match area.width {
+            VAST_WIDTH.. => 26,
+            ROOMY_WIDTH.. => 20,
+            _ => 16,
+        },
     };
     let members_width = match app.members_column {
         _ if !in_group => 0,
         Column::Usual if area.width < MEMBERS_WIDTH => 0,
         Column::Hidden => 0,
-        Column::Usual | Column::Shown => {
-            if roomy {
-                24
-            } else {
-                18
-            }
-        }
+        Column::Usual | Column::Shown => match area.width {
+            VAST_WIDTH.. => 32,
+            ROOMY_WIDTH.. => 26,
+            _ => 18,
+        },
     };
     let fits = |sides: u16| area.width >= sides + LOG_WIDTH_MIN;
     let members_width = if fits(members_width) {

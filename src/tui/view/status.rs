@@ -7,7 +7,9 @@ use super::groups::label;
 use crate::proto::event::{Member, MeshState, Path, Trouble};
 use crate::sanitize;
 use crate::tui::app::{App, Hint, Life};
+use crate::tui::link;
 use crate::tui::paint::{fill, put};
+use crate::tui::spot::{Spot, Spots};
 use crate::tui::theme::Role;
 use crate::tui::window::{Phase, Subject};
 use crate::tui::wrap::{fit, width};
@@ -18,7 +20,7 @@ const SHORT_WIDTH: u16 = 72;
 /// Words of a bar, each in its role.
 type Words = Vec<(String, Role)>;
 
-pub(super) fn draw_title(app: &App, area: Rect, buf: &mut Buffer) {
+pub(super) fn draw_title(app: &App, area: Rect, buf: &mut Buffer, spots: &mut Spots) {
     let theme = &app.look.theme;
     let window = app.window();
     let dots = app.look.signs.dots;
@@ -37,33 +39,39 @@ pub(super) fn draw_title(app: &App, area: Rect, buf: &mut Buffer) {
         (Subject::Group(_), topic) => topic,
     };
     let room = area.right().saturating_sub(x + 3);
-    put(
-        buf,
-        area,
-        x + 2,
-        area.y,
-        &fit(topic, room, dots),
-        theme.style(Role::Topic),
-    );
+    let shown = fit(topic, room, dots);
+    put(buf, area, x + 2, area.y, &shown, theme.style(Role::Topic));
+    spots.text(area, area.x + 1, area.y, &name, None);
+    for link in link::find(topic) {
+        let before = width(&topic[..link.start]);
+        let text = &topic[link];
+        // A link of which only the beginning fits would lead to somewhere else.
+        if before + width(text) <= room
+            && let Some(target) = link::target(text)
+        {
+            spots.text(area, x + 2 + before, area.y, text, Some(&target.into()));
+        }
+    }
 }
 
 /// Draws the status; `alone` when no column tells of the other windows.
-pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool) {
+pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool, spots: &mut Spots) {
     let theme = &app.look.theme;
     let bar = theme.style(Role::Status);
     fill(buf, area, bar);
+    let others = others(app, alone);
+    let others_width: u16 = others.iter().map(|(_, text, _)| width(text) + 1).sum();
+    let room = Rect {
+        width: area.width.saturating_sub(others_width + 1),
+        ..area
+    };
     let words = match (&app.hint, completion(app)) {
         (Some(Hint::Error(text)), _) => vec![(text.clone(), Role::Error)],
         (Some(Hint::Plain(text)), _) => vec![(text.clone(), Role::Accent)],
         (None, _) if app.search.is_some() => searching(app),
+        (None, _) if app.pick.is_some() => picking(app, room.width),
         (None, Some(words)) => words,
-        (None, None) => standing(app, area.width),
-    };
-    let others = others(app, alone);
-    let others_width: u16 = others.iter().map(|(text, _)| width(text) + 1).sum();
-    let room = Rect {
-        width: area.width.saturating_sub(others_width + 1),
-        ..area
+        (None, None) => standing(app, room.width),
     };
     let mut x = area.x + 1;
     for (text, role) in words {
@@ -74,8 +82,9 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool) {
         x = put(buf, room, x, area.y, &shown, style);
     }
     let mut x = area.right().saturating_sub(others_width);
-    for (text, role) in others {
+    for (index, text, role) in others {
         let style = bar.patch(foreground(theme.style(role)));
+        spots.add(Rect::new(x, area.y, width(&text), 1), Spot::Window(index));
         x = put(buf, area, x, area.y, &text, style) + 1;
     }
 }
@@ -121,6 +130,28 @@ fn searching(app: &App) -> Words {
         words.push((" is in none".to_owned(), Role::Dim));
     }
     words
+}
+
+/// The link that was taken, and what can be done with it.
+fn picking(app: &App, columns: u16) -> Words {
+    let Some((pick, link)) = app
+        .pick
+        .as_ref()
+        .and_then(|pick| Some((pick, pick.link()?)))
+    else {
+        return Words::new();
+    };
+    let (at, all) = pick.count();
+    let keys = match columns < SHORT_WIDTH {
+        true => "Enter, c, Esc".to_owned(),
+        false if all > 1 => format!("{at} of {all}: Enter opens, c copies, Alt-O older, Esc"),
+        false => "Enter opens, c copies, Esc".to_owned(),
+    };
+    let room = columns.saturating_sub(width(&keys) + 6);
+    vec![
+        (fit(link, room, app.look.signs.dots), Role::Accent),
+        (format!("  {keys}"), Role::Dim),
+    ]
 }
 
 /// The choices of a completion under way.
@@ -225,7 +256,7 @@ fn group(app: &App, columns: u16) -> Words {
     let is_reached = !window.is_adrift && !app.is_us(&host.id);
     if let Some(path) = path(app, host, short).filter(|_| is_reached) {
         let used: u16 = words.iter().map(|(text, _)| width(text)).sum();
-        let room = columns.saturating_sub(used + width(&between().0) + 2);
+        let room = columns.saturating_sub(used + width(&between().0) + 1);
         if width(&path.0) <= room {
             words.splice(at_path..at_path, [between(), path]);
         }
@@ -261,7 +292,7 @@ fn path(app: &App, host: &Member, short: bool) -> Option<(String, Role)> {
             (ms.trim().to_owned(), Role::Direct)
         }
         (Path::Relayed, _) if short && reach.rtt_ms.is_some() => {
-            (ms.trim().to_owned(), Role::Relayed)
+            (format!("via{ms}"), Role::Relayed)
         }
         (Path::Direct, _) => (format!("direct{ms}"), Role::Direct),
         (Path::Relayed, Some(via)) => (format!("via {via}{ms}"), Role::Relayed),
@@ -285,9 +316,9 @@ fn tell_place(place: usize, short: bool) -> String {
 }
 
 /// Windows with something new, when no column tells of them.
-fn others(app: &App, alone: bool) -> Words {
+fn others(app: &App, alone: bool) -> Vec<(usize, String, Role)> {
     if !alone {
-        return Words::new();
+        return Vec::new();
     }
     app.windows
         .iter()
@@ -295,7 +326,7 @@ fn others(app: &App, alone: bool) -> Words {
         .filter_map(|(index, window)| {
             let unread = &window.unread;
             let (label, role) = label(unread).filter(|_| unread.lines + unread.mentions > 0)?;
-            Some((format!("{}:{label}", index + 1), role))
+            Some((index, format!("{}:{label}", index + 1), role))
         })
         .take(5)
         .collect()

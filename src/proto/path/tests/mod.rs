@@ -10,6 +10,7 @@ mod world;
 use self::world::{Kind, World};
 use super::*;
 
+const NONCE: Nonce = [7; 8];
 const KINDS: [Kind; 4] = [Kind::Open, Kind::Firewall, Kind::Home, Kind::Symmetric];
 
 /// What no port guessing gets through is left to the relay.
@@ -162,20 +163,24 @@ fn a_probe_counts_once_and_an_answer_only_from_where_it_was_asked() {
     assert_eq!(finder.rtt_ms(), Some(20));
     drain(&mut finder);
 
-    assert!(finder.probed(Mono(30), peer, 1));
-    assert_eq!(
-        drain(&mut finder),
-        [Act::Answer {
-            to: peer,
-            number: 1
-        }]
-    );
-    assert!(!finder.probed(Mono(31), peer, 1), "a replay");
+    assert!(finder.probed(Mono(30), peer, 1, NONCE));
+    let answer = Act::Answer {
+        to: peer,
+        number: 1,
+        nonce: NONCE,
+    };
+    assert_eq!(drain(&mut finder), [answer]);
+    assert!(!finder.probed(Mono(31), peer, 1, NONCE), "a replay");
     assert!(
-        !finder.probed(Mono(31), thief, 1),
+        !finder.probed(Mono(31), thief, 1, NONCE),
         "a replay from elsewhere"
     );
     assert_eq!(drain(&mut finder), []);
+    assert!(finder.probed(Mono(32), peer, 7, NONCE));
+    let is_taken = finder.probed(Mono(33), thief, 6, NONCE);
+    assert!(!is_taken, "one that was kept back");
+    assert!(finder.probed(Mono(34), peer, 5, NONCE), "one that is late");
+    drain(&mut finder);
     finder.answered(Mono(40), peer, number);
     assert_eq!(finder.rtt_ms(), Some(20), "a replayed answer");
 }
@@ -194,11 +199,8 @@ fn who_names_strangers_has_few_packets_sent_to_them() {
         for ms in (0..1_000).step_by(10) {
             finder.timeout(Mono(now.0 + ms));
         }
-        finder.probed(
-            now,
-            at(&format!("198.51.100.7:{}", 2_000 + second)),
-            second + 1,
-        );
+        let from = at(&format!("198.51.100.7:{}", 2_000 + second));
+        finder.probed(Mono(now.0 + 999), from, second + 1, NONCE);
         let acts = drain(&mut finder);
         sent += acts
             .iter()
@@ -223,7 +225,7 @@ fn nothing_is_sent_to_ourselves_to_everybody_or_to_a_service() {
     .map(at);
     finder.offered(Mono(0), &addresses);
     for address in addresses {
-        assert!(!finder.probed(Mono(1), address, 1));
+        assert!(!finder.probed(Mono(1), address, 1, NONCE));
     }
     for ms in 0..1_000 {
         finder.timeout(Mono(ms));

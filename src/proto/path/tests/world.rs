@@ -258,7 +258,7 @@ impl World {
         while let Some(act) = self.machines[machine].finder.poll() {
             match act {
                 Act::Probe { to, number } => self.send(machine, to, Payload::Probe(number)),
-                Act::Answer { to, number } => self.send(machine, to, Payload::Answer(number)),
+                Act::Answer { to, number, .. } => self.send(machine, to, Payload::Answer(number)),
                 Act::ProbeRelay { .. } | Act::AnswerRelay { .. } | Act::Kick => {}
             }
         }
@@ -271,9 +271,11 @@ impl World {
         match (packet.payload, packet.from) {
             (Payload::Offer, _) => finder.offered(now, &packet.offer),
             (Payload::Probe(number), Some(from)) => {
-                finder.probed(now, from, number);
+                finder.probed(now, from, number, [0; 8]);
             }
-            (Payload::Answer(number), Some(from)) => finder.answered(now, from, number),
+            (Payload::Answer(number), Some(from)) => {
+                finder.answered(now, from, number);
+            }
             (Payload::Data(number), Some(from)) => {
                 // What comes from an address that has shown no key is nobody's.
                 if finder

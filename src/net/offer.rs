@@ -1,0 +1,162 @@
+//! What the two ends of a link between members tell each other of where they are: on a stream of its own, again
+//! whenever it changes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{Connection, RecvStream, SendStream};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, sleep_until};
+
+use super::link::Event;
+use super::peer::Peer;
+use super::probe::Terms;
+use super::socket::{Socket, is_virtual};
+use crate::proto::limits::CANDIDATES_MAX;
+
+/// Longest offer: the terms, and [`CANDIDATES_MAX`] addresses of some twenty bytes.
+const SIZE_MAX: usize = 512;
+/// Least pause between two offers of a peer. One moves seldom.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What one end tells the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Offer {
+    pub(super) terms: Terms,
+    /// It keeps its addresses to itself, and wants to be relayed.
+    pub(super) is_hidden: bool,
+    pub(super) addresses: Vec<SocketAddr>,
+}
+
+impl Offer {
+    fn of(terms: Terms, is_hidden: bool, addresses: &[SocketAddr]) -> Self {
+        let addresses = if is_hidden { &[] } else { addresses };
+        Self {
+            terms,
+            is_hidden,
+            addresses: addresses.to_vec(),
+        }
+    }
+}
+
+/// Tells where we are and hears where the peer is, and keeps the time of its path, until the link ends.
+pub(super) async fn exchange(
+    connection: Connection,
+    socket: Arc<Socket>,
+    peer: Arc<Peer>,
+    ours: watch::Receiver<Vec<SocketAddr>>,
+    events: mpsc::Sender<Event>,
+) {
+    tokio::join!(
+        tell(&connection, &socket, &peer, ours),
+        hear(&connection, &socket, &peer),
+        keep_time(&socket, &peer, events),
+    );
+}
+
+async fn tell(
+    connection: &Connection,
+    socket: &Socket,
+    peer: &Peer,
+    mut ours: watch::Receiver<Vec<SocketAddr>>,
+) {
+    let Ok(mut stream) = connection.open_uni().await else {
+        return;
+    };
+    loop {
+        let offer = Offer::of(peer.terms, !socket.is_direct, &ours.borrow_and_update());
+        if write(&mut stream, &offer).await.is_none() || ours.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn hear(connection: &Connection, socket: &Socket, peer: &Peer) {
+    let offerer = peer.next_offerer();
+    let Ok(mut stream) = connection.accept_uni().await else {
+        return;
+    };
+    while let Some(mut offer) = read(&mut stream).await {
+        if socket.is_direct {
+            offer.addresses.retain(|address| !is_virtual(*address));
+            offer.addresses.truncate(CANDIDATES_MAX);
+        } else {
+            offer.addresses.clear();
+        }
+        socket.offered(peer, offer, offerer);
+        sleep(PAUSE).await;
+    }
+}
+
+/// Calls the finder when it is time, and says when it has chosen another way.
+async fn keep_time(socket: &Socket, peer: &Peer, events: mpsc::Sender<Event>) {
+    let mut alarm = peer.alarm();
+    let mut told = None;
+    loop {
+        let due = {
+            let alarm = *alarm.borrow_and_update();
+            if told.replace(alarm.way) != Some(alarm.way) {
+                tracing::debug!(peer = %peer.id.short(), way = ?alarm.way, "a path");
+                // Without a driver there is nobody left to care.
+                let _ = events.send(Event::Path { peer: peer.id }).await;
+            }
+            alarm.due
+        };
+        let ticked = async {
+            match due {
+                Some(due) => sleep_until(socket.instant(due)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = alarm.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+            () = ticked => socket.tick(peer),
+        }
+    }
+}
+
+async fn write(stream: &mut SendStream, offer: &Offer) -> Option<()> {
+    let body = postcard::to_stdvec(offer).ok()?;
+    let length = u16::try_from(body.len()).ok()?;
+    let frame = [&length.to_be_bytes()[..], &body].concat();
+    stream.write_all(&frame).await.ok()
+}
+
+/// None at the end, and for whatever is no offer.
+async fn read(stream: &mut RecvStream) -> Option<Offer> {
+    let mut length = [0; 2];
+    stream.read_exact(&mut length).await.ok()?;
+    let mut body = [0; SIZE_MAX];
+    let body = body.get_mut(..usize::from(u16::from_be_bytes(length)))?;
+    stream.read_exact(body).await.ok()?;
+    postcard::from_bytes(body).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_offer_has_room() {
+        let addresses = vec!["[2001:db8:ffff:ffff::7]:65535".parse().unwrap(); CANDIDATES_MAX];
+        let offer = Offer::of(Terms::random(), false, &addresses);
+        assert_eq!(offer.addresses, addresses);
+        assert!(postcard::to_stdvec(&offer).unwrap().len() <= SIZE_MAX);
+    }
+
+    #[test]
+    fn who_is_hidden_gives_no_address_away() {
+        let addresses = vec!["203.0.113.7:4000".parse().unwrap()];
+        assert!(
+            Offer::of(Terms::random(), true, &addresses)
+                .addresses
+                .is_empty()
+        );
+    }
+}

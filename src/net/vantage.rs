@@ -1,0 +1,213 @@
+//! Where we are, as others could see it: the addresses of this machine, and those that supernodes see us at.
+//!
+//! A supernode tells its clients on a stream of its own, again whenever it sees them elsewhere. The machine's own
+//! addresses are looked at when the system says that its network has changed, and once a second besides, which costs
+//! a question or two.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use quinn::{Connection, SendStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep};
+
+use super::link::Event;
+use super::socket::unmapped;
+use crate::proto::limits::CANDIDATES_MAX;
+use crate::proto::path::candidate::is_probed;
+use crate::proto::role::LinkId;
+
+/// How often this machine's addresses are looked at.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Somewhere in the Internet, where nobody is (RFC 5737 and RFC 3849).
+const ANYWHERE_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
+const ANYWHERE_V6: SocketAddr = SocketAddr::new(
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+    9,
+);
+/// Address and port, IPv4 in IPv6 clothes.
+const SIZE: usize = 18;
+/// Least pause between two words of a supernode on where it sees us.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What we know of our own whereabouts.
+#[derive(Debug)]
+pub(super) struct Vantage {
+    bound: SocketAddr,
+    local: BTreeSet<IpAddr>,
+    /// The addresses from which packets to the world set out, in both families.
+    outward: [Option<IpAddr>; 2],
+    observed: BTreeMap<LinkId, SocketAddr>,
+    looked: Option<Instant>,
+    told: watch::Sender<Vec<SocketAddr>>,
+}
+
+impl Vantage {
+    /// Of a socket bound there.
+    pub(super) fn new(bound: SocketAddr) -> Self {
+        Self {
+            bound,
+            local: BTreeSet::new(),
+            outward: [None; 2],
+            observed: BTreeMap::new(),
+            looked: None,
+            told: watch::Sender::default(),
+        }
+    }
+
+    /// Where peers may find us, best first; changes as it does.
+    pub(super) fn addresses(&self) -> watch::Receiver<Vec<SocketAddr>> {
+        self.told.subscribe()
+    }
+
+    /// What each supernode sees.
+    pub(super) fn observed(&self) -> impl Iterator<Item = SocketAddr> {
+        self.observed.values().copied()
+    }
+
+    /// As [`Vantage::look`], if it is time.
+    pub(super) fn look_now_and_then(&mut self) -> bool {
+        let is_due = self.looked.is_none_or(|at| at.elapsed() >= LOOK_INTERVAL);
+        is_due && self.look()
+    }
+
+    /// Looks at this machine's addresses; true if they have changed since the last look.
+    pub(super) fn look(&mut self) -> bool {
+        self.looked = Some(Instant::now());
+        let local = if self.bound.ip().is_unspecified() {
+            of_interfaces(self.bound.is_ipv6())
+        } else {
+            BTreeSet::from([self.bound.ip()])
+        };
+        let outward = [ANYWHERE_V4, ANYWHERE_V6].map(outward);
+        let is_change = self.local != local || self.outward != outward;
+        self.local = local;
+        self.outward = outward;
+        self.tell();
+        is_change
+    }
+
+    /// A supernode sees us there; true if it has seen us elsewhere before.
+    pub(super) fn is_seen(&mut self, by: LinkId, at: SocketAddr) -> bool {
+        let before = self.observed.insert(by, at);
+        self.tell();
+        before.is_some_and(|before| before != at)
+    }
+
+    /// A link is gone, and what was seen at its other end does not hold any more.
+    pub(super) fn forget(&mut self, link: LinkId) {
+        if self.observed.remove(&link).is_some() {
+            self.tell();
+        }
+    }
+
+    fn tell(&self) {
+        let port = self.bound.port();
+        let local = self.local.iter().map(|ip| SocketAddr::new(*ip, port));
+        let mut addresses = Vec::new();
+        for address in self.observed().chain(local) {
+            if is_probed(address) && !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        addresses.truncate(CANDIDATES_MAX);
+        self.told.send_if_modified(|told| {
+            let is_change = *told != addresses;
+            *told = addresses;
+            is_change
+        });
+    }
+}
+
+/// Tells a client where we see it, until its link ends.
+pub(super) async fn tell(connection: Connection, mut seen: watch::Receiver<SocketAddr>) {
+    let Ok(mut stream) = connection.open_uni().await else {
+        return;
+    };
+    loop {
+        let at = *seen.borrow_and_update();
+        if write(&mut stream, at).await.is_none() || seen.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Hears where the supernode at the other end of `link` sees us, until the link ends.
+pub(super) async fn hear(connection: Connection, link: LinkId, events: mpsc::Sender<Event>) {
+    let Ok(mut stream) = connection.accept_uni().await else {
+        return;
+    };
+    let mut bytes = [0; SIZE];
+    while stream.read_exact(&mut bytes).await.is_ok() {
+        let (ip, port) = bytes.split_at(SIZE - 2);
+        let (Ok(ip), Ok(port)) = (<[u8; 16]>::try_from(ip), port.try_into()) else {
+            return;
+        };
+        let at = SocketAddr::new(Ipv6Addr::from(ip).into(), u16::from_be_bytes(port));
+        let address = unmapped(at);
+        // Without a driver there is nobody left to care.
+        let _ = events.send(Event::Seen { link, address }).await;
+        sleep(PAUSE).await;
+    }
+}
+
+async fn write(stream: &mut SendStream, at: SocketAddr) -> Option<()> {
+    let ip = match at.ip() {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+        IpAddr::V6(ip) => ip,
+    };
+    let mut bytes = [0; SIZE];
+    bytes[..SIZE - 2].copy_from_slice(&ip.octets());
+    bytes[SIZE - 2..].copy_from_slice(&at.port().to_be_bytes());
+    stream.write_all(&bytes).await.ok()
+}
+
+/// The address that packets to somewhere set out from, if there is a way. Nothing is sent.
+fn outward(anywhere: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = match anywhere {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(anywhere).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+fn of_interfaces(with_v6: bool) -> BTreeSet<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_else(|error| {
+        tracing::debug!(%error, "asking for this machine's addresses");
+        Vec::new()
+    });
+    interfaces
+        .iter()
+        .filter(|interface| interface.is_oper_up())
+        .map(if_addrs::Interface::ip)
+        .filter(|ip| with_v6 || ip.is_ipv4())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(address: &str) -> SocketAddr {
+        address.parse().unwrap()
+    }
+
+    #[test]
+    fn what_supernodes_see_is_offered_once_and_before_our_own() {
+        let mut vantage = Vantage::new(at("192.168.1.2:4000"));
+        assert!(vantage.look());
+        assert!(!vantage.is_seen(LinkId(1), at("203.0.113.7:40001")));
+        assert!(!vantage.is_seen(LinkId(2), at("203.0.113.7:40001")));
+        assert!(!vantage.is_seen(LinkId(3), at("127.0.0.1:4000")));
+        let offered = vantage.addresses();
+        let expected = ["203.0.113.7:40001", "192.168.1.2:4000"].map(at);
+        assert_eq!(*offered.borrow(), expected);
+        assert!(vantage.is_seen(LinkId(1), at("203.0.113.7:40002")));
+        vantage.forget(LinkId(2));
+        let expected = ["203.0.113.7:40002", "192.168.1.2:4000"].map(at);
+        assert_eq!(*offered.borrow(), expected);
+    }
+}

@@ -1,0 +1,325 @@
+//! The links a mesh node should have, and the dials that make them.
+//!
+//! In a small mesh that is one to every other node. In a larger one a node keeps links to its neighbours on the ring,
+//! here and at 180 degrees: with them it shares groups, and one of them takes over when another dies. To all others
+//! links are made when there is something to say, and let go when there has been nothing for a while.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::MeshNode;
+use crate::proto::actions::Actions;
+use crate::proto::id::NodeId;
+use crate::proto::limits::{
+    FULL_MESH_MAX, NEIGHBOURS, NODE_LINK_IDLE, NODE_LINKS_MAX, NODE_WORDS_MAX, RETRY_FIRST,
+    RETRY_LAST,
+};
+use crate::proto::ring::Point;
+use crate::proto::role::{DialId, LinkId, Target};
+use crate::proto::time::{Mono, Now};
+use crate::proto::wire::{Message, Reason};
+
+/// How long a node waits to be dialled by a node with a lower key before it dials that one itself.
+const DIAL_TURN: Duration = Duration::from_millis(1_500);
+/// How long one address of a node may take to answer before the next is dialled too (RFC 8305, section 5).
+const DIAL_STAGGER: Duration = Duration::from_millis(250);
+/// How far apart two links between the same nodes may come up and still be two dials that crossed.
+const CROSSING: Duration = Duration::from_secs(3);
+/// How long a word that waits for a link is of use: who waits for its answer has asked others by then.
+const WORD_USEFUL: Duration = Duration::from_secs(2);
+
+/// Dials under way, and what came of earlier ones.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dials {
+    /// Addresses given to us, and who was found there.
+    pub(super) given: BTreeMap<SocketAddr, Option<NodeId>>,
+    under_way: BTreeMap<DialId, Dialled>,
+    births: BTreeMap<LinkId, Birth>,
+    pauses: BTreeMap<SocketAddr, Pause>,
+    /// What is to be said to nodes as soon as there is a link.
+    words: BTreeMap<NodeId, VecDeque<(Mono, Message)>>,
+    /// Whether something has changed that may want a dial.
+    pub(super) is_stale: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Dialled {
+    pub(super) address: SocketAddr,
+    pub(super) id: Option<NodeId>,
+}
+
+/// How a link came to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Birth {
+    at: Mono,
+    /// Where we dialled, if we did.
+    pub(super) dialled: Option<SocketAddr>,
+    /// The other end's address.
+    pub(super) from: Option<SocketAddr>,
+    /// When something was said on it last, by a mesh node or to one.
+    used: Mono,
+}
+
+/// How long to leave an address alone.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pause {
+    failures: u32,
+    until: Mono,
+}
+
+impl Dials {
+    /// A dial has led to `peer`; where it was dialled.
+    pub(super) fn answered(&mut self, dial: DialId, peer: NodeId) -> Option<SocketAddr> {
+        let Dialled { address, .. } = self.under_way.remove(&dial)?;
+        self.pauses.remove(&address);
+        if let Some(found) = self.given.get_mut(&address) {
+            *found = Some(peer);
+        }
+        Some(address)
+    }
+
+    /// A dial has come to nothing; the address is left alone for a while.
+    pub(super) fn failed(&mut self, now: Mono, dial: DialId, act: &mut Actions) -> Option<Dialled> {
+        let dialled = self.under_way.remove(&dial)?;
+        let pause = self.pauses.entry(dialled.address).or_default();
+        let wait = (RETRY_FIRST * 2_u32.pow(pause.failures.min(7))).min(RETRY_LAST);
+        let jitter = act.jitter(u64::try_from(wait.as_millis() / 4).unwrap_or(1));
+        pause.until = now + wait + Duration::from_millis(jitter);
+        pause.failures += 1;
+        if let Some(found) = self.given.get_mut(&dialled.address) {
+            *found = None;
+        }
+        self.is_stale = true;
+        Some(dialled)
+    }
+
+    pub(super) fn born(
+        &mut self,
+        at: Mono,
+        link: LinkId,
+        dialled: Option<SocketAddr>,
+        from: Option<SocketAddr>,
+    ) {
+        let birth = Birth {
+            at,
+            dialled,
+            from,
+            used: at,
+        };
+        self.births.insert(link, birth);
+    }
+
+    pub(super) fn birth(&self, link: LinkId) -> Option<Birth> {
+        self.births.get(&link).copied()
+    }
+
+    pub(super) fn used(&mut self, now: Mono, link: LinkId) {
+        if let Some(birth) = self.births.get_mut(&link) {
+            birth.used = now;
+        }
+    }
+
+    pub(super) fn forget(&mut self, link: LinkId) {
+        self.births.remove(&link);
+        self.is_stale = true;
+    }
+
+    pub(super) fn is_dialled(&self, id: &NodeId) -> bool {
+        self.under_way
+            .values()
+            .any(|dialled| dialled.id == Some(*id))
+    }
+
+    pub(super) fn has_failed(&self, address: &SocketAddr) -> bool {
+        let pause = self.pauses.get(address);
+        pause.is_some_and(|pause| pause.failures > 0)
+    }
+
+    /// Leaves it to another node to dial us first.
+    pub(super) fn give_turn(&mut self, now: Mono, addresses: Vec<SocketAddr>) {
+        for address in addresses {
+            self.pauses.entry(address).or_default().until = now + DIAL_TURN;
+        }
+    }
+
+    /// What waited for a link to `peer`, as far as it is still of use.
+    pub(super) fn words_for(&mut self, now: Mono, peer: &NodeId) -> Vec<Message> {
+        let words = self.words.remove(peer).unwrap_or_default();
+        let useful = words
+            .into_iter()
+            .filter(|(said, _)| now - *said < WORD_USEFUL);
+        useful.map(|(_, word)| word).collect()
+    }
+
+    pub(super) fn dues(&self) -> impl Iterator<Item = Mono> {
+        self.pauses.values().map(|pause| pause.until)
+    }
+
+    fn is_free(&self, now: Mono, address: &SocketAddr) -> bool {
+        let pause = self.pauses.get(address);
+        let mut dialled = self.under_way.values();
+        pause.is_none_or(|pause| now >= pause.until)
+            && !dialled.any(|dialled| dialled.address == *address)
+    }
+
+    fn wait_for_word(&mut self, now: Mono, to: NodeId, word: Message) {
+        if self.words.len() >= NODE_LINKS_MAX && !self.words.contains_key(&to) {
+            return;
+        }
+        let words = self.words.entry(to).or_default();
+        if words.len() >= NODE_WORDS_MAX {
+            words.pop_front();
+        }
+        words.push_back((now, word));
+        self.is_stale = true;
+    }
+}
+
+impl MeshNode {
+    /// Says something to a node, over a link that is made for it if need be.
+    pub(super) fn say(&mut self, now: Now, to: NodeId, word: Message) {
+        if let Some(link) = self.links.to_node(&to) {
+            self.dials.used(now.mono, link);
+            return self.act.send(link, word);
+        }
+        self.dials.wait_for_word(now.mono, to, word);
+    }
+
+    /// Takes the addresses at which nodes may be found by now. One that belongs to a node we have a link to is not
+    /// dialled for a second one.
+    pub(super) fn found(&mut self, addresses: &[SocketAddr]) {
+        let before = std::mem::take(&mut self.dials.given);
+        for address in addresses {
+            let has = |id: &NodeId| {
+                let listed = self.table.get(id);
+                listed.is_some_and(|listed| listed.record.addresses.contains(address))
+            };
+            let linked = || self.links.nodes().find(has);
+            let found = before.get(address).copied().flatten().or_else(linked);
+            self.dials.given.insert(*address, found);
+        }
+        self.dials.is_stale = true;
+    }
+
+    /// Whether a new link to a mesh node is one too many; if the one we have is, that is closed.
+    ///
+    /// Two nodes that dial each other at once both keep the link that the lower key dialled. Apart from that a
+    /// link we dialled is spare if there is one, and one that the other end dialled is not: it has lost its own.
+    pub(super) fn is_spare(&mut self, now: Now, is_ours: bool, peer: NodeId) -> bool {
+        let known = self.links.to_node(&peer);
+        let Some((known, birth)) = known.and_then(|k| Some((k, self.dials.birth(k)?))) else {
+            return false;
+        };
+        let is_crossing = now.mono - birth.at < CROSSING && birth.dialled.is_some() != is_ours;
+        let is_spare = if is_crossing {
+            is_ours != (self.record.key < peer)
+        } else {
+            is_ours
+        };
+        if !is_spare {
+            self.act.close(known, Reason::Done);
+        }
+        is_spare
+    }
+
+    /// Dials every node that should be linked and is not, at one of its addresses after the other.
+    pub(super) fn dial_all(&mut self, now: Now) {
+        if !std::mem::take(&mut self.dials.is_stale) {
+            return;
+        }
+        let wanted = self.wanted();
+        let given = self.dials.given.iter().filter(|(_, found)| match found {
+            None => true,
+            Some(id) => *id != self.record.key && self.links.to_node(id).is_none(),
+        });
+        let given = given.map(|(address, _)| (None, vec![*address]));
+        let introduced = self.deeds.places().map(|address| (None, vec![address]));
+        let candidates = self.door.places();
+        let all: Vec<_> = wanted
+            .into_iter()
+            .chain(given)
+            .chain(introduced)
+            .chain(candidates)
+            .collect();
+        for (id, addresses) in all {
+            let is_next = |address: &SocketAddr| {
+                self.dials.is_free(now.mono, address) && !self.record.addresses.contains(address)
+            };
+            let Some(address) = addresses.iter().copied().find(is_next) else {
+                continue;
+            };
+            let dial = self.act.dial(Target::Node { address, id });
+            self.dials.under_way.insert(dial, Dialled { address, id });
+            for other in addresses.into_iter().filter(|other| *other != address) {
+                let pause = self.dials.pauses.entry(other).or_default();
+                pause.until = pause.until.max(now.mono + DIAL_STAGGER);
+            }
+        }
+    }
+
+    /// The nodes that should be linked and are not.
+    fn wanted(&self) -> Vec<(Option<NodeId>, Vec<SocketAddr>)> {
+        let keys: BTreeSet<NodeId> = if self.is_small() {
+            let all = self.table.listed();
+            all.map(|listed| listed.record.key).collect()
+        } else {
+            let called = self.dials.words.keys().copied();
+            self.neighbours().chain(called).collect()
+        };
+        let unlinked = keys.iter().filter_map(|key| {
+            let record = &self.table.get(key)?.record;
+            let is_wanted =
+                *key != self.record.key && !record.tombstone && self.links.to_node(key).is_none();
+            is_wanted.then(|| (Some(*key), record.addresses.clone()))
+        });
+        unlinked.collect()
+    }
+
+    pub(super) fn is_small(&self) -> bool {
+        self.table.len() <= FULL_MESH_MAX
+    }
+
+    /// Those with whom we share groups, now or when one of them fails.
+    fn neighbours(&self) -> impl Iterator<Item = NodeId> {
+        let ours = self.record.ring_address();
+        let ours = ours.filter(|_| self.record.roles.supernode);
+        let ring = self.table.ring();
+        ours.into_iter().flat_map(move |address| {
+            let point = Point::of_ip(address.ip());
+            [point, point.opposite()]
+                .into_iter()
+                .flat_map(move |point| ring.around(point, 2 * NEIGHBOURS))
+        })
+    }
+
+    /// Lets go of what is of no use any more: words nobody came for, pauses long over, links of a larger mesh on
+    /// which nothing is said.
+    pub(super) fn tidy(&mut self, now: Now) {
+        let is_useful = |words: &VecDeque<(Mono, Message)>| {
+            let last = words.back();
+            last.is_some_and(|(said, _)| now.mono - *said < WORD_USEFUL)
+        };
+        self.dials.words.retain(|_, words| is_useful(words));
+        self.dials
+            .pauses
+            .retain(|_, pause| now.mono - pause.until < 3 * RETRY_LAST);
+        if self.is_small() {
+            return;
+        }
+        let kept: BTreeSet<_> = self.neighbours().collect();
+        let births = self.nodes.iter().filter_map(|link| {
+            let peer = self.links.get(*link)?.peer;
+            let birth = self.dials.birth(*link)?;
+            (!kept.contains(&peer)).then_some((birth.used, *link))
+        });
+        let mut idle: Vec<_> = births.collect();
+        idle.sort_unstable();
+        let surplus = self.nodes.len().saturating_sub(NODE_LINKS_MAX);
+        for (index, (used, link)) in idle.into_iter().enumerate() {
+            if index < surplus || now.mono - used > NODE_LINK_IDLE {
+                self.close(now, link, Reason::Done);
+            }
+        }
+    }
+}

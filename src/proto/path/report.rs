@@ -1,0 +1,261 @@
+//! What is known of the way to a peer, and how a person is told.
+
+use std::net::SocketAddr;
+
+use super::{Tried, Way};
+use crate::proto::command::Asking;
+use crate::proto::id::NodeId;
+
+/// The answer to a person's question about a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    pub peer: NodeId,
+    pub asking: Asking,
+    pub way: Way,
+    /// The supernode whose tunnel there is.
+    pub via: Option<NodeId>,
+    /// How long answers took: straight, and through the supernode. Where none was asked for, what was known.
+    pub direct_ms: Option<u64>,
+    pub relay_ms: Option<u64>,
+    pub tried: Vec<(SocketAddr, Tried)>,
+    /// Whether the peer has said where it is, whether it keeps that to itself, and whether we do.
+    pub is_offered: bool,
+    pub is_hidden: bool,
+    pub are_we_hidden: bool,
+    /// Where supernodes see us, each once.
+    pub seen: Vec<SocketAddr>,
+}
+
+impl Report {
+    /// In words, a line each; `nick` and `via` are what the peer and the supernode are called.
+    #[must_use]
+    pub fn words(&self, nick: &str, via: Option<&str>) -> Vec<String> {
+        match self.asking {
+            Asking::Ping => vec![self.answers(nick, via)],
+            Asking::Path => {
+                let mut lines = vec![self.now(nick, via)];
+                lines.extend(self.reason(nick));
+                lines.extend(self.attempts());
+                lines.extend(self.ourselves());
+                lines
+            }
+        }
+    }
+
+    fn answers(&self, nick: &str, via: Option<&str>) -> String {
+        let took = |ms: Option<u64>| ms.map_or("no answer".to_owned(), |ms| format!("{ms} ms"));
+        let direct = match (self.way.address(), self.direct_ms) {
+            (None, None) => None,
+            (Some(address), ms) => Some(format!("{} directly at {address}", took(ms))),
+            (None, Some(ms)) => Some(format!("{ms} ms directly")),
+        };
+        let relayed = via.map(|via| format!("{} via {via}", took(self.relay_ms)));
+        let answers: Vec<_> = direct.into_iter().chain(relayed).collect();
+        if answers.is_empty() {
+            return format!("{nick}: there is no way at the moment");
+        }
+        format!("{nick}: {}", answers.join(", "))
+    }
+
+    fn now(&self, nick: &str, via: Option<&str>) -> String {
+        let direct = |address: SocketAddr| match self.direct_ms {
+            Some(ms) => format!("directly at {address}, {ms} ms"),
+            None => format!("directly at {address}"),
+        };
+        match (self.way, via) {
+            (Way::Direct(address), _) => format!("{nick} is reached {}", direct(address)),
+            (Way::Both(address), Some(via)) => format!(
+                "{nick} was reached {}; that is in doubt, so that packets go via {via} too",
+                direct(address)
+            ),
+            (Way::Both(address), None) => {
+                format!("{nick} was reached {}; that is in doubt", direct(address))
+            }
+            (Way::Relay, Some(via)) => {
+                format!(
+                    "{nick} is reached via the supernode {via}, which cannot read what it carries"
+                )
+            }
+            (Way::Relay, None) => format!("{nick} is not reached at the moment"),
+        }
+    }
+
+    /// Why there is no direct path.
+    fn reason(&self, nick: &str) -> Option<String> {
+        if self.way != Way::Relay {
+            return None;
+        }
+        Some(if self.are_we_hidden {
+            "you asked for --relay-only, so that nobody is told your address".to_owned()
+        } else if self.is_hidden {
+            format!("{nick} asks to be relayed only, and gives no address away")
+        } else if !self.is_offered {
+            format!("{nick} has not said yet at which addresses to try")
+        } else if self.tried.is_empty() {
+            format!("{nick} has no address that could be tried")
+        } else if self.is_symmetric() {
+            "your router gives you another address for everybody you talk to, so that nobody can be told yours; only \
+             somebody without a strict router is reached directly from here"
+                .to_owned()
+        } else {
+            format!(
+                "no answer came: the routers at both ends let nobody in, or {nick}'s gives everybody another address"
+            )
+        })
+    }
+
+    fn attempts(&self) -> Vec<String> {
+        let attempts = self.tried.iter().map(|(address, tried)| {
+            let origin = if tried.is_offered {
+                "tried"
+            } else {
+                "heard from and tried"
+            };
+            let times = match tried.probes {
+                1 => "once".to_owned(),
+                times => format!("{times} times"),
+            };
+            let answer = tried
+                .rtt_ms
+                .map_or("no answer".to_owned(), |ms| format!("answered in {ms} ms"));
+            format!("{origin} {address} {times}: {answer}")
+        });
+        attempts.collect()
+    }
+
+    fn ourselves(&self) -> Option<String> {
+        let seen: Vec<_> = self.seen.iter().map(ToString::to_string).collect();
+        (!seen.is_empty()).then(|| format!("you are seen at {}", seen.join(" and ")))
+    }
+
+    /// Whether two supernodes see us at one address and different ports.
+    fn is_symmetric(&self) -> bool {
+        let mut seen = self.seen.iter();
+        seen.any(|at| {
+            let mut others = self.seen.iter();
+            others.any(|other| other.ip() == at.ip() && other.port() != at.port())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(address: &str) -> SocketAddr {
+        address.parse().unwrap()
+    }
+
+    fn report(asking: Asking) -> Report {
+        Report {
+            peer: NodeId([1; 32]),
+            asking,
+            way: Way::Relay,
+            via: Some(NodeId([2; 32])),
+            direct_ms: None,
+            relay_ms: Some(61),
+            tried: vec![(
+                at("203.0.113.7:4000"),
+                Tried {
+                    is_offered: true,
+                    probes: 47,
+                    ..Tried::default()
+                },
+            )],
+            is_offered: true,
+            is_hidden: false,
+            are_we_hidden: false,
+            seen: vec![at("203.0.113.8:40001")],
+        }
+    }
+
+    #[test]
+    fn a_relayed_path_says_what_was_tried_and_why() {
+        let words = report(Asking::Path).words("anna", Some("fra")).join("\n");
+        assert_eq!(
+            words,
+            "anna is reached via the supernode fra, which cannot read what it carries\n\
+             no answer came: the routers at both ends let nobody in, or anna's gives everybody another address\n\
+             tried 203.0.113.7:4000 47 times: no answer\n\
+             you are seen at 203.0.113.8:40001"
+        );
+    }
+
+    #[test]
+    fn each_reason_has_its_words() {
+        let relayed = || report(Asking::Path);
+        let seen = vec![at("203.0.113.8:40001"), at("203.0.113.8:40002")];
+        for (report, word) in [
+            (
+                Report {
+                    are_we_hidden: true,
+                    ..relayed()
+                },
+                "--relay-only",
+            ),
+            (
+                Report {
+                    is_hidden: true,
+                    ..relayed()
+                },
+                "asks to be relayed only",
+            ),
+            (
+                Report {
+                    is_offered: false,
+                    ..relayed()
+                },
+                "has not said",
+            ),
+            (
+                Report {
+                    tried: Vec::new(),
+                    ..relayed()
+                },
+                "no address",
+            ),
+            (
+                Report { seen, ..relayed() },
+                "your router gives you another",
+            ),
+            (
+                Report {
+                    way: Way::Direct(at("203.0.113.7:4000")),
+                    ..relayed()
+                },
+                "directly at 203.0.113.7:4000",
+            ),
+            (
+                Report {
+                    way: Way::Both(at("203.0.113.7:4000")),
+                    ..relayed()
+                },
+                "in doubt",
+            ),
+        ] {
+            let words = report.words("anna", Some("fra")).join("\n");
+            assert!(words.contains(word), "{words}");
+        }
+        let words = relayed().words("anna", None).join("\n");
+        assert!(words.contains("not reached"), "{words}");
+    }
+
+    #[test]
+    fn a_ping_tells_of_every_way() {
+        let mut report = report(Asking::Ping);
+        assert_eq!(report.words("anna", Some("fra")), ["anna: 61 ms via fra"]);
+        report.way = Way::Direct(at("203.0.113.7:4000"));
+        report.direct_ms = Some(14);
+        let expected = ["anna: 14 ms directly at 203.0.113.7:4000, 61 ms via fra"];
+        assert_eq!(report.words("anna", Some("fra")), expected);
+        report.relay_ms = None;
+        let expected = ["anna: 14 ms directly at 203.0.113.7:4000, no answer via fra"];
+        assert_eq!(report.words("anna", Some("fra")), expected);
+        report.way = Way::Relay;
+        report.direct_ms = None;
+        assert_eq!(
+            report.words("anna", None),
+            ["anna: there is no way at the moment"]
+        );
+    }
+}

@@ -1,0 +1,77 @@
+//! `/path` and `/ping` tell how somebody is reached, and why.
+
+use crate::harness::Client;
+use crate::internet::Internet;
+use crate::people::{goes, meet};
+use crate::router::Kind;
+
+fn is_told(client: &mut Client, command: &str, word: &str) {
+    let mark = client.mark();
+    client.types(command);
+    let told = client.sees_after(mark, word, |e| {
+        e["event"] == "notice" && e["text"].as_str().is_some_and(|text| text.contains(word))
+    });
+    println!("{command}: {}", told["text"]);
+}
+
+#[test]
+fn a_direct_path_is_told_and_answers_on_both_ways() {
+    let Some(internet) = Internet::new() else {
+        return;
+    };
+    let fra = internet.supernode("fra", &[]);
+    let home = internet.router("home", Kind::Home, "192.168.1");
+    let (sofa, open) = (internet.behind(&home, "sofa"), internet.machine("open"));
+    let mut anna = sofa.client("anna", &fra, &[]);
+    let mut bo = open.client("bo", &fra, &[]);
+    meet(&mut anna, &mut bo);
+    goes(&mut anna, "direct");
+    goes(&mut bo, "direct");
+    is_told(&mut bo, "/path", "anna is reached directly at 203.0.113.");
+    is_told(&mut bo, "/path anna", "you are seen at 203.0.113.");
+    is_told(&mut anna, "/ping bo", "ms via fra");
+    is_told(&mut anna, "/ping bo", "ms directly at 203.0.113.");
+}
+
+#[test]
+fn a_relayed_path_is_told_with_what_was_tried() {
+    let Some(internet) = Internet::new() else {
+        return;
+    };
+    let fra = internet.supernode("fra", &[]);
+    let office = internet.router("office", Kind::Symmetric, "10.5.0");
+    let home = internet.router("home", Kind::Home, "192.168.1");
+    let (desk, sofa) = (
+        internet.behind(&office, "desk"),
+        internet.behind(&home, "sofa"),
+    );
+    let mut anna = desk.client("anna", &fra, &[]);
+    let mut bo = sofa.client("bo", &fra, &[]);
+    meet(&mut anna, &mut bo);
+    goes(&mut bo, "relayed");
+    is_told(&mut bo, "/path", "anna is reached via the supernode fra");
+    is_told(&mut bo, "/path", "no answer came");
+    is_told(&mut bo, "/path", "tried 203.0.113.");
+    is_told(&mut bo, "/ping", "ms via fra");
+    bo.types("/path nobody");
+    bo.sees("an error", |e| {
+        e["event"] == "error" && e["why"] == "nobody goes by nobody here"
+    });
+}
+
+#[test]
+fn who_is_relayed_only_is_said_to_be() {
+    let Some(internet) = Internet::new() else {
+        return;
+    };
+    let fra = internet.supernode("fra", &[]);
+    let (here, there) = (internet.machine("here"), internet.machine("there"));
+    let mut anna = here.client("anna", &fra, &["--relay-only"]);
+    let mut bo = there.client("bo", &fra, &[]);
+    meet(&mut anna, &mut bo);
+    goes(&mut bo, "relayed");
+    goes(&mut anna, "relayed");
+    is_told(&mut bo, "/path", "anna is reached via");
+    is_told(&mut bo, "/path anna", "anna asks to be relayed only");
+    is_told(&mut anna, "/path bo", "you asked for --relay-only");
+}

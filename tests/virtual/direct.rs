@@ -1,0 +1,150 @@
+//! Direct paths between members: what they outlive, what is done when they die, and what strangers can do to them.
+
+use std::time::Duration;
+
+use fireside::proto::event::Path;
+use fireside::proto::role::{Input, LinkId};
+use tokio::time::{Instant, sleep};
+
+use crate::network::Network;
+use crate::node::{Node, address, direct_client, supernode};
+use crate::strings::message;
+
+const DELAY_MS: u64 = 20;
+/// A moment longer than the way through a supernode.
+const RELAYED: Duration = Duration::from_millis(2 * DELAY_MS + 10);
+
+/// Anna and bert, who have met over a supernode and are linked directly.
+struct Pair {
+    network: Network,
+    relay: Node,
+    anna: Node,
+    bert: Node,
+    to_bert: LinkId,
+    from_anna: LinkId,
+}
+
+async fn pair(seed: u64) -> Pair {
+    let network = Network::new(seed, DELAY_MS, 0);
+    let relay = supernode(&network, 1);
+    let (mut anna, mut bert) = (direct_client(&network, 3), direct_client(&network, 4));
+    let anna_up = anna.link(&relay).await;
+    bert.link(&relay).await;
+    let to_bert = anna.reach(bert.id, anna_up).await;
+    let linked = Instant::now();
+    let from_anna = bert.dialled_by(anna.id).await;
+    assert_eq!(anna.path(bert.id).await, (Path::Relayed, Some(relay.id)));
+    assert_eq!(bert.path(anna.id).await, (Path::Relayed, Some(relay.id)));
+    assert_eq!(anna.path(bert.id).await, (Path::Direct, None));
+    assert_eq!(bert.path(anna.id).await, (Path::Direct, None));
+    println!("direct {} ms after the link", linked.elapsed().as_millis());
+    Pair {
+        network,
+        relay,
+        anna,
+        bert,
+        to_bert,
+        from_anna,
+    }
+}
+
+impl Pair {
+    /// How long a message takes, there and back.
+    async fn round_trip(&mut self) -> Duration {
+        let said = Instant::now();
+        self.anna.say(self.to_bert, message("#there")).await;
+        assert_eq!(self.bert.heard(self.from_anna).await, message("#there"));
+        self.bert.say(self.from_anna, message("#back")).await;
+        assert_eq!(self.anna.heard(self.to_bert).await, message("#back"));
+        said.elapsed()
+    }
+}
+
+fn is_undisturbed(told: &[Input]) -> bool {
+    let disturbs = |input: &Input| {
+        matches!(
+            input,
+            Input::Quiet { .. } | Input::Lost { .. } | Input::PathIs { .. }
+        )
+    };
+    !told.iter().any(disturbs)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_direct_path_is_half_as_long_and_outlives_the_supernode() {
+    let mut p = pair(1).await;
+    let took = p.round_trip().await;
+    println!("there and back in {} ms", took.as_millis());
+    assert!(took < RELAYED, "{took:?}");
+    p.relay.dies();
+    for _ in 0..60 {
+        sleep(Duration::from_secs(1)).await;
+        let took = p.round_trip().await;
+        assert!(took < RELAYED, "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_direct_path_costs_half_a_second_and_is_found_again() {
+    for seed in 0..5 {
+        let mut p = pair(seed).await;
+        sleep(Duration::from_millis(5_000 + 53 * seed)).await;
+        p.network.part(p.anna.ip(), p.bert.ip());
+        let said = Instant::now();
+        p.anna.say(p.to_bert, message("#over")).await;
+        assert_eq!(p.bert.heard(p.from_anna).await, message("#over"));
+        let took = said.elapsed();
+        println!("{} ms", took.as_millis());
+        assert!(took < Duration::from_millis(600), "{took:?}");
+        assert_eq!(
+            p.anna.path(p.bert.id).await,
+            (Path::Relayed, Some(p.relay.id))
+        );
+        assert_eq!(
+            p.bert.path(p.anna.id).await,
+            (Path::Relayed, Some(p.relay.id))
+        );
+        p.network.rejoin(p.anna.ip(), p.bert.ip());
+        assert_eq!(p.anna.path(p.bert.id).await, (Path::Direct, None));
+        assert_eq!(p.bert.path(p.anna.id).await, (Path::Direct, None));
+        assert!(p.round_trip().await < RELAYED);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_relay_is_there_at_once_after_ten_minutes_without_need() {
+    let mut p = pair(1).await;
+    sleep(Duration::from_secs(600)).await;
+    p.network.part(p.anna.ip(), p.bert.ip());
+    let said = Instant::now();
+    p.anna.say(p.to_bert, message("#over")).await;
+    assert_eq!(p.bert.heard(p.from_anna).await, message("#over"));
+    let took = said.elapsed();
+    assert!(took < Duration::from_millis(600), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_repeats_or_changes_probes_is_neither_answered_nor_sent_anything() {
+    let mut p = pair(1).await;
+    sleep(Duration::from_secs(5)).await;
+    let stranger = address(66);
+    let probes = p.network.probes();
+    assert!(probes.len() >= 4, "there was nothing to hear");
+    for (from, to, bytes) in &probes {
+        p.network.send(stranger, *to, bytes);
+        p.network.send(*from, *to, bytes);
+        p.network.send(*to, *from, bytes);
+        for bit in 0..8 * bytes.len() {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            // What looks like QUIC's is QUIC's to judge, as any stranger's packet.
+            if changed[0] & 0x40 == 0 {
+                p.network.send(stranger, *to, &changed);
+            }
+        }
+    }
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(p.network.sent_to(stranger), 0);
+    assert!(is_undisturbed(&p.anna.unseen()) && is_undisturbed(&p.bert.unseen()));
+    assert!(p.round_trip().await < RELAYED);
+}
