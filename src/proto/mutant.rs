@@ -23,6 +23,8 @@ pub enum Mutant {
     PutBeforeWelcome,
     /// Unplaced lines go out before the host has the line in which their author joined.
     PutBeforeJoin,
+    /// A line that is sent again is overtaken by those behind it.
+    LineOvertaken,
     /// Unplaced lines are not sent again to the next host.
     NotSentAgain,
     /// A member does not push what the host lacks.

@@ -176,6 +176,7 @@ async fn write(opened: &mut Opened, in_group: u64, run: Run) {
     let lease = Lease {
         group: group.clone(),
         epoch: run.epoch,
+        charter: None,
         by: key(999),
         signature: Signature([9; 64]),
     };

@@ -34,8 +34,8 @@ use crate::weather::{SPIKE_MS, Weather};
 const EPOCH_MS: u64 = 1_767_225_600_000;
 /// How long a dial without an answer is waited for.
 const DIAL_TIMEOUT_MS: u64 = 5_000;
-/// Things that are about to happen at once: a hundredth of it is a crowd, and all of it messages that breed.
-const HAPPENINGS_MAX: usize = 1_000_000;
+/// Things that are about to happen: a crowd is some thousands of them, and more are messages that breed.
+const HAPPENINGS_MAX: usize = 20_000;
 /// Timeouts in a row without time passing that are taken for an endless loop.
 const SPINS_MAX: u32 = 1_000;
 

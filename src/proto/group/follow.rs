@@ -671,17 +671,10 @@ impl Group {
                 });
                 self.author(cx, Body::Join { nick: other });
             }
-            // The host never took the line that brought us in; we are in all the same, and say so again.
             Body::Text { .. } | Body::Action { .. }
                 if why == Refusal::NotAMember && self.intent == Intent::Stay =>
             {
-                let (id, why) = (refused.id(), format!("{why}; it is sent again"));
-                cx.act.tell(Event::Failed { group, id, why });
-                if self.outbox.brings_in().is_none() {
-                    let nick = cx.nick.clone();
-                    self.author(cx, Body::Join { nick });
-                }
-                self.author(cx, refused.body);
+                self.say_again(cx, refused);
             }
             Body::Text { .. } | Body::Action { .. } => {
                 let (id, why) = (refused.id(), why.to_string());
@@ -709,6 +702,32 @@ impl Group {
                 why: why.to_string(),
                 try_: "try another".to_owned(),
             }),
+        }
+    }
+
+    /// The host never took the line that brought us in, or our join comes only now: we say so again, and behind that
+    /// the line that was refused. So do those behind it, or they would be taken before it.
+    fn say_again(&mut self, cx: &mut Context<'_>, refused: Entry) {
+        let mut again = vec![refused];
+        for entry in self.outbox.spoken() {
+            let void = Entry::signed(cx.seal, &self.name, entry.number, cx.now.wall, Body::Void);
+            if entry.number > again[0].number && !mutant::is(Mutant::LineOvertaken) {
+                self.outbox.replace(void.clone());
+                self.write_own(cx, &void);
+                again.push(entry);
+            }
+        }
+        if self.outbox.brings_in().is_none() {
+            let nick = cx.nick.clone();
+            self.author(cx, Body::Join { nick });
+        }
+        for entry in again {
+            cx.act.tell(Event::Failed {
+                group: self.name.clone(),
+                id: entry.id(),
+                why: format!("{}; it is sent again", Refusal::NotAMember),
+            });
+            self.author(cx, entry.body);
         }
     }
 }
