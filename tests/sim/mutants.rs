@@ -1,6 +1,7 @@
 //! The simulator is worth what it catches: each rule of the protocol is broken once, and a world or a story has to
 //! show it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +30,7 @@ enum Witness {
     Story(fn(u64)),
 }
 
-const MUTANTS: [(Mutant, Witness); 24] = [
+const MUTANTS: [(Mutant, Witness); 26] = [
     (Mutant::ConfirmedUnstored, Witness::Worlds),
     (Mutant::ReportedUnflushed, Witness::Worlds),
     (
@@ -50,8 +51,12 @@ const MUTANTS: [(Mutant, Witness); 24] = [
         Witness::Story(everybody_talks_while_networks_meet),
     ),
     (
-        Mutant::LineOvertaken,
+        Mutant::JoinVoided,
         Witness::Story(who_comes_under_a_taken_nick_talks_at_once),
+    ),
+    (
+        Mutant::LineOvertaken,
+        Witness::Story(crate::forgers::lines_that_come_again),
     ),
     (Mutant::NotSentAgain, Witness::Worlds),
     (Mutant::NotPushed, Witness::Worlds),
@@ -81,6 +86,10 @@ const MUTANTS: [(Mutant, Witness); 24] = [
     (
         Mutant::LeaseOfAnyCharter,
         Witness::Story(crate::liars::a_lease_of_another_group),
+    ),
+    (
+        Mutant::ToldOnce,
+        Witness::Story(crate::liars::who_was_told_otherwise),
     ),
     (
         Mutant::MemoryTrusted,
@@ -314,6 +323,7 @@ fn who_comes_under_a_taken_nick_talks_at_once(seed: u64) {
         town.run(50);
     }
     town.settle();
+    assert_eq!(town.view(other, HEARTH).failed, BTreeMap::new());
 }
 
 fn a_supernode_is_back_where_another_has_granted(seed: u64) {

@@ -63,6 +63,11 @@ impl Outbox {
         self.entries.values()
     }
 
+    /// What waits under a number.
+    pub(crate) fn body(&self, number: Number) -> Option<&Body> {
+        self.entries.get(&number).map(|entry| &entry.body)
+    }
+
     /// The lines in it that were said, in order.
     pub(crate) fn spoken(&self) -> Vec<Entry> {
         let is_said =
