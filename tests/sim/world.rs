@@ -348,6 +348,36 @@ impl World {
         }
     }
 
+    /// An end whose other end has given the link up is told so as soon as it is heard: nobody there knows the link.
+    fn disown_at(&mut self, no: LinkNo) {
+        let left = [Side::Dialler, Side::Dialled].into_iter().find(|side| {
+            let Some(link) = self.links.get(&no) else {
+                return false;
+            };
+            let (here, there) = (link.end(*side), link.end(side.other()));
+            let is_left = here.state == State::Up && here.death.is_some();
+            is_left && there.state == State::Gone && self.is_answered(link, *side)
+        });
+        if let Some(side) = left
+            && let Some(link) = self.links.get_mut(&no)
+        {
+            link.end_mut(side).death = None;
+            let after = self.rng.range(50, 1_500);
+            self.lose(no, side, self.now + after, None);
+        }
+    }
+
+    /// Whether what one end of a link sends reaches the other's process, and an answer comes back.
+    fn is_answered(&self, link: &Link, side: Side) -> bool {
+        let (here, there) = (link.end(side).node, link.end(side.other()).node);
+        let is_awake = |ix: NodeIx| self.is_running(ix) && self.nodes[ix].frozen.is_none();
+        let is_reached = match link.end(side).via {
+            None => self.is_heard(here, there) && self.is_heard(there, here),
+            Some(via) => self.is_relayed(here, via, there) && self.is_relayed(there, via, here),
+        };
+        is_reached && is_awake(here) && is_awake(there)
+    }
+
     /// Asks a running client for something.
     pub fn command(&mut self, ix: NodeIx, command: Command) {
         if self.is_running(ix) {
@@ -1216,6 +1246,7 @@ impl World {
     fn look_at_paths(&mut self) {
         let all: Vec<LinkNo> = self.links.keys().copied().collect();
         for no in all {
+            self.disown_at(no);
             for side in [Side::Dialler, Side::Dialled] {
                 let Some(link) = self.links.get(&no) else {
                     break;
