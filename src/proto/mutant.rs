@@ -23,6 +23,10 @@ pub enum Mutant {
     PutBeforeWelcome,
     /// Unplaced lines go out before the host has the line in which their author joined.
     PutBeforeJoin,
+    /// A join under a nick that is taken is given up, and said again behind the lines that came after it.
+    JoinVoided,
+    /// A line that is sent again is overtaken by those behind it.
+    LineOvertaken,
     /// Unplaced lines are not sent again to the next host.
     NotSentAgain,
     /// A member does not push what the host lacks.
@@ -49,6 +53,8 @@ pub enum Mutant {
     QuietNotDialled,
     /// A supernode that has been restarted grants by what it remembers.
     MemoryTrusted,
+    /// Who shows another charter than it was told is not told again.
+    ToldOnce,
     /// A lease counts for any group that has gone by its name.
     LeaseOfAnyCharter,
     /// A lease counts though a higher one is known.

@@ -106,6 +106,12 @@ struct Told {
 }
 
 impl Told {
+    /// Whether a charter that is shown, if one is, is the one that was told.
+    fn is_as(&self, shown: Option<Hash>) -> bool {
+        let is_it = |shown| self.charter.is_some_and(|(told, _)| told == shown);
+        shown.is_none_or(is_it) || mutant::is(Mutant::ToldOnce)
+    }
+
     fn of(lease: &Lease, charter: Option<&Charter>) -> Self {
         Self {
             epoch: lease.epoch,
@@ -264,10 +270,12 @@ impl Supernode {
             .map_or(self.arrivals, |before| before.arrival);
         let granted = before.as_ref().and_then(|before| before.granted);
         let told = before.as_ref().and_then(|before| before.told.clone());
+        let shows = charter.as_ref().map(Charter::hash);
         let shown = charter.or(before.and_then(|before| before.shown));
         let is_stranger = held.birth.is_stranger(shown.as_ref());
-        // Who does not know what it was told is told again.
-        let told = told.filter(|told| is_stranger || epoch == Some(told.epoch));
+        // Who does not know what it was told, or has been told otherwise since, is told again.
+        let told =
+            told.filter(|told| is_stranger || epoch == Some(told.epoch) && told.is_as(shows));
         held.registered.insert(
             from,
             Registered {

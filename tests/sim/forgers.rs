@@ -1,5 +1,10 @@
 //! One honest client among supernodes and a host who lie about births and rights: what they say is played by hand.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a few kinds of messages are of interest"
+)]
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,8 +21,8 @@ use fireside::proto::saved::{Saved, Write};
 use fireside::proto::seal::{Hash, Seal, Signature};
 use fireside::proto::time::{Hlc, Mono, Now, Wall};
 use fireside::proto::wire::{
-    Body, Charter, Entry, GroupRecord, Lease, Lines, Listed, Liveness, Message, Record, Roles, Run,
-    Sequenced, Tip,
+    Body, Charter, Entry, GroupRecord, Lease, Lines, Listed, Liveness, Message, Record, Refusal,
+    Roles, Run, Sequenced, Tip,
 };
 
 use crate::seal::CheapSeal;
@@ -516,4 +521,44 @@ fn a_host_answers_a_member_of_another_group_with_its_charter_and_no_welcome() {
     assert_eq!(answers(&mut stage, Some(rival)), (true, false));
     assert_eq!(answers(&mut stage, None), (true, true));
     assert_eq!(answers(&mut stage, Some(ours.hash())), (false, true));
+}
+
+#[test]
+fn lines_that_come_again_come_in_the_order_they_were_said() {
+    lines_that_come_again(1);
+}
+
+/// The host refuses a line, since it says that we are not in; then it finds that we are.
+pub fn lines_that_come_again(_: u64) {
+    let mut stage = Stage::new();
+    stage.host_is(1, HOST, &charter(FOUNDER, 5));
+    deliver(&mut stage, &[(HOST, 1, join("host")), (ME, 1, join("me"))]);
+    let group = name(HEARTH);
+    for text in ["one", "two", "three"] {
+        let (group, text) = (group.clone(), text.to_owned());
+        stage.give(Input::Command(Command::Say { group, text }));
+    }
+    let put = |stage: &Stage| {
+        let put = stage.sent.iter().filter_map(|(_, message)| match message {
+            Message::Put { entries, .. } => Some(entries.clone()),
+            _ => None,
+        });
+        put.flatten().collect::<Vec<_>>()
+    };
+    let number = put(&stage)[0].number;
+    stage.sent.clear();
+    let why = Refusal::NotAMember;
+    stage.say(stage.peer, Message::Refused { group, number, why });
+    let again = put(&stage);
+    let said = again.iter().filter_map(|entry| match &entry.body {
+        Body::Text { text } => Some(&**text),
+        _ => None,
+    });
+    assert_eq!(said.collect::<Vec<_>>(), ["one", "two", "three"]);
+    assert!(again.is_sorted_by_key(|entry| entry.number));
+    let joins = again.iter().position(|entry| entry.body == join("me"));
+    let first = again
+        .iter()
+        .position(|entry| matches!(entry.body, Body::Text { .. }));
+    assert!(joins.is_some() && joins < first);
 }

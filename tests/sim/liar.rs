@@ -34,6 +34,8 @@ pub struct Notes {
     pub declined: Vec<(Epoch, Decline)>,
     /// How often it was told of a higher lease.
     pub nots: usize,
+    /// How often a supernode told it who hosts.
+    pub hosts: usize,
     orders: VecDeque<(NodeId, Message)>,
 }
 
@@ -101,6 +103,7 @@ impl Role for Liar {
                     self.notes.borrow_mut().declined.push((*epoch, *why));
                 }
                 Message::Not { .. } => self.notes.borrow_mut().nots += 1,
+                Message::HostIs { .. } => self.notes.borrow_mut().hosts += 1,
                 _ => {}
             },
             _ => {}

@@ -195,6 +195,36 @@ pub fn a_lease_of_another_group(seed: u64) {
 }
 
 #[test]
+fn who_has_been_told_otherwise_is_told_again() {
+    who_was_told_otherwise(109);
+}
+
+/// A member shows the charter that another supernode told it after this one had.
+pub fn who_was_told_otherwise(seed: u64) {
+    let mut town = Town::new(seed, 1, 1);
+    town.world.has_liar = true;
+    let [anna] = town.circle(HEARTH, ["anna"]);
+    let liar = Puppet::new(&mut town, "bob");
+    liar.join(&mut town, HEARTH);
+    let lease = town.world.node(anna).disk.lease(&group()).cloned();
+    let supernode = town.supernodes[0];
+    let other = Charter::offered(&*liar.seal, &group(), Wall(1));
+    for (charter, is_told) in [(None, 0), (Some(other), 1)] {
+        let before = liar.notes.borrow().hosts;
+        let register = Message::Register {
+            group: group(),
+            lease: lease.clone(),
+            hosting: false,
+            missed: false,
+            roster: Vec::new(),
+            charter: charter.map(Box::new),
+        };
+        liar.tell(&mut town, supernode, register);
+        assert_eq!(liar.notes.borrow().hosts, before + is_told);
+    }
+}
+
+#[test]
 fn a_member_that_claims_the_moon_gets_none_of_it() {
     let (mut town, [anna, bob], liar) = among(102, ["anna", "bob"]);
     let now = epoch(&town, bob);

@@ -34,8 +34,8 @@ use crate::weather::{SPIKE_MS, Weather};
 const EPOCH_MS: u64 = 1_767_225_600_000;
 /// How long a dial without an answer is waited for.
 const DIAL_TIMEOUT_MS: u64 = 5_000;
-/// Things that are about to happen at once: a hundredth of it is a crowd, and all of it messages that breed.
-const HAPPENINGS_MAX: usize = 1_000_000;
+/// Things that are about to happen: a crowd is some thousands of them, and more are messages that breed.
+const HAPPENINGS_MAX: usize = 20_000;
 /// Timeouts in a row without time passing that are taken for an endless loop.
 const SPINS_MAX: u32 = 1_000;
 
@@ -346,6 +346,36 @@ impl World {
             let after = self.rng.range(50, 1_500);
             self.lose(no, side, self.now + after, None);
         }
+    }
+
+    /// An end whose other end has given the link up is told so as soon as it is heard: nobody there knows the link.
+    fn disown_at(&mut self, no: LinkNo) {
+        let left = [Side::Dialler, Side::Dialled].into_iter().find(|side| {
+            let Some(link) = self.links.get(&no) else {
+                return false;
+            };
+            let (here, there) = (link.end(*side), link.end(side.other()));
+            let is_left = here.state == State::Up && here.death.is_some();
+            is_left && there.state == State::Gone && self.is_answered(link, *side)
+        });
+        if let Some(side) = left
+            && let Some(link) = self.links.get_mut(&no)
+        {
+            link.end_mut(side).death = None;
+            let after = self.rng.range(50, 1_500);
+            self.lose(no, side, self.now + after, None);
+        }
+    }
+
+    /// Whether what one end of a link sends reaches the other's process, and an answer comes back.
+    fn is_answered(&self, link: &Link, side: Side) -> bool {
+        let (here, there) = (link.end(side).node, link.end(side.other()).node);
+        let is_awake = |ix: NodeIx| self.is_running(ix) && self.nodes[ix].frozen.is_none();
+        let is_reached = match link.end(side).via {
+            None => self.is_heard(here, there) && self.is_heard(there, here),
+            Some(via) => self.is_relayed(here, via, there) && self.is_relayed(there, via, here),
+        };
+        is_reached && is_awake(here) && is_awake(there)
     }
 
     /// Asks a running client for something.
@@ -1216,6 +1246,7 @@ impl World {
     fn look_at_paths(&mut self) {
         let all: Vec<LinkNo> = self.links.keys().copied().collect();
         for no in all {
+            self.disown_at(no);
             for side in [Side::Dialler, Side::Dialled] {
                 let Some(link) = self.links.get(&no) else {
                     break;

@@ -132,6 +132,25 @@ async fn a_longer_one_ends_the_link_and_the_next_dial_makes_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_end_that_the_other_gave_up_hears_so_as_soon_as_it_is_heard() {
+    for phase in 0..5 {
+        let network = Network::new(phase, DELAY_MS, 0);
+        let (mut anna, to_node, mut node, from_anna) = linked(&network).await;
+        sleep(Duration::from_millis(5_000 + 107 * phase)).await;
+        network.mute(anna.ip(), node.ip());
+        node.quiet(from_anna).await;
+        assert_eq!(node.lost(from_anna).await, None);
+        // It has heard the other all the while.
+        assert!(is_undisturbed(&anna.unseen()));
+        network.rejoin(anna.ip(), node.ip());
+        let heard = Instant::now();
+        assert_eq!(anna.lost(to_node).await, None);
+        let took = heard.elapsed();
+        assert!(took < Duration::from_millis(1_500), "{took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_was_stopped_misses_nobody_for_its_own_sleep() {
     let network = Network::new(1, DELAY_MS, 0);
     let (mut anna, to_node, mut node, from_anna) = linked(&network).await;

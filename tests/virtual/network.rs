@@ -108,6 +108,11 @@ impl Network {
         state.parted.extend([(one, other), (other, one)]);
     }
 
+    /// What one sends does not reach the other any more, whatever comes the other way.
+    pub fn mute(&self, from: IpAddr, to: IpAddr) {
+        self.0.lock().unwrap().parted.insert((from, to));
+    }
+
     pub fn rejoin(&self, one: IpAddr, other: IpAddr) {
         let mut state = self.0.lock().unwrap();
         state.parted.remove(&(one, other));

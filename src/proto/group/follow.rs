@@ -653,35 +653,43 @@ impl Group {
         }
     }
 
-    /// Puts an empty entry in the stead of one that was refused, and tells our person.
+    /// Puts another entry in the stead of one that was refused, and tells our person: of a join the same under another
+    /// nick, so that what follows it comes from somebody who is in; or else an empty one.
     pub(super) fn give_up(&mut self, cx: &mut Context<'_>, number: Number, why: Refusal) {
-        let void = Entry::signed(cx.seal, &self.name, number, cx.now.wall, Body::Void);
-        let Some(refused) = self.outbox.replace(void.clone()) else {
-            return;
+        let other = match self.outbox.body(number) {
+            None => return,
+            Some(Body::Join { nick }) if why == Refusal::NickTaken => {
+                let other = told_apart(nick, &cx.me);
+                let text = format!("{nick} is taken in {}; you are {other} here", self.name);
+                let group = Some(self.name.clone());
+                cx.act.tell(Event::Notice { group, text });
+                Some(other)
+            }
+            Some(_) => None,
         };
-        self.write_own(cx, &void);
+        let nick = other.filter(|_| !mutant::is(Mutant::JoinVoided));
+        let stead = nick.map_or(Body::Void, |nick| Body::Join { nick });
+        let is_void = stead == Body::Void;
+        let stead = Entry::signed(cx.seal, &self.name, number, cx.now.wall, stead);
+        self.write_own(cx, &stead);
         self.moved_on();
+        if let Some(refused) = self.outbox.replace(stead).filter(|_| is_void) {
+            self.lose(cx, refused, why);
+        }
+    }
+
+    /// An own entry is refused for good.
+    fn lose(&mut self, cx: &mut Context<'_>, refused: Entry, why: Refusal) {
         let group = self.name.clone();
         match refused.body {
             Body::Join { nick } if why == Refusal::NickTaken => {
-                let other = told_apart(&nick, &cx.me);
-                cx.act.tell(Event::Notice {
-                    group: Some(group),
-                    text: format!("{nick} is taken in {}; you are {other} here", self.name),
-                });
-                self.author(cx, Body::Join { nick: other });
+                let nick = told_apart(&nick, &cx.me);
+                self.author(cx, Body::Join { nick });
             }
-            // The host never took the line that brought us in; we are in all the same, and say so again.
             Body::Text { .. } | Body::Action { .. }
                 if why == Refusal::NotAMember && self.intent == Intent::Stay =>
             {
-                let (id, why) = (refused.id(), format!("{why}; it is sent again"));
-                cx.act.tell(Event::Failed { group, id, why });
-                if self.outbox.brings_in().is_none() {
-                    let nick = cx.nick.clone();
-                    self.author(cx, Body::Join { nick });
-                }
-                self.author(cx, refused.body);
+                self.say_again(cx, refused);
             }
             Body::Text { .. } | Body::Action { .. } => {
                 let (id, why) = (refused.id(), why.to_string());
@@ -709,6 +717,32 @@ impl Group {
                 why: why.to_string(),
                 try_: "try another".to_owned(),
             }),
+        }
+    }
+
+    /// The host never took the line that brought us in; we are in all the same, and say so again, and behind that the
+    /// line that was refused and all behind it, since any of them might be taken before it.
+    fn say_again(&mut self, cx: &mut Context<'_>, refused: Entry) {
+        let mut again = vec![refused];
+        for entry in self.outbox.spoken() {
+            let void = Entry::signed(cx.seal, &self.name, entry.number, cx.now.wall, Body::Void);
+            if entry.number > again[0].number && !mutant::is(Mutant::LineOvertaken) {
+                self.outbox.replace(void.clone());
+                self.write_own(cx, &void);
+                again.push(entry);
+            }
+        }
+        if self.outbox.brings_in().is_none() {
+            let nick = cx.nick.clone();
+            self.author(cx, Body::Join { nick });
+        }
+        for entry in again {
+            cx.act.tell(Event::Failed {
+                group: self.name.clone(),
+                id: entry.id(),
+                why: format!("{}; it is sent again", Refusal::NotAMember),
+            });
+            self.author(cx, entry.body);
         }
     }
 }

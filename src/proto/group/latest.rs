@@ -3,6 +3,9 @@
 //! An entry that got a place in two lines counts at the earlier one, and which that is one may learn late. So
 //! the register remembers a few of the last entries: when the newest turns out to be older, the one before it
 //! holds again, and the result is the same in whatever order places become known.
+//!
+//! What is remembered is not all, after a start least of all. But an author's entries come in the order of their
+//! numbers: one that is found behind a later one of its author has an earlier place that is not known here.
 
 use crate::proto::id::{EntryId, Place};
 
@@ -28,6 +31,14 @@ impl<T> Default for Latest<T> {
 impl<T> Latest<T> {
     /// Takes the value of an entry at one of its places.
     pub(crate) fn put(&mut self, place: Place, id: EntryId, value: T) {
+        let is_later = |known: &EntryId| known.author == id.author && known.number > id.number;
+        let mut known = self.entries.iter();
+        if known.any(|(at, known, _)| is_later(known) && *at < place) {
+            return;
+        }
+        let is_earlier = |known: &EntryId| known.author == id.author && known.number < id.number;
+        self.entries
+            .retain(|(at, known, _)| !(is_earlier(known) && *at > place));
         match self.entries.iter().position(|(_, known, _)| *known == id) {
             Some(index) if self.entries[index].0 <= place => return,
             Some(index) => {
@@ -56,6 +67,30 @@ mod tests {
     use super::*;
     use crate::proto::id::{Epoch, NodeId, Number, Seq};
     use crate::proto::time::Hlc;
+
+    #[test]
+    fn an_old_entry_that_is_found_again_further_on_changes_nothing() {
+        let (author, host) = (NodeId([2; 32]), NodeId([1; 32]));
+        let put = |latest: &mut Latest<u64>, hlc, author, number| {
+            let epoch = Epoch { number: hlc, host };
+            let (hlc, seq, number) = (Hlc(hlc), Seq(1), Number(number));
+            let id = EntryId { author, number };
+            latest.put(Place { hlc, epoch, seq }, id, number.0);
+        };
+        let mut latest = Latest::default();
+        put(&mut latest, 7, author, 45);
+        // It stands before the other where this was forgotten.
+        put(&mut latest, 9, author, 43);
+        assert_eq!(latest.value(), Some(&45));
+        put(&mut latest, 5, author, 46);
+        assert_eq!(latest.value(), Some(&46), "45 has a place before 5");
+        put(&mut latest, 8, host, 1);
+        assert_eq!(
+            latest.value(),
+            Some(&1),
+            "others' entries come as they stand"
+        );
+    }
 
     #[test]
     fn an_entry_counts_at_its_earlier_place_whichever_is_known_first() {

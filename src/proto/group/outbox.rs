@@ -63,6 +63,18 @@ impl Outbox {
         self.entries.values()
     }
 
+    /// What waits under a number.
+    pub(crate) fn body(&self, number: Number) -> Option<&Body> {
+        self.entries.get(&number).map(|entry| &entry.body)
+    }
+
+    /// The lines in it that were said, in order.
+    pub(crate) fn spoken(&self) -> Vec<Entry> {
+        let is_said =
+            |entry: &&Entry| matches!(entry.body, Body::Text { .. } | Body::Action { .. });
+        self.entries.values().filter(is_said).cloned().collect()
+    }
+
     /// What others may see of it, in order: up to the first that is not on disk yet.
     pub(crate) fn ready(&self) -> Vec<Entry> {
         self.entries
