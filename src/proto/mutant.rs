@@ -49,10 +49,10 @@ pub enum Mutant {
     OldDiskResumes,
     /// Who is sent to a supernode that it does not reach asks again as soon for ever.
     AskedAtOnce,
-    /// A supernode whose link is quiet is not dialled, though another says that it lives.
-    QuietNotDialled,
     /// A supernode that has been restarted grants by what it remembers.
     MemoryTrusted,
+    /// A witness whose link is replaced by a better one while it is asked counts as one that knows nothing.
+    AskedIsAnswered,
     /// Who shows another charter than it was told is not told again.
     ToldOnce,
     /// A lease counts for any group that has gone by its name.

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use self::birth::Birth;
 use self::keep::Keep;
-use self::wait::{Wait, Witnesses};
+use self::wait::Wait;
 use super::actions::Actions;
 use super::figures::Groups;
 use super::id::{Epoch, GroupName, NodeId};
@@ -362,9 +362,7 @@ impl Supernode {
             .held
             .iter_mut()
             .filter_map(|(group, held)| match &mut held.wait {
-                Wait::Witnesses(Witnesses { asked, .. }) => {
-                    asked.remove(&peer).then(|| group.clone())
-                }
+                Wait::Witnesses(witnesses) => witnesses.unlinked(peer).then(|| group.clone()),
                 Wait::Back { .. } | Wait::Host { .. } | Wait::Nothing => None,
             });
         for group in waiting.collect::<Vec<_>>() {

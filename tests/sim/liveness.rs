@@ -1,8 +1,7 @@
 //! Who is missed, when, and by whom: dead and stalled hosts and supernodes, and how long it takes until the talk goes
 //! on. Times are virtual, from the deed to the next confirmed line of every survivor.
 
-use fireside::proto::id::{Epoch, GroupName};
-use fireside::proto::ring::{Point, Ring};
+use fireside::proto::id::Epoch;
 
 use crate::link::NodeIx;
 use crate::town::Town;
@@ -26,19 +25,6 @@ fn circle(seed: u64, distance: u64) -> (Town, [NodeIx; 4]) {
     // Whatever a registration or a table has to say is said by then, and the deed falls anywhere between two.
     town.run(10_000 + seed * 137);
     (town, people)
-}
-
-/// The supernode that holds the group.
-fn keeper(town: &Town) -> NodeIx {
-    let group = GroupName::parse(HEARTH).unwrap();
-    let nodes = town.supernodes.iter().map(|ix| {
-        let node = town.world.node(*ix);
-        (node.id, node.address.ip())
-    });
-    let ring = Ring::new(nodes);
-    let id = ring.responsible(Point::of_group(&group)).unwrap();
-    let is_it = |ix: &&NodeIx| town.world.node(**ix).id == id;
-    *town.supernodes.iter().find(is_it).unwrap()
 }
 
 fn epoch(town: &Town, who: NodeIx) -> Epoch {
@@ -111,7 +97,7 @@ fn a_host_that_dies_with_its_heir_is_replaced_by_the_next() {
 fn a_host_that_dies_with_its_supernode_is_replaced_within_four_and_a_half_seconds() {
     let (middle, last) = times("host and supernode gone", |seed, distance| {
         let (mut town, [anna, bob, cat, dan]) = circle(seed, distance);
-        let keeper = keeper(&town);
+        let keeper = town.keeper(HEARTH);
         town.crash(anna);
         town.crash(keeper);
         let took = took(&mut town, &[bob, cat, dan]);
@@ -128,7 +114,7 @@ fn a_supernode_that_dies_alone_changes_no_host() {
     let (middle, last) = times("supernode gone", |seed, distance| {
         let (mut town, people) = circle(seed, distance);
         let before = epoch(&town, people[0]);
-        let keeper = keeper(&town);
+        let keeper = town.keeper(HEARTH);
         town.crash(keeper);
         let took = took(&mut town, &people);
         town.run(10_000);
@@ -192,7 +178,7 @@ fn a_supernode_that_wakes_misses_nobody_for_its_own_sleep() {
     for seed in SEEDS {
         let (mut town, people @ [anna, ..]) = circle(seed, FAR);
         let before = epoch(&town, anna);
-        let keeper = keeper(&town);
+        let keeper = town.keeper(HEARTH);
         town.world.freeze(keeper);
         town.run(20_000);
         town.world.thaw(keeper);
@@ -232,4 +218,20 @@ fn a_quiet_heir_keeps_no_line_from_being_confirmed() {
         took
     });
     assert!(middle < 2_500 && last < 3_000);
+}
+
+#[test]
+fn a_link_that_only_one_end_has_is_made_anew() {
+    for seed in SEEDS {
+        let (mut town, [_, bob, ..]) = circle(seed, NEAR);
+        let keeper = town.keeper(HEARTH);
+        town.world.mute(&[bob], &[keeper]);
+        town.world.mute(&[keeper], &[bob]);
+        while town.world.is_linked(bob, keeper) {
+            town.run(10);
+        }
+        town.world.heal();
+        town.run(8_000);
+        assert!(town.world.is_linked(bob, keeper), "bob is cut off");
+    }
 }

@@ -8,6 +8,7 @@ use fireside::proto::command::{Command, Who};
 use fireside::proto::event::What;
 use fireside::proto::id::{GroupName, Nick, NodeId, NodeName};
 use fireside::proto::node::MeshNode;
+use fireside::proto::ring::{Point, Ring};
 use fireside::proto::ruling::Ruling;
 use fireside::proto::wire::Roles;
 
@@ -301,6 +302,18 @@ impl Town {
             }
         }
         wrong
+    }
+
+    /// The supernode that holds a group while all are there.
+    pub fn keeper(&self, group: &str) -> NodeIx {
+        let nodes = self.supernodes.iter().map(|ix| {
+            let node = self.world.node(*ix);
+            (node.id, node.address.ip())
+        });
+        let id = Ring::new(nodes).responsible(Point::of_group(&name(group)));
+        let is_it = |ix: &&NodeIx| Some(self.world.node(**ix).id) == id;
+        let it = self.supernodes.iter().find(is_it);
+        *it.expect("the town has a supernode")
     }
 
     /// Lines that are confirmed and on nobody's disk. (If only those who are away have them, they come back

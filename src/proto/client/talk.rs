@@ -4,7 +4,6 @@ use super::{Client, Touched};
 use crate::proto::group::Group;
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::limits::WIRE_VERSION;
-use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::time::Now;
 use crate::proto::wire::{Lease, Listed, Liveness, Message, Reason, Record};
@@ -113,9 +112,7 @@ impl Client {
                             digest: self.table.digest(),
                         },
                     );
-                } else if self.links.to_node(&to).is_none()
-                    && !(mutant::is(Mutant::QuietNotDialled) && self.links.misses_node(&to))
-                {
+                } else if self.links.to_node(&to).is_none() {
                     self.dial_again(now, to);
                 }
             }

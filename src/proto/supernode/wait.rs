@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Context, Held, Registered};
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::limits::{ANSWER_WAIT, HEIRS, REHOST_WAIT, REHOST_WAIT_MISSED, WITNESS_WAIT};
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::time::Mono;
 use crate::proto::wire::Message;
 
@@ -57,6 +58,16 @@ impl Witnesses {
             }
         }
         cx.now < self.until && !(self.asked.is_empty() && self.unlinked.is_empty())
+    }
+
+    /// The link over which a witness was asked is gone, perhaps only because there is a better one; says whether one
+    /// was.
+    pub(super) fn unlinked(&mut self, witness: NodeId) -> bool {
+        let is_asked = self.asked.remove(&witness);
+        if is_asked && !mutant::is(Mutant::AskedIsAnswered) {
+            self.unlinked.insert(witness);
+        }
+        is_asked
     }
 
     fn is_due(&self, cx: &Context<'_>) -> bool {
