@@ -385,9 +385,12 @@ impl World {
             Job::Write(_, writes) => Some(writes),
             Job::Fetch(..) => None,
         });
-        let runs = writes.flatten().filter_map(|write| match write {
-            Write::Run { run, .. } => Some(run),
-            _ => None,
+        let runs = writes.flatten().filter_map(|write| {
+            if let Write::Run { run, .. } = write {
+                Some(run)
+            } else {
+                None
+            }
         });
         let entries = runs.flat_map(|run| &run.entries);
         entries.map(|placed| codec::entry_size(&placed.entry)).sum()
