@@ -20,5 +20,6 @@ mod pictures;
 mod reading;
 mod screens;
 mod story;
+mod taken;
 #[cfg(unix)]
 mod terminal;
