@@ -293,6 +293,9 @@ impl Driver {
             }
             Output::Reach { peer, asking } => self.reach(peer, asking),
             Output::Send { to, message } => self.send(&to, &message),
+            Output::Heed { link, closely } => {
+                self.links.heed(link, self.clock.now().mono, closely);
+            }
             Output::Close { link, reason } => {
                 if let Some(gone) = self.forget(link, Some(reason)) {
                     tracing::info!(link = link.0, peer = %gone.peer.short(), ?reason, "closing a link");
@@ -540,7 +543,8 @@ impl Driver {
         } = up;
         let address = (kind == Kind::Mesh).then(|| unmapped(connection.remote_address()));
         let now = self.clock.now().mono;
-        let link = Link::new(peer, kind, connection.clone(), path, dial.is_some(), now);
+        let mut link = Link::new(peer, kind, connection.clone(), path, dial.is_some(), now);
+        link.is_between_nodes = self.endpoint.accepts == Kind::Mesh && client.is_none();
         let rtt_ms = link.rtt_ms();
         let id = self.links.insert(link);
         let client = client.filter(|_| kind == Kind::Mesh && dial.is_none());

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, VarInt};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
@@ -57,6 +57,8 @@ pub(super) struct Link {
     pub(super) watch: Watch,
     /// Whether we dialled it.
     pub(super) is_ours: bool,
+    /// Whether both ends are mesh nodes: then nobody asks for signs of life but we ourselves.
+    pub(super) is_between_nodes: bool,
     /// Where we see the other end.
     pub(super) seen: watch::Sender<SocketAddr>,
     shared: Arc<Shared>,
@@ -103,6 +105,7 @@ impl Link {
             connection,
             watch: Watch::new(now),
             is_ours,
+            is_between_nodes: false,
             shared: Arc::new(Shared {
                 path: path.clone(),
                 ..Shared::default()
@@ -155,6 +158,12 @@ impl Link {
         drop(waiting);
         self.shared.changed.notify_one();
         Ok(())
+    }
+
+    /// Asks the other end for a sign of life, which its acknowledgement is: by a frame of nothing, behind what waits.
+    pub(super) fn ask(&self) {
+        // What waits asks as well.
+        let _full = self.send(Bytes::from_static(&[0; LENGTH_SIZE]));
     }
 
     /// Closes the link once what waits is written and acknowledged.
@@ -323,6 +332,10 @@ struct Frames {
 
 impl Frames {
     fn next(&mut self) -> Result<Option<Message>, DecodeError> {
+        while self.buffer.starts_with(&[0; LENGTH_SIZE]) {
+            // A frame of nothing: somebody wants to know whether we are there.
+            self.buffer.advance(LENGTH_SIZE);
+        }
         let Some(&length) = self.buffer.first_chunk::<LENGTH_SIZE>() else {
             return Ok(None);
         };
@@ -375,7 +388,10 @@ mod tests {
     #[test]
     fn frames_are_read_however_the_bytes_are_cut() {
         let sent = [message("#a"), message("#hearth"), message("#c")];
-        let bytes = sent.iter().map(codec::encode).collect::<Vec<_>>().concat();
+        let nothing = Bytes::from_static(&[0; LENGTH_SIZE]);
+        let frames = sent.iter().map(codec::encode);
+        let frames = frames.flat_map(|frame| [nothing.clone(), frame, nothing.clone()]);
+        let bytes = frames.collect::<Vec<_>>().concat();
         for cut in 1..bytes.len() {
             let mut frames = Frames::default();
             let mut read = Vec::new();

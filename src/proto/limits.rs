@@ -160,9 +160,12 @@ pub const HANDOVER_WAIT: Duration = Duration::from_secs(2);
 /// How long a link may be without a word before its end that dialled asks for one (between members, both ends do).
 /// A NAT forgets no binding so soon, and a lost one is asked for again several times before [`QUIET_AFTER`].
 pub const KEEP_ALIVE: Duration = Duration::from_millis(500);
-/// The same for the end that was dialled. While the other end asks in time this one never does: ten thousand links
-/// cost a mesh node a packet each and not two.
+/// The same for the end that was dialled, between mesh nodes. While the other end asks in time this one never does.
 pub const KEEP_ALIVE_DIALLED: Duration = Duration::from_millis(750);
+/// The same for a mesh node on links that nobody heeds closely: those to other nodes, whose death is found out by
+/// probes, and those of clients, who ask themselves. A router forgets no binding so soon, and three go unanswered
+/// before [`IDLE_TIMEOUT`].
+pub const KEEP_ALIVE_LOOSE: Duration = Duration::from_secs(9);
 /// How long nothing comes over a link before it counts as quiet: four unanswered questions, so that a stall of one
 /// second or a loss of one packet in twenty is none, and a dead host is replaced in two and a half.
 pub const QUIET_AFTER: Duration = Duration::from_secs(2);

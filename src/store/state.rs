@@ -9,12 +9,13 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::history::place;
 use super::row::{self, ENTRY_COLUMNS, ENTRY_JOINS, kind, signed, unreadable, unsigned};
+use crate::proto::group::Rights;
 use crate::proto::id::{Epoch, GroupName, Nick, NodeId, NodeName, Number, Place, Seq};
 use crate::proto::saved::{Saved, SavedGroup, SavedLine};
 use crate::proto::seal::{Hash, Signature};
 use crate::proto::time::{Hlc, Wall};
 use crate::proto::wire::{
-    Burial, Charter, Entry, GroupRecord, Lease, Listed, Liveness, Record, Roles,
+    Body, Burial, Charter, Entry, GroupRecord, Lease, Listed, Liveness, Record, Roles,
 };
 
 const NICK: &str = "nick";
@@ -361,6 +362,21 @@ fn load_shaping(db: &Connection, in_group: i64) -> rusqlite::Result<Vec<(Place, 
     shaping.extend(load_rulings(db, in_group)?);
     shaping.sort_by_key(|(place, _)| *place);
     Ok(shaping)
+}
+
+/// Who may do what at which place of a group's log.
+pub(super) fn rights(db: &Connection, in_group: i64) -> rusqlite::Result<Rights> {
+    let charter = db
+        .prepare_cached("SELECT charter FROM groups WHERE id = ?1")?
+        .query_row([in_group], |row| charter(row, 0))?;
+    let mut rights = Rights::default();
+    rights.founded(charter.map(|charter| charter.founder));
+    for (place, entry) in load_rulings(db, in_group)? {
+        if let Body::Ruling(ruling) = &entry.body {
+            rights.add(place, entry.id(), ruling);
+        }
+    }
+    Ok(rights)
 }
 
 /// All of them: which of them count is not known here.

@@ -290,10 +290,11 @@ impl Town {
         let said = heard.line.as_deref().unwrap_or("(the end)");
         writeln!(node.story, "{at_ms:>7} {said}").unwrap();
         let Some(line) = heard.line else {
-            let is_well = node.process.take().is_none_or(|mut it| it.ended_well());
+            let status = node.process.take().map(|mut it| it.ended());
+            let is_well = status.is_none_or(|status| status.success());
             let ending = node.ending.unwrap_or(Ending::Killed);
             if node.ending.is_none() || ending == Ending::Clean && !is_well {
-                let what = format!("{} ended by itself, or badly", node.name);
+                let what = format!("{} ended by itself, or badly: {status:?}", node.name);
                 self.complaints.push(what);
             }
             if let Some(life) = node.seen.lives.last_mut() {

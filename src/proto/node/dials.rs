@@ -59,6 +59,8 @@ pub(super) struct Birth {
     pub(super) from: Option<SocketAddr>,
     /// When something was said on it last, by a mesh node or to one.
     used: Mono,
+    /// Whether it is heeded closely, as the driver knows it.
+    is_heeded: bool,
 }
 
 /// How long to leave an address alone.
@@ -106,6 +108,7 @@ impl Dials {
             dialled,
             from,
             used: at,
+            is_heeded: true,
         };
         self.births.insert(link, birth);
     }
@@ -228,6 +231,7 @@ impl MeshNode {
         if !std::mem::take(&mut self.dials.is_stale) {
             return;
         }
+        self.heed();
         let wanted = self.wanted();
         let given = self.dials.given.iter().filter(|(_, found)| match found {
             None => true,
@@ -274,6 +278,28 @@ impl MeshNode {
             is_wanted.then(|| (Some(*key), record.addresses.clone()))
         });
         unlinked.collect()
+    }
+
+    /// Heeds the links closely to those with whom we take over each other's groups, and no others: the probes find out
+    /// who is dead, and a group that has lost its supernode must not wait for them.
+    pub(super) fn heed(&mut self) {
+        if self.watch.is_by_links() {
+            return;
+        }
+        let ours = self.record.ring_address();
+        let ours = ours.filter(|_| self.record.roles.supernode);
+        let beside = ours.map(|at| self.table.ring().beside(Point::of_ip(at.ip())));
+        let beside = beside.unwrap_or_default();
+        for link in &self.nodes {
+            let peer = self.links.get(*link).map(|link| link.peer);
+            // Who is not listed yet is watched by nobody else.
+            let closely = peer.is_none_or(|p| beside.contains(&p) || self.table.get(&p).is_none());
+            if let Some(birth) = self.dials.births.get_mut(link)
+                && std::mem::replace(&mut birth.is_heeded, closely) != closely
+            {
+                self.act.heed(*link, closely);
+            }
+        }
     }
 
     pub(super) fn is_small(&self) -> bool {

@@ -211,6 +211,7 @@ async fn every_ruling_is_there_at_a_start_and_pages_tell_it() {
         .collect();
     let (run, _) = run(1, 1, &bodies);
     open.put(&run).await.unwrap();
+    open.is_founded_by_anna().await;
     let (lines, _) = open.page(None, 100).await;
     let told: Vec<_> = lines
         .iter()
@@ -228,6 +229,49 @@ async fn every_ruling_is_there_at_a_start_and_pages_tell_it() {
     let bodies: Vec<_> = shaping.iter().map(|(_, entry)| &entry.body).collect();
     let expected: Vec<_> = run.entries.iter().map(|s| &s.entry.body).collect();
     assert_eq!(bodies, expected);
+}
+
+#[tokio::test]
+async fn what_somebody_had_no_right_to_is_told_as_such_from_the_place_on_where_it_was_so() {
+    let desk = Desk::new();
+    let mut open = desk.open();
+    let topic = |text: &str| Body::Topic {
+        text: text.to_owned(),
+    };
+    let ruling = |author, ruling| (author, Body::Ruling(ruling));
+    let lock = Ruling::Mode {
+        mode: Mode::TopicLock,
+        on: true,
+    };
+    let (run, _) = run(
+        1,
+        1,
+        &[
+            ("anna", Body::Join { nick: nick("anna") }),
+            ("bob", Body::Join { nick: nick("bob") }),
+            ("bob", topic("tea")),
+            ruling("bob", Ruling::Op { member: key("bob") }),
+            ruling("anna", lock),
+            ("bob", topic("coffee")),
+            ruling("anna", Ruling::Ban { member: key("bob") }),
+            ("bob", Body::Join { nick: nick("bob") }),
+        ],
+    );
+    open.put(&run).await.unwrap();
+    open.is_founded_by_anna().await;
+    let (lines, _) = open.page(None, 100).await;
+    let vain = lines.iter().filter_map(|line| match &line.what {
+        What::Vain(deed) => Some((line.place.seq.0, deed.as_str())),
+        _ => None,
+    });
+    assert_eq!(
+        vain.collect::<Vec<_>>(),
+        [
+            (4, "bob made bob an operator"),
+            (6, "bob set the topic: coffee"),
+            (8, "bob joined"),
+        ]
+    );
 }
 
 #[tokio::test]
@@ -730,6 +774,12 @@ impl Opened {
             Input::Unwritten { why, .. } => Err(why),
             other => panic!("{other:?}"),
         }
+    }
+
+    async fn is_founded_by_anna(&mut self) {
+        let (group, charter) = (hearth(), charter());
+        let writes = vec![Write::Charter { group, charter }];
+        self.write(writes).await.unwrap();
     }
 
     async fn put(&mut self, run: &Run) -> Result<Vec<Moved>, String> {
