@@ -565,8 +565,12 @@ impl Keymap {
         for length in 1..keys.len() {
             self.bindings.remove(&keys[..length]);
         }
-        self.bindings
-            .retain(|known, _| known.len() <= keys.len() || !known.starts_with(&keys));
+        let from_here = self.bindings.range(keys.clone()..);
+        let begun = from_here.take_while(|(known, _)| known.starts_with(&keys));
+        let begun: Vec<Vec<Key>> = begun.map(|(known, _)| known.clone()).collect();
+        for known in begun {
+            self.bindings.remove(&known);
+        }
         self.bindings.insert(keys, bound);
     }
 

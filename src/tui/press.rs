@@ -339,9 +339,10 @@ impl App {
     }
 
     fn complete(&mut self, back: bool) {
+        let (text, cursor) = (self.editor.text(), self.editor.cursor());
         match &mut self.cycle {
-            Some(cycle) => cycle.turn(back),
-            None => {
+            Some(cycle) if cycle.stands(text, cursor) => cycle.turn(back),
+            Some(_) | None => {
                 let known = self.known();
                 self.cycle = Cycle::begin(self.editor.text(), self.editor.cursor(), &known);
             }

@@ -6,6 +6,7 @@
 )]
 
 mod choices;
+mod corpus;
 #[cfg(unix)]
 mod demo;
 #[cfg(unix)]
@@ -15,6 +16,7 @@ mod keeping;
 mod keys;
 #[cfg(unix)]
 mod modes;
+mod monkey;
 mod past;
 mod pictures;
 mod reading;
