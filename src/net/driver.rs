@@ -26,6 +26,7 @@ use super::gauge::{Handshake, Questions, Reading, Tally};
 use super::knock;
 use super::link::{Event, Full, Link, millis};
 use super::links::Links;
+use super::mapping;
 use super::offer;
 use super::peer::Peer;
 use super::quota::Quotas;
@@ -92,6 +93,7 @@ pub async fn run(
         endpoint,
     };
     driver.vantage.look();
+    driver.map_port();
     let ended = driver
         .turn(inputs, network, questions, &outputs, &stop)
         .await;
@@ -134,6 +136,18 @@ enum Done {
 }
 
 impl Driver {
+    /// Has a port of our router opened in the background, wherever we may be found.
+    fn map_port(&mut self) {
+        if self.endpoint.maps && self.is_person() && self.endpoint.socket.is_direct {
+            let port = self.vantage.port();
+            let kept = mapping::keep(port, self.vantage.behind(), self.events.clone());
+            self.tasks.spawn(async {
+                kept.await;
+                Done::Carried
+            });
+        }
+    }
+
     async fn turn(
         &mut self,
         mut inputs: mpsc::Receiver<Input>,
@@ -647,6 +661,7 @@ impl Driver {
                 }
             }
             Event::Path { peer } => self.tell_path(peer),
+            Event::Mapped(mapped) => self.vantage.is_mapped(mapped),
             Event::Seen { link, address } => {
                 tracing::debug!(link = link.0, %address, "where we are seen");
                 if self.links.get(link).is_some() && self.vantage.is_seen(link, address) {

@@ -13,6 +13,7 @@ use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, VarI
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
+use super::mapping::Mapped;
 use super::peer::Peer;
 use super::watch::Watch;
 use crate::proto::codec::{self, DecodeError, LENGTH_SIZE};
@@ -44,6 +45,8 @@ pub(super) enum Event {
     Path { peer: NodeId },
     /// The supernode at the other end of this link sees us at this address.
     Seen { link: LinkId, address: SocketAddr },
+    /// Our router lets others in there, or does no longer.
+    Mapped(Option<Mapped>),
 }
 
 /// The driver's hold on a link.
