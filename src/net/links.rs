@@ -189,6 +189,11 @@ impl Links {
         Some((gone, inputs))
     }
 
+    /// Whether there is a link to this peer.
+    pub(super) fn has_peer(&self, id: &NodeId) -> bool {
+        self.peers.contains_key(id)
+    }
+
     /// How packets reach all peers, where that differs from what was told.
     pub(super) fn paths(&mut self) -> Vec<Input> {
         let peers: Vec<NodeId> = self.peers.keys().copied().collect();

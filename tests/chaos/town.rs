@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use md5::{Digest, Md5};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::ground::{Ground, Plot};
@@ -313,10 +315,17 @@ impl Town {
         let said = heard.line.as_deref().unwrap_or("(the end)");
         writeln!(node.story, "{at_ms:>7} {said}").unwrap();
         let Some(line) = heard.line else {
-            let is_well = node.process.take().is_none_or(|mut it| it.ended_well());
-            let ending = node.ending.unwrap_or(Ending::Killed);
+            let status = node.process.take().map(|mut it| it.ended());
+            let is_well = status.is_none_or(|status| status.success());
+            let mut ending = node.ending.unwrap_or(Ending::Killed);
+            if ending == Ending::Clean
+                && status.and_then(|s| s.signal()) == Some(Signal::TERM.as_raw())
+            {
+                // It was told to end before it listened for that.
+                ending = Ending::Killed;
+            }
             if node.ending.is_none() || ending == Ending::Clean && !is_well {
-                let what = format!("{} ended by itself, or badly", node.name);
+                let what = format!("{} ended by itself, or badly: {status:?}", node.name);
                 self.complaints.push(what);
             }
             if let Some(life) = node.seen.lives.last_mut() {

@@ -65,8 +65,11 @@ pub(crate) struct Client {
     pub(crate) nick: String,
     process: Process,
     input: Option<ChildStdin>,
-    lines: Receiver<String>,
+    lines: Receiver<(Instant, String)>,
     pub(crate) events: Vec<Value>,
+    /// When each of them came.
+    pub(crate) times: Vec<Instant>,
+    started: Instant,
     log: PathBuf,
 }
 
@@ -95,6 +98,8 @@ impl Client {
             process: Process(child),
             lines,
             events: Vec::new(),
+            times: Vec::new(),
+            started: Instant::now(),
             log,
         }
     }
@@ -227,8 +232,9 @@ impl Client {
     fn reads_until(&mut self, deadline: Instant) -> bool {
         let left = deadline.saturating_duration_since(Instant::now());
         match self.lines.recv_timeout(left) {
-            Ok(line) => {
+            Ok((at, line)) => {
                 let event = serde_json::from_str(&line);
+                self.times.push(at);
                 self.events
                     .push(event.unwrap_or_else(|why| panic!("{why}: {line}")));
                 true
@@ -239,7 +245,11 @@ impl Client {
 
     /// What it saw and what it wrote down, for whoever reads a failure.
     fn story(&self) -> String {
-        let events: Vec<String> = self.events.iter().map(ToString::to_string).collect();
+        let timed = self.times.iter().zip(&self.events);
+        let timed = timed.map(|(at, event)| (at.duration_since(self.started), event));
+        let events: Vec<String> = timed
+            .map(|(at, event)| format!("{at:.3?} {event}"))
+            .collect();
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let tail: Vec<&str> = log.lines().rev().take(60).collect();
         let tail: Vec<&str> = tail.into_iter().rev().collect();
@@ -314,7 +324,7 @@ impl Server {
             .unwrap();
         let lines = lines_of(child.stdout.take().unwrap());
         let process = Process(child);
-        let ready = lines.recv_timeout(PATIENCE).unwrap();
+        let (_, ready) = lines.recv_timeout(PATIENCE).unwrap();
         assert!(
             ready.contains(&format!("{name} listening on {address}, key ")),
             "{ready}"
@@ -361,11 +371,11 @@ pub(crate) fn free_port(ip: &str) -> u16 {
     socket.local_addr().unwrap().port()
 }
 
-fn lines_of(pipe: impl std::io::Read + Send + 'static) -> Receiver<String> {
+fn lines_of(pipe: impl std::io::Read + Send + 'static) -> Receiver<(Instant, String)> {
     let (sender, lines) = channel();
     thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
+            if sender.send((Instant::now(), line)).is_err() {
                 return;
             }
         }

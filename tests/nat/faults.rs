@@ -2,7 +2,9 @@
 
 use crate::harness::Client;
 use crate::internet::{Internet, Machine, Router, Supernode};
-use crate::people::{catches_breath, chatter, goes, goes_again, meet, talk};
+use crate::people::{
+    catches_breath, chatter, chatter_through, goes, goes_again, meet, talk, tells,
+};
 use crate::router::Kind;
 
 /// Two homes, and a supernode that is not in either.
@@ -56,20 +58,19 @@ fn a_dead_direct_path_is_left_for_the_relay_and_found_again() {
     };
     let (anna, bo) = (&mut homes.anna, &mut homes.bo);
     let marks = (anna.mark(), bo.mark());
-    homes
-        .first
-        .cuts_all_but(&[&homes.fra.address, &homes.ams.address]);
-    let longest = chatter(anna, bo, "meanwhile");
-    println!("the direct path died: the longest wait of a line was {longest:.0?}");
+    let supernodes = [&*homes.fra.address, &*homes.ams.address];
+    let longest = chatter_through(anna, bo, "meanwhile", || {
+        homes.first.cuts_all_but(&supernodes);
+    });
+    tells("the direct path dies, unsaid", longest);
     goes_again(anna, marks.0, "relayed");
     goes_again(bo, marks.1, "relayed");
     let marks = (anna.mark(), bo.mark());
     catches_breath();
-    homes.first.mends();
-    let longest = chatter(anna, bo, "again");
+    let longest = chatter_through(anna, bo, "again", || homes.first.mends());
     goes_again(anna, marks.0, "direct");
     goes_again(bo, marks.1, "direct");
-    println!("and came back: {longest:.0?}");
+    tells("the direct path comes back", longest);
 }
 
 #[test]
@@ -77,10 +78,11 @@ fn a_direct_path_does_not_notice_the_death_of_all_supernodes() {
     let Some(mut homes) = Homes::new(|_| ()) else {
         return;
     };
-    homes.fra.is_killed();
-    homes.ams.is_killed();
-    let longest = chatter(&mut homes.anna, &mut homes.bo, "meanwhile");
-    println!("both supernodes were killed: the longest wait of a line was {longest:.0?}");
+    let longest = chatter_through(&mut homes.anna, &mut homes.bo, "meanwhile", || {
+        homes.fra.is_killed();
+        homes.ams.is_killed();
+    });
+    tells("all supernodes are killed below a direct path", longest);
     catches_breath();
     talk(&mut [&mut homes.anna, &mut homes.bo], "after");
 }
@@ -91,7 +93,7 @@ fn three_packets_in_a_hundred_may_be_lost() {
         return;
     };
     let longest = chatter(&mut homes.anna, &mut homes.bo, "meanwhile");
-    println!("with 3 % lost the longest wait of a line was {longest:.0?}");
+    tells("three packets in a hundred are lost", longest);
 }
 
 #[test]
@@ -103,5 +105,5 @@ fn a_path_may_carry_no_more_than_the_least_there_is() {
     homes.anna.types(&long);
     homes.bo.sees_text(long.trim_end());
     let longest = chatter(&mut homes.anna, &mut homes.bo, "meanwhile");
-    println!("with packets of 1240 bytes at most the longest wait of a line was {longest:.0?}");
+    tells("no packet of more than 1240 bytes gets through", longest);
 }

@@ -11,8 +11,31 @@ use crate::router::Kind;
 
 /// Where supernodes listen.
 const PORT: u16 = 7700;
-/// What every public address begins with (RFC 5737).
+/// What every public address begins with (RFC 5737 and RFC 3849).
 const PUBLIC: &str = "203.0.113";
+const PUBLIC_V6: &str = "2001:db8";
+
+/// A bridge that can be a router too. Left to itself it would take the lowest address of what is plugged into it, and
+/// whoever has learnt another would send to that for half a minute.
+const BRIDGE: &str = "address 02:00:00:00:00:01 type bridge mcast_snooping 0 forward_delay 0";
+
+/// What a network speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    V4,
+    V6,
+    Both,
+}
+
+impl Family {
+    fn has_v4(self) -> bool {
+        self != Self::V6
+    }
+
+    fn has_v6(self) -> bool {
+        self != Self::V4
+    }
+}
 
 /// The middle of it all.
 pub(crate) struct Internet {
@@ -29,6 +52,9 @@ pub(crate) struct Router {
     namespace: Namespace,
     /// The network behind it, without the last number.
     behind: String,
+    /// The same in IPv6.
+    behind_v6: String,
+    family: Family,
     machines: RefCell<u8>,
 }
 
@@ -42,7 +68,7 @@ pub(crate) struct Machine {
 pub(crate) struct Supernode {
     child: Child,
     pub(crate) address: String,
-    _machine: Machine,
+    machine: Machine,
 }
 
 impl Internet {
@@ -61,10 +87,11 @@ impl Internet {
     fn try_new() -> Result<Self, String> {
         let number = next_network();
         let core = Namespace::new(number, "core")?;
-        core.ip("link add name bridge0 type bridge mcast_snooping 0 forward_delay 0")?;
+        core.ip(&format!("link add name bridge0 {BRIDGE}"))?;
         core.ip(&format!("address add {PUBLIC}.1/24 dev bridge0"))?;
+        core.ip(&format!("address add {PUBLIC_V6}::1/64 dev bridge0 nodad"))?;
         core.ip("link set dev bridge0 up")?;
-        try_nft(&core, "table ip probe { }")?;
+        try_nft(&core, "table inet probe { }")?;
         forwards(&core);
         // Private addresses lead nowhere out here, and nobody says so.
         core.ip("route add blackhole 10.0.0.0/8")?;
@@ -78,15 +105,15 @@ impl Internet {
         })
     }
 
-    /// A public address nobody has.
-    fn address(&self) -> String {
+    /// The last number of a public address that nobody has.
+    fn number(&self) -> u8 {
         let mut given = self.given.borrow_mut();
         *given += 1;
-        format!("{PUBLIC}.{given}")
+        *given
     }
 
     /// Plugs a namespace into the middle.
-    fn plug(&self, name: &str, namespace: &Namespace, address: &str) {
+    fn plug(&self, name: &str, namespace: &Namespace, number: u8, family: Family) {
         let core = self.core.name();
         namespace.has("link set dev lo up");
         namespace.has(&format!(
@@ -94,20 +121,35 @@ impl Internet {
         ));
         self.core
             .has(&format!("link set dev {name} master bridge0 up"));
-        namespace.has(&format!("address add {address}/24 dev wan"));
+        if family.has_v4() {
+            namespace.has(&format!("address add {PUBLIC}.{number}/24 dev wan"));
+        }
+        if family.has_v6() {
+            namespace.has(&format!(
+                "address add {PUBLIC_V6}::{number}/64 dev wan nodad"
+            ));
+        }
         namespace.has("link set dev wan up");
-        namespace.has(&format!("route add default via {PUBLIC}.1"));
+        if family.has_v4() {
+            namespace.has(&format!("route add default via {PUBLIC}.1"));
+        }
+        if family.has_v6() {
+            namespace.has(&format!("-6 route add default via {PUBLIC_V6}::1"));
+        }
     }
 
     /// A machine with a public address and nothing in front of it.
     pub(crate) fn machine(&self, name: &str) -> Machine {
-        let address = self.address();
-        self.machine_at(name, &address)
+        self.machine_of(name, Family::V4)
     }
 
-    fn machine_at(&self, name: &str, address: &str) -> Machine {
+    pub(crate) fn machine_of(&self, name: &str, family: Family) -> Machine {
+        self.machine_at(name, self.number(), family)
+    }
+
+    fn machine_at(&self, name: &str, number: u8, family: Family) -> Machine {
         let namespace = Namespace::new(self.number, name).unwrap();
-        self.plug(name, &namespace, address);
+        self.plug(name, &namespace, number, family);
         self.with(namespace, name)
     }
 
@@ -119,22 +161,38 @@ impl Internet {
 
     /// A router; the network behind it is `behind`, such as `192.168.1`.
     pub(crate) fn router(&self, name: &str, kind: Kind, behind: &str) -> Router {
+        self.router_of(name, kind, behind, Family::V4)
+    }
+
+    /// The same; with IPv6, each network has one of its own.
+    pub(crate) fn router_of(&self, name: &str, kind: Kind, behind: &str, family: Family) -> Router {
         let namespace = Namespace::new(self.number, name).unwrap();
-        let address = self.address();
-        self.plug(name, &namespace, &address);
+        let number = self.number();
+        self.plug(name, &namespace, number, family);
         forwards(&namespace);
-        nft(&namespace, &kind.rules(&address));
-        namespace.has("link add name lan type bridge mcast_snooping 0 forward_delay 0");
-        namespace.has(&format!("address add {behind}.1/24 dev lan"));
+        nft(&namespace, &kind.rules(&format!("{PUBLIC}.{number}")));
+        let behind_v6 = format!("{PUBLIC_V6}:{number}:");
+        namespace.has(&format!("link add name lan {BRIDGE}"));
+        if family.has_v4() {
+            namespace.has(&format!("address add {behind}.1/24 dev lan"));
+        }
+        if family.has_v6() {
+            namespace.has(&format!("address add {behind_v6}:1/64 dev lan nodad"));
+            self.core.has(&format!(
+                "-6 route add {behind_v6}:/64 via {PUBLIC_V6}::{number}"
+            ));
+        }
         namespace.has("link set dev lan up");
-        if kind.is_public() {
+        if kind.is_public() && family.has_v4() {
             self.core
-                .has(&format!("route add {behind}.0/24 via {address}"));
+                .has(&format!("route add {behind}.0/24 via {PUBLIC}.{number}"));
         }
         Router {
             name: name.to_owned(),
             namespace,
             behind: behind.to_owned(),
+            behind_v6,
+            family,
             machines: RefCell::new(1),
         }
     }
@@ -150,9 +208,22 @@ impl Internet {
 
     /// A directory and supernode, which knows of `others`.
     pub(crate) fn supernode(&self, name: &str, others: &[&Supernode]) -> Supernode {
-        let ip = self.address();
-        let machine = self.machine_at(name, &ip);
-        let address = format!("{ip}:{PORT}");
+        self.supernode_of(name, others, Family::V4)
+    }
+
+    pub(crate) fn supernode_of(
+        &self,
+        name: &str,
+        others: &[&Supernode],
+        family: Family,
+    ) -> Supernode {
+        let number = self.number();
+        let machine = self.machine_at(name, number, family);
+        let address = if family.has_v4() {
+            format!("{PUBLIC}.{number}:{PORT}")
+        } else {
+            format!("[{PUBLIC_V6}::{number}]:{PORT}")
+        };
         let mut command = machine.fireside();
         let roles = ["--directory", "--supernode"];
         command
@@ -177,7 +248,7 @@ impl Internet {
         Supernode {
             child,
             address,
-            _machine: machine,
+            machine,
         }
     }
 }
@@ -187,21 +258,35 @@ impl Router {
         let (router, us) = (&self.name, self.namespace.name());
         let mut machines = self.machines.borrow_mut();
         *machines += 1;
-        let address = format!("{}.{machines}/24", self.behind);
         namespace.has(&format!(
             "link add name {router} type veth peer name {name} netns {us}"
         ));
         self.namespace
             .has(&format!("link set dev {name} master lan up"));
-        namespace.has(&format!("address add {address} dev {router}"));
+        let (behind, behind_v6) = (&self.behind, &self.behind_v6);
+        if self.family.has_v4() {
+            namespace.has(&format!("address add {behind}.{machines}/24 dev {router}"));
+        }
+        if self.family.has_v6() {
+            namespace.has(&format!(
+                "address add {behind_v6}:{machines}/64 dev {router} nodad"
+            ));
+        }
         namespace.has(&format!("link set dev {router} up"));
     }
 
     fn leads(&self, namespace: &Namespace) {
-        let (router, behind) = (&self.name, &self.behind);
-        namespace.has(&format!(
-            "route replace default via {behind}.1 dev {router}"
-        ));
+        let (router, behind, behind_v6) = (&self.name, &self.behind, &self.behind_v6);
+        if self.family.has_v4() {
+            namespace.has(&format!(
+                "route replace default via {behind}.1 dev {router}"
+            ));
+        }
+        if self.family.has_v6() {
+            namespace.has(&format!(
+                "-6 route replace default via {behind_v6}:1 dev {router}"
+            ));
+        }
     }
 }
 
@@ -300,6 +385,11 @@ impl Machine {
 }
 
 impl Supernode {
+    /// Its machine is off the net from here on.
+    pub(crate) fn vanishes(&self) {
+        self.machine.namespace.has("link set dev wan down");
+    }
+
     pub(crate) fn is_killed(&mut self) {
         // One that has ended already cannot be killed.
         let _ = self.child.kill();
@@ -316,6 +406,7 @@ impl Drop for Supernode {
 /// Lets packets pass through.
 fn forwards(namespace: &Namespace) {
     let settings = "echo 1 >/proc/sys/net/ipv4/ip_forward; \
+                    echo 1 >/proc/sys/net/ipv6/conf/all/forwarding; \
                     for f in /proc/sys/net/ipv4/conf/*/send_redirects; do echo 0 >$f; done";
     let mut command = Command::new("ip");
     command.args(["netns", "exec", namespace.name(), "sh", "-c", settings]);

@@ -1,9 +1,7 @@
 //! Everybody talks from behind every router that lets UDP out, with a supernode between them.
 
-use std::time::Instant;
-
 use crate::internet::Internet;
-use crate::people::{goes, meet, talk};
+use crate::people::{catches_breath, chatter_through, goes, goes_again, meet, talk, tells};
 use crate::router::Kind;
 
 const RELAYED: &[&str] = &["--relay-only"];
@@ -58,45 +56,59 @@ fn a_masquerade_and_a_firewall_talk_over_the_relay() {
     all_talk_over_the_relay_from_behind(Kind::Masquerade, Kind::Firewall);
 }
 
-#[test]
-fn where_udp_is_blocked_it_is_said_in_one_sentence() {
-    let Some(internet) = Internet::new() else {
-        return;
-    };
-    let fra = internet.supernode("fra", &[]);
-    let office = internet.router("office", Kind::Blocked, "10.8.0");
-    let desk = internet.behind(&office, "desk");
-    let mut anna = desk.client("anna", &fra, RELAYED);
-    anna.types("/join #hearth");
-    let told = anna.sees_event("error");
-    println!("{}: {}; {}", told["what"], told["why"], told["try"]);
-    assert!(told["try"].as_str().unwrap().contains("UDP"), "{told}");
+/// How a supernode may end.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// Its process is killed, and its machine says so to whoever asks.
+    Killed,
+    /// Its machine is gone, and nobody says anything.
+    Gone,
 }
 
-#[test]
-fn those_who_talked_over_a_killed_supernode_go_on_over_the_other() {
+fn the_talk_goes_on_over_another_supernode(end: End) {
     let Some(internet) = Internet::new() else {
         return;
     };
     let mut fra = internet.supernode("fra", &[]);
     let mut ams = internet.supernode("ams", &[&fra]);
-    let office = internet.router("office", Kind::Symmetric, "10.5.0");
-    let (desk, open) = (internet.behind(&office, "desk"), internet.machine("open"));
-    let mut anna = desk.client("anna", &fra, RELAYED);
-    let mut bo = open.client("bo", &fra, RELAYED);
+    let [ours, theirs] =
+        ["ours", "theirs"].map(|name| internet.router(name, Kind::Symmetric, "10.5.0"));
+    let (here, there) = (
+        internet.behind(&ours, "here"),
+        internet.behind(&theirs, "there"),
+    );
+    let mut anna = here.client("anna", &fra, &[]);
+    let mut bo = there.client("bo", &ams, &[]);
     meet(&mut anna, &mut bo);
     talk(&mut [&mut anna, &mut bo], "before");
     let way = goes(&mut anna, "relayed");
-    let gone = if way["via"] == "fra" {
-        &mut fra
+    catches_breath();
+    let (gone, left) = if way["via"] == "fra" {
+        (&mut fra, "ams")
     } else {
-        &mut ams
+        (&mut ams, "fra")
     };
-    gone.is_killed();
-    let killed = Instant::now();
-    talk(&mut [&mut anna, &mut bo], "after");
-    println!(
-        "talking again {:?} after the supernode was killed",
-        killed.elapsed()
+    let mark = anna.mark();
+    let longest = chatter_through(&mut anna, &mut bo, "meanwhile", || match end {
+        End::Killed => gone.is_killed(),
+        End::Gone => gone.vanishes(),
+    });
+    tells(
+        &format!("the supernode of a relayed pair: {end:?}"),
+        longest,
     );
+    let way = goes_again(&mut anna, mark, "relayed");
+    assert_eq!(way["via"], left);
+    let is_handover = |e: &serde_json::Value| e["event"] == "host";
+    assert!(!bo.events[1..].iter().any(is_handover), "the host stays");
+}
+
+#[test]
+fn those_who_talked_over_a_killed_supernode_go_on_over_the_other() {
+    the_talk_goes_on_over_another_supernode(End::Killed);
+}
+
+#[test]
+fn those_who_talked_over_a_supernode_that_vanished_go_on_over_the_other() {
+    the_talk_goes_on_over_another_supernode(End::Gone);
 }

@@ -1,7 +1,7 @@
 //! Somebody closes the laptop in one place and opens it in another, and talks on.
 
 use crate::internet::Internet;
-use crate::people::{catches_breath, chatter, goes, meet, talk};
+use crate::people::{catches_breath, chatter_through, goes, meet, talk, tells};
 use crate::router::Kind;
 
 /// The first is the host of the group.
@@ -39,9 +39,13 @@ fn may_move(who: Who, to: Kind) {
     talk(&mut [&mut moving, &mut staying], "before");
     catches_breath();
 
-    cafe.takes(&laptop, &home);
-    let longest = chatter(&mut moving, &mut staying, "meanwhile");
-    println!("the {on_laptop} moved to {to:?}: the longest wait of a line was {longest:.0?}");
+    let longest = chatter_through(&mut moving, &mut staying, "meanwhile", || {
+        cafe.takes(&laptop, &home);
+    });
+    tells(
+        &format!("the {on_laptop} moves behind another router: {to:?}"),
+        longest,
+    );
     catches_breath();
     if to != Kind::Symmetric {
         // Without it there is no other way than the direct one.
@@ -63,4 +67,9 @@ fn a_host_moves_to_another_home() {
 #[test]
 fn a_guest_moves_behind_a_symmetric_router() {
     may_move(Who::Guest, Kind::Symmetric);
+}
+
+#[test]
+fn a_host_moves_behind_a_symmetric_router() {
+    may_move(Who::Host, Kind::Symmetric);
 }

@@ -9,7 +9,7 @@ pub(crate) enum Kind {
     Masquerade,
     /// Another outer port for everybody who is talked to: offices, and many mobile carriers.
     Symmetric,
-    /// Public addresses behind a wall that lets in only what was asked for.
+    /// Public addresses behind a wall that lets in only what was asked for. In IPv6, most homes.
     Firewall,
     /// No UDP but that of name servers.
     Blocked,
@@ -57,10 +57,10 @@ impl Kind {
             Self::Home | Self::Masquerade | Self::Symmetric | Self::Firewall => "",
         };
         // What comes unasked must not reach the router itself either: its answer, or a mere note of it, would take
-        // the port from the machine that is about to use it.
+        // the port from the machine that is about to use it. Neighbours ask each other for their places in ICMPv6.
         format!(
             r#"{translation}
-            table ip wall {{
+            table inet wall {{
               chain forward {{
                 type filter hook forward priority 0
                 {block}
@@ -68,6 +68,7 @@ impl Kind {
               }}
               chain input {{
                 type filter hook input priority 0
+                meta l4proto icmpv6 accept
                 iifname "wan" ct state != {{ established, related }} drop
               }}
             }}"#
@@ -76,13 +77,12 @@ impl Kind {
 }
 
 fn masquerade(how: &str) -> String {
-    format!(
-        r#"table ip nat {{
-          chain pre {{ type nat hook prerouting priority dstnat; }}
+    let translation = format!(
+        r#"chain pre {{ type nat hook prerouting priority dstnat; }}
           chain post {{
             type nat hook postrouting priority srcnat
             oifname "wan" masquerade {how}
-          }}
-        }}"#
-    )
+          }}"#
+    );
+    format!("table ip nat {{ {translation}\n }}\ntable ip6 nat {{ {translation}\n }}")
 }

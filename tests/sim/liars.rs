@@ -6,8 +6,8 @@
 )]
 
 use fireside::proto::command::Command;
-use fireside::proto::id::{Epoch, GroupName, NodeId, Seq};
-use fireside::proto::limits::COUNT_MAX;
+use fireside::proto::id::{Epoch, GroupName, NodeId, Number, Seq};
+use fireside::proto::limits::{BLOCK_LINES_MAX, COUNT_MAX};
 use fireside::proto::seal::{Hash, Signature};
 use fireside::proto::time::{Hlc, Wall};
 use fireside::proto::wire::{
@@ -261,6 +261,40 @@ fn a_member_that_claims_the_moon_gets_none_of_it() {
     town.say(bob, HEARTH);
     town.run(2_000);
     assert!(is_said(&town, anna, "bob 1"));
+    talk_on(&mut town, &[anna, bob], &liar);
+}
+
+#[test]
+fn a_member_in_league_with_a_supernode_brings_no_more_lines_than_there_is_room_for() {
+    let (mut town, [anna, bob], liar) = among(110, ["anna", "bob"]);
+    let supernode = CheapSeal(town.world.node(town.supernodes[0]).id);
+    let charter = town.world.node(bob).disk.charter(&group()).cloned();
+    // As many hosts as the liar likes, each with a lease and a line of its own.
+    let line = |n: u8, m: u8| {
+        let host = CheapSeal(NodeId([n, m].repeat(16).try_into().unwrap()));
+        let epoch = Epoch {
+            number: 0,
+            host: host.0,
+        };
+        let lease = Lease::granted(&supernode, group(), epoch, charter.as_ref());
+        let entry = Entry::signed(&*liar.seal, &group(), Number(2), Wall(1), Body::Void);
+        let entries = vec![(1, entry)];
+        let line = run(&host, &group(), epoch, (0, Hash::default()), entries);
+        (lease, line)
+    };
+    for n in 0..12 {
+        let (leases, runs) = (0..32).map(|m| line(n, m)).unzip();
+        liar.tell(&mut town, anna, push(leases, runs));
+    }
+    let declined = liar.notes.borrow().declined.clone();
+    assert!(!declined.is_empty());
+    assert!(declined.iter().all(|(_, why)| *why == Decline::TooMany));
+    for who in [anna, bob] {
+        let group = group();
+        let lines = town.world.node(who).disk.epochs(&group);
+        let invented = lines.filter(|epoch| epoch.number == 0).count();
+        assert!(invented <= BLOCK_LINES_MAX, "{invented} lines");
+    }
     talk_on(&mut town, &[anna, bob], &liar);
 }
 

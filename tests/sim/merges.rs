@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use fireside::proto::command::Command;
 use fireside::proto::event::Event;
+use fireside::proto::limits::CATCH_UP_SIZE;
 
 use crate::link::NodeIx;
 use crate::town::{Town, name};
@@ -131,4 +133,31 @@ fn who_was_merely_away_gets_history_and_no_merge() {
     for who in people {
         assert_eq!(merges(&town, who), []);
     }
+}
+
+#[test]
+fn a_great_many_lines_come_in_pieces_and_keep_nobody_from_talking() {
+    let (mut town, people) = parted(211);
+    let [anna, bob, cat, ..] = people;
+    let before = town.texts(anna, HEARTH).len();
+    for n in 0..400 {
+        let (group, text) = (name(HEARTH), format!("{n:04000}"));
+        town.world.command(cat, Command::Say { group, text });
+        town.run(500);
+    }
+    town.run(5_000);
+    town.world.heal();
+    let mut most = 0;
+    while [anna, bob]
+        .iter()
+        .any(|who| town.texts(*who, HEARTH).len() < before + 400)
+    {
+        let waiting = [anna, bob].map(|who| town.world.unwritten(who));
+        most = most.max(waiting[0]).max(waiting[1]);
+        town.run(1);
+    }
+    let longest = 6 * CATCH_UP_SIZE;
+    assert!(most > 0 && most < longest, "{most} bytes wait for a disk");
+    town.say(bob, HEARTH);
+    town.settle();
 }

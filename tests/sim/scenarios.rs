@@ -371,3 +371,48 @@ fn the_same_seed_gives_the_same_world() {
     assert_eq!(story(13), story(13));
     assert_ne!(story(13), story(14));
 }
+
+#[test]
+fn everybody_has_a_link_to_the_supernode_that_comes_next_and_to_no_other() {
+    let mut town = Town::new(31, 1, 4);
+    let people = town.circle(HEARTH, ["anna", "bob", "cat"]);
+    town.settle();
+    let mut near = town.by_distance(HEARTH);
+    while near.len() > 2 {
+        for who in people {
+            assert!(town.world.is_linked(who, near[0]), "the one that holds it");
+            assert!(town.world.is_linked(who, near[1]), "the next one");
+            assert!(!town.world.is_linked(who, near[2]), "nobody needs it");
+        }
+        town.crash(near.remove(0));
+        town.settle();
+    }
+}
+
+#[test]
+fn many_groups_need_few_supernodes_that_stand_by() {
+    let mut town = Town::new(32, 1, 48);
+    town.start_mesh();
+    town.run(3_000);
+    let anna = town.person("anna");
+    town.start(anna);
+    let groups: Vec<_> = (0..24).map(|n| format!("#group-{n}")).collect();
+    for group in &groups {
+        town.join(anna, group);
+    }
+    town.run(8_000);
+    assert!(groups.iter().all(|group| town.is_in(anna, group)));
+    let held: std::collections::BTreeSet<_> =
+        groups.iter().map(|group| town.keeper(group)).collect();
+    let linked = town
+        .supernodes
+        .iter()
+        .filter(|ix| town.world.is_linked(anna, **ix))
+        .count();
+    assert!(linked > held.len(), "none stands by");
+    assert!(
+        linked <= held.len() + 8,
+        "{linked} links for {} holders",
+        held.len()
+    );
+}

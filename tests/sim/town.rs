@@ -306,14 +306,26 @@ impl Town {
 
     /// The supernode that holds a group while all are there.
     pub fn keeper(&self, group: &str) -> NodeIx {
+        *self
+            .by_distance(group)
+            .first()
+            .expect("the town has a supernode")
+    }
+
+    /// The supernodes in the order in which they hold a group if those before are gone.
+    pub fn by_distance(&self, group: &str) -> Vec<NodeIx> {
         let nodes = self.supernodes.iter().map(|ix| {
             let node = self.world.node(*ix);
             (node.id, node.address.ip())
         });
-        let id = Ring::new(nodes).responsible(Point::of_group(&name(group)));
-        let is_it = |ix: &&NodeIx| Some(self.world.node(**ix).id) == id;
-        let it = self.supernodes.iter().find(is_it);
-        *it.expect("the town has a supernode")
+        let nearest = Ring::new(nodes).nearest(Point::of_group(&name(group)));
+        let index = |id| {
+            self.supernodes
+                .iter()
+                .find(|ix| self.world.node(**ix).id == id)
+        };
+        let nearest = nearest.iter().filter_map(|(id, _, _)| index(*id));
+        nearest.copied().collect()
     }
 
     /// Lines that are confirmed and on nobody's disk. (If only those who are away have them, they come back

@@ -378,6 +378,24 @@ impl World {
         is_reached && is_awake(here) && is_awake(there)
     }
 
+    /// How many bytes of log a node has given its disk that are not written yet.
+    pub fn unwritten(&self, ix: NodeIx) -> usize {
+        let jobs = self.nodes[ix].jobs.values();
+        let writes = jobs.filter_map(|job| match job {
+            Job::Write(_, writes) => Some(writes),
+            Job::Fetch(..) => None,
+        });
+        let runs = writes.flatten().filter_map(|write| {
+            if let Write::Run { run, .. } = write {
+                Some(run)
+            } else {
+                None
+            }
+        });
+        let entries = runs.flat_map(|run| &run.entries);
+        entries.map(|placed| codec::entry_size(&placed.entry)).sum()
+    }
+
     /// Asks a running client for something.
     pub fn command(&mut self, ix: NodeIx, command: Command) {
         if self.is_running(ix) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Client, Dialled, End, Search, TABLE_GATHERED, Touched};
 use crate::proto::event::{Event, MeshState};
 use crate::proto::group::Group;
-use crate::proto::id::NodeId;
+use crate::proto::id::{GroupName, NodeId};
 use crate::proto::limits::{RETRY_FIRST, RETRY_LAST, WIRE_VERSION};
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{DialId, Kind, LinkId, Target};
@@ -22,6 +22,9 @@ const RACED_MAX: usize = 8;
 /// How long these have the race to themselves before as many more join it (RFC 8305, section 5): addresses at which
 /// nobody answers, of which a name may have many, cost that and not the time until they are given up.
 const RACE_STEP: Duration = Duration::from_millis(250);
+/// Supernodes linked for no other reason than that a group's own may die. With more groups than this has nodes, most
+/// groups' next one is some other group's own.
+const STANDBYS_MAX: usize = 8;
 
 /// Dials in a row that a node refuses before our person is told.
 const REFUSED_DIALS: u32 = 4;
@@ -390,13 +393,37 @@ impl Client {
         self.search.dials.insert(dial, Dialled { address, id, at });
     }
 
+    /// Sees to it that there is a link to the supernode that would take a group over, once the group has its own.
+    pub(super) fn stand_by(&mut self, now: Now, name: &GroupName, standby: Option<NodeId>) {
+        let taken: BTreeSet<_> = self.standbys(name).collect();
+        let has_room = |id: &NodeId| taken.contains(id) || taken.len() < STANDBYS_MAX;
+        let standby = standby.filter(has_room);
+        let Some(group) = self.groups.get_mut(name) else {
+            return;
+        };
+        group.registration.standby = standby;
+        let is_wanted = group.registration.is_held() && self.end.is_none();
+        if let Some(standby) = standby.filter(|id| is_wanted && self.links.to_node(id).is_none()) {
+            self.dial_node(now, standby);
+        }
+    }
+
+    /// The supernodes that stand by for other groups than this.
+    fn standbys(&self, name: &GroupName) -> impl Iterator<Item = NodeId> {
+        let others = self.groups.iter().filter(move |(other, _)| *other != name);
+        others.filter_map(|(_, group)| group.registration.standby)
+    }
+
     /// Closes links to mesh nodes that no group needs, but one, which tells us the table.
     pub(super) fn prune(&mut self) {
         let is_open = |id: &LinkId| self.links.get(*id).is_some_and(|link| link.is_open);
+        let groups = self.groups.values().filter(|group| !group.has_left());
+        let standbys = groups.filter_map(|group| group.registration.standby);
         let used: BTreeSet<_> = self
             .groups
             .values()
             .filter_map(|group| group.registration.at)
+            .chain(standbys.filter_map(|id| self.links.to_node(&id)))
             .chain(self.doubted_links())
             .collect();
         let idle = self

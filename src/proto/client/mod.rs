@@ -366,11 +366,13 @@ impl Client {
         if group.has_left() {
             return;
         }
-        let ring = self.table.ring();
+        let (ring, point) = (self.table.ring(), Point::of_group(name));
         let moved = group.registration.moved;
         let target = moved
             .filter(|to| self.links.to_node(to).is_some())
-            .or_else(|| ring.responsible(Point::of_group(name)));
+            .or_else(|| ring.responsible(point));
+        let standby = [ring.responsible(point), ring.second(point)];
+        let standby = standby.into_iter().flatten().find(|id| Some(*id) != target);
         let link = target.and_then(|target| self.links.to_node(&target));
         let link = link.filter(|link| self.links.get(*link).is_some_and(|link| link.is_open));
         if link.is_none()
@@ -379,6 +381,7 @@ impl Client {
         {
             self.dial_node(now, target);
         }
+        self.stand_by(now, name, standby);
         self.in_group(now, name, |group, cx| {
             if let Some(link) = link {
                 group.register(cx, link);

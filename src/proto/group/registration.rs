@@ -23,6 +23,9 @@ pub(crate) struct Registration {
     /// The supernode that another one sent us to, until the table changes.
     pub(crate) moved: Option<NodeId>,
     pub(crate) at: Option<LinkId>,
+    /// The supernode that takes over if that one dies: we keep a link to it, so that relayed talk goes on over it at
+    /// once.
+    pub(crate) standby: Option<NodeId>,
     pub(super) again: Mono,
     /// Since when we are sent from one supernode to another, and when to ask the next time.
     astray: Option<Mono>,
