@@ -60,7 +60,7 @@ pub(super) struct Link {
     pub(super) watch: Watch,
     /// Whether we dialled it.
     pub(super) is_ours: bool,
-    /// Whether both ends are mesh nodes: then nobody asks for signs of life but we ourselves.
+    /// Whether both ends are mesh nodes.
     pub(super) is_between_nodes: bool,
     /// Where we see the other end.
     pub(super) seen: watch::Sender<SocketAddr>,
@@ -161,6 +161,11 @@ impl Link {
         drop(waiting);
         self.shared.changed.notify_one();
         Ok(())
+    }
+
+    /// Whether we ask for signs of life ourselves: QUIC does it for a client, and for both ends of a link to a peer.
+    pub(super) fn has_to_ask(&self) -> bool {
+        self.is_between_nodes || self.kind == Kind::Mesh && !self.is_ours
     }
 
     /// Asks the other end for a sign of life, which its acknowledgement is: by a frame of nothing, behind what waits.
