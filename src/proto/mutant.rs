@@ -77,6 +77,16 @@ pub enum Mutant {
     SuspectNotTold,
     /// A node that was called dead does not come back under a higher clock.
     NotRenewed,
+    /// A line of a private talk is said to have arrived before it is on disk.
+    HeardUnflushed,
+    /// A line of a private talk that comes again is a line like any other.
+    WhisperedTwice,
+    /// What waits for somebody goes out once, and not again over the next link.
+    WhisperedOnce,
+    /// Anybody says of anybody that he is here.
+    AnybodyIsHere,
+    /// People who begin private talks are not counted.
+    StrangersUncounted,
 }
 
 #[cfg(feature = "mutants")]
