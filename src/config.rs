@@ -401,6 +401,8 @@ mod tests {
             nick = "anna"
             supernode = true
             theme = "ember"
+            theme-light = "solar"
+            theme-dark = "frost"
             clock = "12h"
             keys = "irssi"
             notify = "all"

@@ -41,6 +41,18 @@ pub const OPTIONS: &[Spec] = &[
         "the looks; empty: what suits the terminal",
     ),
     live(
+        "theme-light",
+        Kind::Text,
+        "ash",
+        "the looks on a terminal with a light ground, if theme is empty",
+    ),
+    live(
+        "theme-dark",
+        Kind::Text,
+        "ember",
+        "the looks on one with a dark ground",
+    ),
+    live(
         "clock",
         Kind::Word(&["24h", "12h"]),
         "24h",
@@ -267,6 +279,8 @@ pub enum Hours {
 pub struct Options {
     /// Empty: what suits the terminal.
     pub theme: String,
+    pub theme_light: String,
+    pub theme_dark: String,
     pub hours: Hours,
     pub keys: Preset,
     pub notify: Level,
@@ -290,6 +304,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             theme: String::new(),
+            theme_light: "ash".to_owned(),
+            theme_dark: "ember".to_owned(),
             hours: Hours::default(),
             keys: Preset::default(),
             notify: Level::default(),
@@ -325,6 +341,8 @@ impl Options {
         let value = value.get_ref();
         match key {
             "theme" => self.theme = word(value, "theme = \"ember\"", any)?,
+            "theme-light" => self.theme_light = word(value, "theme-light = \"ash\"", any)?,
+            "theme-dark" => self.theme_dark = word(value, "theme-dark = \"ember\"", any)?,
             "clock" => self.hours = word(value, "clock = \"24h\"", hours)?,
             "keys" => self.keys = word(value, "keys = \"weechat\"", preset)?,
             "notify" => self.notify = word(value, "notify = \"mentions\"", Level::parse)?,

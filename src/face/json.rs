@@ -13,6 +13,7 @@ use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId};
 use crate::proto::past::Told;
 use crate::proto::ruling::Ruling;
 use crate::proto::time::Wall;
+use crate::sanitize;
 use crate::slash::Refused;
 
 /// The face of programs.
@@ -48,7 +49,8 @@ impl Object {
     }
 
     fn line(&self) -> String {
-        serde_json::to_string(self).expect("text, numbers and lists of them are always JSON")
+        let line = serde_json::to_string(self);
+        escaped(&line.expect("text, numbers and lists of them are always JSON"))
     }
 }
 
@@ -60,6 +62,22 @@ impl Serialize for Object {
         }
         map.end()
     }
+}
+
+/// JSON in which no character of a string acts on a terminal that somebody reads it in. It says the same.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut buf = [0; 4];
+    for c in json.chars() {
+        if sanitize::is_safe(c.encode_utf8(&mut buf)) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            out.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    out
 }
 
 impl Teller for Json {
@@ -474,6 +492,18 @@ mod tests {
     use crate::proto::id::{EntryId, Number, Place, Seq};
     use crate::proto::ruling::Mode;
     use crate::proto::time::Hlc;
+
+    #[test]
+    fn a_string_is_what_was_said_and_acts_on_no_terminal() {
+        let said = "a\u{7f}\u{9b}2J\u{1b}[2J\u{202e}\u{e0069}\u{10ffff} \"é\" 👩\u{200d}👧\n";
+        let json = Object::new("x").with("text", said).line();
+        assert_eq!(
+            json,
+            "{\"event\":\"x\",\"text\":\"a\\u007f\\u009b2J\\u001b[2J\\u202e\\udb40\\udc69\\udbff\\udfff \\\"é\\\" 👩\u{200d}👧\\n\"}"
+        );
+        let read: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(read["text"], said);
+    }
 
     fn line(what: What) -> Line {
         let author = NodeId([1; 32]);

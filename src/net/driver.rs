@@ -41,6 +41,7 @@ use crate::proto::codec;
 use crate::proto::command::Asking;
 use crate::proto::id::NodeId;
 use crate::proto::limits::{INPUT_QUEUE_MAX, QUIET_LOOK};
+use crate::proto::path::Finder;
 use crate::proto::path::report::Report;
 use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
 use crate::proto::wire::{Message, Reason};
@@ -307,6 +308,9 @@ impl Driver {
             }
             Output::Reach { peer, asking } => self.reach(peer, asking),
             Output::Send { to, message } => self.send(&to, &message),
+            Output::Heed { link, closely } => {
+                self.links.heed(link, self.clock.now().mono, closely);
+            }
             Output::Close { link, reason } => {
                 if let Some(gone) = self.forget(link, Some(reason)) {
                     tracing::info!(link = link.0, peer = %gone.peer.short(), ?reason, "closing a link");
@@ -385,7 +389,7 @@ impl Driver {
         };
         let connecting = self.endpoint.dial(kind, address, wanted);
         let client = (self.endpoint.accepts == Kind::Peer).then_some(self.endpoint.run);
-        let dialled = dial::dial(connecting, kind, client, path);
+        let dialled = self.timed(path.clone(), dial::dial(connecting, kind, client, path));
         if kind == Kind::Mesh && self.endpoint.knocks {
             let dialled = dial::dial_unless_refused(dialled, address);
             self.tasks
@@ -394,6 +398,16 @@ impl Driver {
             self.tasks
                 .spawn(async move { Done::Dialled(dial, dialled.await) });
         }
+    }
+
+    /// A handshake with a peer, beside which the time of its path is kept.
+    fn timed<T, F: Future<Output = T>>(
+        &self,
+        peer: Option<Arc<Peer>>,
+        handshake: F,
+    ) -> impl Future<Output = T> + use<T, F> {
+        let (socket, events) = (Arc::clone(&self.endpoint.socket), self.events.clone());
+        offer::timed(socket, peer, events, handshake)
     }
 
     /// Reaches `peer` over the link `via` from here on; false if that is no link of ours to a mesh node.
@@ -463,10 +477,9 @@ impl Driver {
         match incoming.accept() {
             Ok(connecting) => {
                 self.handshakes += 1;
-                self.tasks.spawn(async move {
-                    let answered = dial::answer(connecting, kind, path).await;
-                    Done::Answered(address, is_proven, answered)
-                });
+                let answered = self.timed(path.clone(), dial::answer(connecting, kind, path));
+                self.tasks
+                    .spawn(async move { Done::Answered(address, is_proven, answered.await) });
             }
             Err(error) => {
                 self.shared_in_vain(address, is_proven);
@@ -554,7 +567,8 @@ impl Driver {
         } = up;
         let address = (kind == Kind::Mesh).then(|| unmapped(connection.remote_address()));
         let now = self.clock.now().mono;
-        let link = Link::new(peer, kind, connection.clone(), path, dial.is_some(), now);
+        let mut link = Link::new(peer, kind, connection.clone(), path, dial.is_some(), now);
+        link.is_between_nodes = self.endpoint.accepts == Kind::Mesh && client.is_none();
         let rtt_ms = link.rtt_ms();
         let id = self.links.insert(link);
         let client = client.filter(|_| kind == Kind::Mesh && dial.is_none());
@@ -659,6 +673,15 @@ impl Driver {
 
     fn forget(&mut self, id: LinkId, why: Option<Reason>) -> Option<Link> {
         let (gone, inputs) = self.links.remove(id)?;
+        if let Some(path) = gone
+            .path
+            .as_ref()
+            .filter(|_| !self.links.has_peer(&gone.peer))
+        {
+            // Nobody keeps the time of its path any more, and a dial would go where it was, over and over.
+            let socket = &self.endpoint.socket;
+            socket.find(path, Finder::renewed);
+        }
         self.tally.end(why);
         self.shares.ended(id);
         self.vantage.forget(id);

@@ -22,7 +22,7 @@ use super::stream::Run;
 use super::tls;
 use crate::identity::Identity;
 use crate::proto::id::NodeId;
-use crate::proto::limits::{IDLE_TIMEOUT, KEEP_ALIVE, KEEP_ALIVE_DIALLED};
+use crate::proto::limits::{IDLE_TIMEOUT, KEEP_ALIVE, KEEP_ALIVE_LOOSE};
 use crate::proto::role::Kind;
 use crate::proto::seal::Seal;
 
@@ -185,8 +185,8 @@ impl Endpoint {
             accepts,
             knocks: false,
             maps: false,
-            mesh: client_config(tls::client(identity, Kind::Mesh), Kind::Mesh),
-            peer: client_config(tls::client(identity, Kind::Peer), Kind::Peer),
+            mesh: client_config(tls::client(identity, Kind::Mesh), Kind::Mesh, accepts),
+            peer: client_config(tls::client(identity, Kind::Peer), Kind::Peer, accepts),
         })
     }
 
@@ -345,11 +345,17 @@ fn endpoint_config(identity: &Identity) -> EndpointConfig {
     config
 }
 
-fn client_config(tls: QuicClientConfig, kind: Kind) -> ClientConfig {
+/// For links of this kind, dialled by one who accepts links of that. Between mesh nodes the driver itself asks for
+/// signs of life, where they are wanted.
+fn client_config(tls: QuicClientConfig, kind: Kind, accepts: Kind) -> ClientConfig {
     let mut config = ClientConfig::new(Arc::new(tls));
     let mut transport = transport_config(kind);
+    let keep_alive = match accepts {
+        Kind::Mesh => KEEP_ALIVE_LOOSE,
+        Kind::Peer => KEEP_ALIVE,
+    };
     transport
-        .keep_alive_interval(Some(KEEP_ALIVE))
+        .keep_alive_interval(Some(keep_alive))
         .max_concurrent_uni_streams(VarInt::from_u32(PLACE_STREAMS));
     config.transport_config(Arc::new(transport));
     config
@@ -360,7 +366,7 @@ fn server_config(tls: QuicServerConfig, kind: Kind) -> ServerConfig {
     let mut transport = transport_config(kind);
     match kind {
         Kind::Mesh => {
-            transport.keep_alive_interval(Some(KEEP_ALIVE_DIALLED));
+            transport.keep_alive_interval(Some(KEEP_ALIVE_LOOSE));
             config.migration(true)
         }
         // A peer moves below its virtual address. A packet that came from anywhere else is not its own.

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, VarInt};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
@@ -60,6 +60,8 @@ pub(super) struct Link {
     pub(super) watch: Watch,
     /// Whether we dialled it.
     pub(super) is_ours: bool,
+    /// Whether both ends are mesh nodes.
+    pub(super) is_between_nodes: bool,
     /// Where we see the other end.
     pub(super) seen: watch::Sender<SocketAddr>,
     shared: Arc<Shared>,
@@ -106,6 +108,7 @@ impl Link {
             connection,
             watch: Watch::new(now),
             is_ours,
+            is_between_nodes: false,
             shared: Arc::new(Shared {
                 path: path.clone(),
                 ..Shared::default()
@@ -158,6 +161,17 @@ impl Link {
         drop(waiting);
         self.shared.changed.notify_one();
         Ok(())
+    }
+
+    /// Whether we ask for signs of life ourselves: QUIC does it for a client, and for both ends of a link to a peer.
+    pub(super) fn has_to_ask(&self) -> bool {
+        self.is_between_nodes || self.kind == Kind::Mesh && !self.is_ours
+    }
+
+    /// Asks the other end for a sign of life, which its acknowledgement is: by a frame of nothing, behind what waits.
+    pub(super) fn ask(&self) {
+        // What waits asks as well.
+        let _full = self.send(Bytes::from_static(&[0; LENGTH_SIZE]));
     }
 
     /// Closes the link once what waits is written and acknowledged.
@@ -326,6 +340,10 @@ struct Frames {
 
 impl Frames {
     fn next(&mut self) -> Result<Option<Message>, DecodeError> {
+        while self.buffer.starts_with(&[0; LENGTH_SIZE]) {
+            // A frame of nothing: somebody wants to know whether we are there.
+            self.buffer.advance(LENGTH_SIZE);
+        }
         let Some(&length) = self.buffer.first_chunk::<LENGTH_SIZE>() else {
             return Ok(None);
         };
@@ -378,7 +396,10 @@ mod tests {
     #[test]
     fn frames_are_read_however_the_bytes_are_cut() {
         let sent = [message("#a"), message("#hearth"), message("#c")];
-        let bytes = sent.iter().map(codec::encode).collect::<Vec<_>>().concat();
+        let nothing = Bytes::from_static(&[0; LENGTH_SIZE]);
+        let frames = sent.iter().map(codec::encode);
+        let frames = frames.flat_map(|frame| [nothing.clone(), frame, nothing.clone()]);
+        let bytes = frames.collect::<Vec<_>>().concat();
         for cut in 1..bytes.len() {
             let mut frames = Frames::default();
             let mut read = Vec::new();

@@ -91,10 +91,20 @@ impl Links {
     pub(super) fn look(&mut self, now: Mono) -> Vec<(LinkId, Seen)> {
         let look = |(id, link): (&LinkId, &mut Link)| {
             link.look_where();
+            if link.has_to_ask() && link.watch.asks(now, link.is_ours) {
+                link.ask();
+            }
             let seen = link.watch.look(now, watch::heard(&link.connection));
             seen.map(|seen| (*id, seen))
         };
         self.by_id.iter_mut().filter_map(look).collect()
+    }
+
+    /// A link is to be heeded closely from here on, or need not be.
+    pub(super) fn heed(&mut self, id: LinkId, now: Mono, closely: bool) {
+        if let Some(link) = self.by_id.get_mut(&id) {
+            link.watch.heed(now, closely || !link.is_between_nodes);
+        }
     }
 
     /// Something has come over a link; true if it was quiet.
@@ -177,6 +187,11 @@ impl Links {
             }
         }
         Some((gone, inputs))
+    }
+
+    /// Whether there is a link to this peer.
+    pub(super) fn has_peer(&self, id: &NodeId) -> bool {
+        self.peers.contains_key(id)
     }
 
     /// How packets reach all peers, where that differs from what was told.

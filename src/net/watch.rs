@@ -5,7 +5,9 @@
 
 use quinn::Connection;
 
-use crate::proto::limits::{KNOCK_AFTER, KNOCK_INTERVAL, QUIET_AFTER, REFUSED_WAIT};
+use crate::proto::limits::{
+    KEEP_ALIVE, KEEP_ALIVE_DIALLED, KNOCK_AFTER, KNOCK_INTERVAL, QUIET_AFTER, REFUSED_WAIT,
+};
 use crate::proto::time::Mono;
 
 /// One link's watch, looked at every [`crate::proto::limits::QUIET_LOOK`].
@@ -15,6 +17,9 @@ pub(super) struct Watch {
     heard: u64,
     heard_at: Mono,
     is_quiet: bool,
+    /// Whether anybody wants to know soon that it is quiet.
+    is_close: bool,
+    asked_at: Mono,
     knocked_at: Option<Mono>,
     refused_at: Option<Mono>,
 }
@@ -36,6 +41,8 @@ impl Watch {
             heard: 0,
             heard_at: now,
             is_quiet: false,
+            is_close: true,
+            asked_at: now,
             knocked_at: None,
             refused_at: None,
         }
@@ -45,13 +52,35 @@ impl Watch {
         self.is_quiet
     }
 
+    /// From here on it is heeded closely, or is not. What has not come while nobody asked for it counts for nothing.
+    pub(super) fn heed(&mut self, now: Mono, closely: bool) {
+        if closely && !std::mem::replace(&mut self.is_close, closely) {
+            self.heard_at = now;
+        }
+        self.is_close = closely;
+    }
+
+    /// Whether the other end is to be asked for a sign of life; notes that it is.
+    pub(super) fn asks(&mut self, now: Mono, is_ours: bool) -> bool {
+        let interval = if is_ours {
+            KEEP_ALIVE
+        } else {
+            KEEP_ALIVE_DIALLED
+        };
+        let is_due = self.is_close && now - self.heard_at.max(self.asked_at) >= interval;
+        if is_due {
+            self.asked_at = now;
+        }
+        is_due
+    }
+
     /// Looks at how much has come so far.
     pub(super) fn look(&mut self, now: Mono, heard: u64) -> Option<Seen> {
         if heard != self.heard {
             self.heard = heard;
             return self.hear(now).then_some(Seen::Heard);
         }
-        if self.is_quiet {
+        if self.is_quiet || !self.is_close {
             return None;
         }
         let silence = now - self.heard_at;
@@ -120,6 +149,21 @@ mod tests {
         assert_eq!(seen, [(3_000, Seen::Quiet { since })]);
         assert_eq!(watch.look(Mono(9_200), 2), Some(Seen::Heard));
         assert_eq!(watch.look(Mono(9_400), 2), None);
+    }
+
+    #[test]
+    fn a_link_that_nobody_heeds_is_never_quiet_and_never_asked() {
+        let mut watch = Watch::new(Mono(0));
+        watch.heed(Mono(0), false);
+        assert_eq!(silence(&mut watch, 200, 60_000), []);
+        assert!(!watch.asks(Mono(60_000), true));
+        watch.heed(Mono(60_000), true);
+        assert!(!watch.asks(Mono(60_400), true));
+        assert!(watch.asks(Mono(60_500), true));
+        assert!(!watch.asks(Mono(60_900), true));
+        let since = Mono(60_000);
+        let seen = silence(&mut watch, 61_200, 64_000);
+        assert!(seen.contains(&(62_000, Seen::Quiet { since })), "{seen:?}");
     }
 
     #[test]

@@ -145,6 +145,7 @@ async fn perform(output: Output, store: &Store, outlets: &mut Outlets) {
         Output::Dial { .. }
         | Output::Route { .. }
         | Output::Reach { .. }
+        | Output::Heed { .. }
         | Output::Send { .. }
         | Output::Close { .. } => {
             tracing::error!("the driver passed on what is its own to do");

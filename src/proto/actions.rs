@@ -49,6 +49,10 @@ impl Actions {
         }
     }
 
+    pub(crate) fn heed(&mut self, link: LinkId, closely: bool) {
+        self.queue.push_back(Output::Heed { link, closely });
+    }
+
     pub(crate) fn close(&mut self, link: LinkId, reason: Reason) {
         self.queue.push_back(Output::Close { link, reason });
         self.closed.push(link);

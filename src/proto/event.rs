@@ -175,9 +175,29 @@ pub enum What {
         nick: Option<Nick>,
     },
     /// The author had no right to what it did, in these words, and nothing has changed. A host that lets such a
-    /// thing into the log is at fault, or did not know yet what the other side of a partition had decided. (A page
-    /// of stored history tells it as if it had been right.)
+    /// thing into the log is at fault, or did not know yet what the other side of a partition had decided.
     Vain(String),
+}
+
+impl What {
+    /// The same, by somebody who had no right to it.
+    pub(crate) fn in_vain(self, by: &Nick) -> Self {
+        Self::Vain(match self {
+            Self::Topic(text) => format!("{by} set the topic: {text}"),
+            Self::Join => format!("{by} joined"),
+            Self::Ruling { ruling, nick } => {
+                let whom = nick.as_ref().map_or("", Nick::as_str);
+                ruling.sentence(by.as_str(), whom)
+            }
+            Self::Vain(deed) => deed,
+            Self::Text(_)
+            | Self::Action(_)
+            | Self::Part(_)
+            | Self::Quit(_)
+            | Self::Nick(_)
+            | Self::Gone { .. } => format!("{by} did something"),
+        })
+    }
 }
 
 /// Who hosted before a handover.

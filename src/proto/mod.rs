@@ -12,7 +12,7 @@ pub mod codec;
 pub mod command;
 pub mod event;
 pub mod figures;
-mod group;
+pub(crate) mod group;
 pub mod id;
 pub mod limits;
 mod links;

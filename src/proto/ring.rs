@@ -123,6 +123,20 @@ impl Ring {
         self.outward(point).map(|(node, _, _)| node).take(count)
     }
 
+    /// The supernodes next to `point` on either side: one of them takes over what lives near who stands there.
+    #[must_use]
+    pub fn beside(&self, point: Point) -> Vec<NodeId> {
+        let count = self.places.len();
+        let others = self.places.iter().filter(|(place, _)| *place != point);
+        if count < 4 {
+            return others.map(|(_, node)| *node).collect();
+        }
+        let at = self.places.partition_point(|(place, _)| *place < point);
+        let after = at + usize::from(self.places[at % count].0 == point);
+        let beside = [after % count, (at + count - 1) % count];
+        beside.map(|at| self.places[at].1).into()
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.places.len()

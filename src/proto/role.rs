@@ -140,6 +140,10 @@ pub enum Output {
     /// Say something on each of these links. A link that is gone is passed over in silence: its
     /// [`Input::Lost`] is on its way.
     Send { to: Vec<LinkId>, message: Message },
+    /// Whether a link between mesh nodes is to be heard of closely (as every link is at first): asked for a sign of
+    /// life again and again, and told of as soon as it is quiet. One that is not costs next to nothing while nothing is
+    /// said on it, and is missed when QUIC gives it up.
+    Heed { link: LinkId, closely: bool },
     /// Close a link after what was sent on it; no further input names it.
     Close { link: LinkId, reason: Reason },
     /// Put this on disk, after all that was written before, and say so when it is flushed.

@@ -105,6 +105,9 @@ fn open_once(path: &Path) -> Result<(Connection, Saved), Fault> {
 fn harden(db: &Connection) -> rusqlite::Result<()> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    // With this the plan of a statement never depends on what is bound to it. Otherwise SQLite plans again for every
+    // value, which takes longer than most of our statements do.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.pragma_update(None, "cell_size_check", true)?;
     leave_as_is(db, true)
 }

@@ -1,11 +1,15 @@
 //! Paging: stored entries as lines for people, each author under the nick of that moment.
 
+use std::cell::OnceCell;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::history::place;
 use super::row::{self, ENTRY_COLUMNS, ENTRY_JOINS, Ord, kind, ord};
+use super::state;
 use crate::proto::event::{Line, What};
-use crate::proto::id::{EntryId, GroupName, Nick, NodeId, Place};
+use crate::proto::group::Rights;
+use crate::proto::id::{GroupName, Nick, NodeId, Place};
 use crate::proto::past::{Part, Told};
 use crate::proto::time::Wall;
 use crate::proto::wire::{Body, Entry};
@@ -106,6 +110,7 @@ fn lines(
     let Some(in_group) = row::known_group(db, group)? else {
         return Ok((Vec::new(), false));
     };
+    let log = Log::new(db, group, in_group, us);
     let limit = limit.min(PAGE_LINES_MAX);
     let mut statement = db.prepare_cached(&page_query(way))?;
     let limit_and_one = i64::try_from(limit + 1).expect("bounded above");
@@ -118,7 +123,7 @@ fn lines(
             break;
         }
         let (place, entry) = (place(row, 0)?, row::entry(row, 4)?);
-        lines.extend(shown(db, group, in_group, place, entry, us)?);
+        lines.extend(log.shown(place, entry)?);
     }
     if way == Way::Back {
         lines.reverse();
@@ -141,62 +146,96 @@ fn page_query(way: Way) -> String {
     )
 }
 
-/// The entry as a line for people; none for what is never shown.
-pub(super) fn shown(
-    db: &Connection,
-    group: &GroupName,
+/// One group's log, as it is shown.
+pub(super) struct Log<'a> {
+    db: &'a Connection,
+    group: &'a GroupName,
     in_group: i64,
-    place: Place,
-    entry: Entry,
     us: NodeId,
-) -> rusqlite::Result<Option<Line>> {
-    let (id, own) = (entry.id(), entry.author == us);
-    let EntryId { author, .. } = id;
-    let at = ord(&place);
-    let from = match &entry.body {
-        Body::Join { nick } => nick.clone(),
-        Body::Part { .. }
-        | Body::Quit { .. }
-        | Body::Nick { .. }
-        | Body::Text { .. }
-        | Body::Action { .. }
-        | Body::Topic { .. }
-        | Body::Gone { .. }
-        | Body::Ruling(_)
-        | Body::Void => nick_before(db, in_group, author, &at)?,
-    };
-    let what = match entry.body {
-        Body::Join { .. } => What::Join,
-        Body::Part { why } => What::Part(why),
-        Body::Quit { why } => What::Quit(why),
-        Body::Nick { nick } => What::Nick(nick),
-        Body::Text { text } => What::Text(text),
-        Body::Action { text } => What::Action(text),
-        Body::Topic { text } => What::Topic(text),
-        Body::Gone { member } => What::Gone {
-            member,
-            nick: nick_before(db, in_group, member, &at)?,
-        },
-        Body::Ruling(ruling) => {
-            let member = ruling.member().copied();
-            let nick = member.map(|member| nick_before(db, in_group, member, &at));
-            What::Ruling {
-                nick: nick.transpose()?,
-                ruling,
-            }
+    /// Read once something is shown that takes a right.
+    rights: OnceCell<Rights>,
+}
+
+impl<'a> Log<'a> {
+    pub(super) fn new(db: &'a Connection, group: &'a GroupName, in_group: i64, us: NodeId) -> Self {
+        Self {
+            db,
+            group,
+            in_group,
+            us,
+            rights: OnceCell::new(),
         }
-        Body::Void => return Ok(None),
-    };
-    Ok(Some(Line {
-        group: group.clone(),
-        id,
-        from,
-        place,
-        at: entry.time,
-        what,
-        own,
-        history: true,
-    }))
+    }
+
+    /// The entry as a line for people; none for what is never shown.
+    pub(super) fn shown(&self, place: Place, entry: Entry) -> rusqlite::Result<Option<Line>> {
+        let (id, own) = (entry.id(), entry.author == self.us);
+        let at = ord(&place);
+        let nick_of = |who| nick_before(self.db, self.in_group, who, &at);
+        let from = match &entry.body {
+            Body::Join { nick } => nick.clone(),
+            Body::Part { .. }
+            | Body::Quit { .. }
+            | Body::Nick { .. }
+            | Body::Text { .. }
+            | Body::Action { .. }
+            | Body::Topic { .. }
+            | Body::Gone { .. }
+            | Body::Ruling(_)
+            | Body::Void => nick_of(id.author)?,
+        };
+        let stands = self.stands(place, &entry)?;
+        let what = match entry.body {
+            Body::Join { .. } => What::Join,
+            Body::Part { why } => What::Part(why),
+            Body::Quit { why } => What::Quit(why),
+            Body::Nick { nick } => What::Nick(nick),
+            Body::Text { text } => What::Text(text),
+            Body::Action { text } => What::Action(text),
+            Body::Topic { text } => What::Topic(text),
+            Body::Gone { member } => What::Gone {
+                member,
+                nick: nick_of(member)?,
+            },
+            Body::Ruling(ruling) => What::Ruling {
+                nick: ruling.member().copied().map(nick_of).transpose()?,
+                ruling,
+            },
+            Body::Void => return Ok(None),
+        };
+        Ok(Some(Line {
+            group: self.group.clone(),
+            id,
+            what: if stands { what } else { what.in_vain(&from) },
+            from,
+            place,
+            at: entry.time,
+            own,
+            history: true,
+        }))
+    }
+
+    /// Whether the author had the right to it; what anybody may do is not looked into.
+    fn stands(&self, place: Place, entry: &Entry) -> rusqlite::Result<bool> {
+        match &entry.body {
+            Body::Ruling(_) | Body::Topic { .. } | Body::Join { .. } => {}
+            Body::Part { .. }
+            | Body::Quit { .. }
+            | Body::Nick { .. }
+            | Body::Text { .. }
+            | Body::Action { .. }
+            | Body::Gone { .. }
+            | Body::Void => return Ok(true),
+        }
+        let rights = match self.rights.get() {
+            Some(rights) => rights,
+            None => {
+                let rights = state::rights(self.db, self.in_group)?;
+                self.rights.get_or_init(|| rights)
+            }
+        };
+        Ok(rights.stands(place, entry))
+    }
 }
 
 /// The nick somebody went by just before a place: that of the latest join or change of nick; without one, the

@@ -29,8 +29,6 @@ pub(super) mod kind {
     pub(in crate::store) const MODE: i64 = 14;
     /// What people say or write, of the kinds that are read.
     pub(in crate::store) const SAID: [i64; 3] = [TEXT, ACTION, TOPIC];
-    /// Of each author, the last one of each of these kinds is what counts.
-    pub(in crate::store) const SHAPING: [i64; 6] = [TOPIC, JOIN, NICK, PART, QUIT, GONE];
 }
 
 /// What a body is in columns.

@@ -7,7 +7,7 @@ use regex::Regex;
 use rusqlite::{Connection, params};
 
 use super::history::place;
-use super::page::{EVERYTHING, shown};
+use super::page::{EVERYTHING, Log};
 use super::row::{self, ENTRY_COLUMNS, ENTRY_JOINS, Ord};
 use crate::proto::event::Line;
 use crate::proto::id::{GroupName, Nick, NodeId};
@@ -153,7 +153,7 @@ fn line(
         Slot::Occupied(known) => known.into_mut(),
         Slot::Vacant(slot) => slot.insert(row::group_name(db, in_group)?),
     };
-    shown(db, group, in_group, place, entry, us)
+    Log::new(db, group, in_group, us).shown(place, entry)
 }
 
 /// The query in the index's language (SQLite FTS5, section 3). None if it can find nothing.

@@ -22,6 +22,7 @@ use super::preview::Choice;
 use super::rows::{Cache, Page};
 use super::search::Search;
 use super::spot::Spots;
+use super::taken::Taken;
 use super::theme::Themes;
 use super::window::{Subject, Window};
 use crate::config::{Change, Choices};
@@ -153,6 +154,8 @@ pub struct App {
     /// Whether the mouse is ours, but for Shift.
     pub(crate) mouse: bool,
     pub(crate) pick: Option<Pick>,
+    /// A line taken by keyboard.
+    pub(crate) taken: Option<Taken>,
     pub(crate) choice: Choice,
     /// Groups asked for by `/join`, whose window comes into view when it opens.
     pub(crate) wanted: Vec<GroupName>,
@@ -204,6 +207,7 @@ impl App {
             spots: Spots::default(),
             mouse: true,
             pick: None,
+            taken: None,
             choice: Choice::default(),
             wanted: Vec::new(),
             commands: VecDeque::new(),
@@ -298,12 +302,14 @@ impl App {
 
     /// The active window's log at a width, ready to be laid out.
     pub(crate) fn page<'a>(&'a mut self, width: u16, us: &'a str) -> Page<'a> {
+        let taken = self.taken_key();
         let window = &self.windows[self.active];
         let past = window.past.as_ref();
         Page {
             window: past.map_or(window.number, |past| past.number),
             log: window.shown(),
-            lit: past.and_then(|past| past.lit),
+            lit: taken.or(past.and_then(|past| past.lit)),
+            reveals: false,
             missed: window.missed.unwrap_or_default(),
             look: &self.look,
             width,

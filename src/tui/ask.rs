@@ -14,7 +14,7 @@ use super::run::Settings;
 use super::signals::{self, Signal, Signals};
 use super::terminal::{self, Terminal};
 use super::theme::Role;
-use super::wrap::width;
+use super::wrap::{cut, width};
 use crate::proto::id::Nick;
 
 /// Asks for a nick, with `suggestion` already written. Nothing if the person would rather leave.
@@ -175,14 +175,13 @@ impl Question {
             Some(why) => (why.as_str(), Role::Error),
             None => ("Enter takes it. /nick changes it at any time.", Role::Dim),
         };
-        put(
-            buf,
-            place,
-            place.x,
-            place.y + 6,
-            below.0,
-            theme.style(below.1),
-        );
+        for (row, y) in cut(below.0, place.width, place.width)
+            .into_iter()
+            .zip(place.y + 6..)
+        {
+            let row = below.0[row].trim();
+            put(buf, place, place.x, y, row, theme.style(below.1));
+        }
         let before = width(&self.editor.text()[..self.editor.cursor()]);
         Some(Position {
             x: (x + before).min(area.right().saturating_sub(1)),

@@ -94,6 +94,26 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_the_corpus_gets_out_of_a_call() {
+        let texts = include_str!("../../tests/screens/corpus/text.txt");
+        for text in texts.lines().map(|line| line.split('\t').next().unwrap()) {
+            let text: String = serde_json::from_str(text).unwrap_or_default();
+            for (way, begin, end) in [
+                (Way::Osc9, "\x1b]9;", "\x1b\\"),
+                (Way::Osc777, "\x1b]777;notify;", "\x1b\\"),
+            ] {
+                let called = bytes(way, &text, &text, |_| None);
+                let inner = called.strip_prefix(begin).unwrap();
+                let inner = inner.strip_suffix(end).unwrap();
+                let acts = |c: char| {
+                    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+                };
+                assert!(!inner.contains(acts), "{inner:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_call_is_what_the_terminal_understands_and_carries_nothing_hostile() {
         for (way, env, expected) in [
             (Way::Auto, &[("TERM", "xterm-256color")][..], "\x07"),

@@ -82,6 +82,11 @@ impl Cycle {
         format!("{choice}{}", self.tail)
     }
 
+    /// Whether what it put on the line still stands before the cursor, and is not something else by now.
+    pub(crate) fn stands(&self, text: &str, cursor: usize) -> bool {
+        text.get(self.from..cursor) == Some(self.choice().as_str())
+    }
+
     /// Goes on to the next or the previous choice.
     pub(crate) fn turn(&mut self, back: bool) {
         let count = self.choices.len();

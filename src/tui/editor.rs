@@ -174,6 +174,14 @@ impl Editor {
         self.settle();
     }
 
+    /// Puts text before what is written; the cursor stays at the end of all.
+    pub(crate) fn put_before(&mut self, text: &str) {
+        self.remember();
+        self.draft.text.insert_str(0, text);
+        self.draft.cursor = self.draft.text.len();
+        self.settle();
+    }
+
     /// Puts other text in place of all of it, as an editor outside does.
     pub(crate) fn rewrite(&mut self, text: &str) {
         self.remember();

@@ -3,8 +3,11 @@
 use super::app::{App, Hint};
 use super::editor::Edit;
 use super::keymap::Action;
+use super::log::Kind;
+use super::window::Window;
 use crate::proto::command::Command;
-use crate::proto::event::Line;
+use crate::proto::event::{Line, What};
+use crate::proto::id::Nick;
 use crate::proto::past::{Ask, Query, Term, Words};
 use crate::proto::time::Wall;
 use crate::slash::query;
@@ -86,8 +89,52 @@ impl App {
 
     /// Words that mean us.
     pub(crate) fn words_for_us(&self) -> Vec<String> {
-        let us = self.us.iter();
-        us.map(|(_, nick)| nick.as_str().to_owned()).collect()
+        let us = self.us.iter().map(|(_, nick)| nick.as_str());
+        us.chain(self.highlights.words())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Lines in memory that one of our patterns means: the index of what is on disk knows words only.
+    fn lines_of_patterns(&self) -> Vec<Line> {
+        let of_window = |window: &Window| {
+            let group = window.group().cloned();
+            let log = window.log.newest_first();
+            log.filter_map(move |((place, _), item)| {
+                let Kind::Said(said) = &item.kind else {
+                    return None;
+                };
+                let (What::Text(text) | What::Action(text)) = &said.what else {
+                    return None;
+                };
+                let is_meant = !said.ours && self.highlights.has_pattern(text);
+                is_meant.then_some(())?;
+                Some(Line {
+                    group: group.clone()?,
+                    id: said.id,
+                    from: Nick::parse(&said.from).ok()?,
+                    place: *place,
+                    at: item.at,
+                    what: said.what.clone(),
+                    own: false,
+                    history: true,
+                })
+            })
+            .take(FOUND)
+            .collect::<Vec<_>>()
+        };
+        self.windows.iter().flat_map(of_window).collect()
+    }
+
+    /// Adds to what the disk found what only we can find.
+    fn with_patterns(&self, mut lines: Vec<Line>) -> Vec<Line> {
+        for line in self.lines_of_patterns() {
+            if !lines.iter().any(|known| known.id == line.id) {
+                lines.push(line);
+            }
+        }
+        lines.sort_by_key(|line| std::cmp::Reverse(line.place));
+        lines
     }
 
     /// Shows the log of this window as it was at a moment.
@@ -137,6 +184,11 @@ impl App {
 
     /// The disk tells what it found.
     pub(crate) fn found(&mut self, query: &Query, lines: Vec<Line>, more: bool) {
+        let about = self.finder.as_ref().map(|finder| &finder.about);
+        let lines = match about {
+            Some(About::Mentions) => self.with_patterns(lines),
+            Some(About::Search(_)) | None => lines,
+        };
         let Some(finder) = &mut self.finder else {
             return;
         };

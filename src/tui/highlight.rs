@@ -42,6 +42,17 @@ impl Highlights {
         (read, warnings)
     }
 
+    /// The words, for whoever can look for words only.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+        let words = self.words.iter().map(String::as_str);
+        words.filter(|word| word.contains(char::is_alphanumeric))
+    }
+
+    /// Whether a text has one of the patterns.
+    pub(crate) fn has_pattern(&self, text: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.is_match(text))
+    }
+
     /// Whether a text is for us; `us` is our nick in lower case.
     pub(crate) fn concern(&self, text: &str, us: &str) -> bool {
         find_word(text, us).is_some()
@@ -49,7 +60,7 @@ impl Highlights {
                 .words
                 .iter()
                 .any(|word| find_word(text, word).is_some())
-            || self.patterns.iter().any(|pattern| pattern.is_match(text))
+            || self.has_pattern(text)
     }
 
     /// Where a text says so.

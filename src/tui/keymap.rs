@@ -48,6 +48,14 @@ pub enum Action {
     Ignored,
     /// Take the newest link, or an older one.
     Links,
+    /// Take a line of the log, or an older one.
+    TakeLine,
+    /// From a line that is taken to a newer one.
+    TakeNewer,
+    OlderMention,
+    NewerMention,
+    /// To the first line that was not read.
+    Unread,
     /// Nothing but the log, and back.
     Bare,
     /// Take the mouse, or leave it to the terminal.
@@ -320,6 +328,36 @@ pub const ACTIONS: &[Named] = &[
         "take a link: Enter opens it, c copies it",
     ),
     named(
+        "take-line",
+        Action::TakeLine,
+        "shift-up",
+        "take a line: Enter answers, q quotes, c copies, o opens its link",
+    ),
+    named(
+        "take-newer",
+        Action::TakeNewer,
+        "shift-down",
+        "with a line taken: a newer one",
+    ),
+    named(
+        "older-mention",
+        Action::OlderMention,
+        "alt-p",
+        "take the line before that is meant for you",
+    ),
+    named(
+        "newer-mention",
+        Action::NewerMention,
+        "alt-n",
+        "take the next one",
+    ),
+    named(
+        "unread",
+        Action::Unread,
+        "alt-u",
+        "to the first line you have not read",
+    ),
+    named(
         "bare",
         Action::Bare,
         "alt-l",
@@ -408,6 +446,15 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     ("F7, F8", "groups, members: hide or show"),
     ("Alt-=", "show or hide people you ignore"),
+    ("Alt-U", "to the first line you have not read"),
+    (
+        "Shift-Up",
+        "take a line: Enter answers, q quotes, c copies, o opens its link",
+    ),
+    (
+        "Alt-P, Alt-N",
+        "take the line before, or the next, that is meant for you",
+    ),
     ("Alt-O", "take a link: Enter opens it, c copies it"),
     (
         "Alt-L, Alt-M",
@@ -518,8 +565,12 @@ impl Keymap {
         for length in 1..keys.len() {
             self.bindings.remove(&keys[..length]);
         }
-        self.bindings
-            .retain(|known, _| known.len() <= keys.len() || !known.starts_with(&keys));
+        let from_here = self.bindings.range(keys.clone()..);
+        let begun = from_here.take_while(|(known, _)| known.starts_with(&keys));
+        let begun: Vec<Vec<Key>> = begun.map(|(known, _)| known.clone()).collect();
+        for known in begun {
+            self.bindings.remove(&known);
+        }
         self.bindings.insert(keys, bound);
     }
 

@@ -110,7 +110,7 @@ impl Page<'_> {
         let mut x = x;
         for (run, ink) in rich.runs(cut) {
             let mut text = rich.text[run].to_owned();
-            if ink.tone == Tone::Hidden && !self.look.bare {
+            if ink.tone == Tone::Hidden && !self.look.bare && !self.reveals {
                 text = self.look.signs.hidden.repeat(usize::from(width(&text)));
             }
             let columns = width(&text);

@@ -138,6 +138,11 @@ impl Log {
         self.items.get(key)
     }
 
+    /// Where an entry stands, if it is here.
+    pub(crate) fn key(&self, id: EntryId) -> Option<Key> {
+        self.ids.get(&id).copied()
+    }
+
     /// The oldest item.
     pub(crate) fn first(&self) -> Option<Key> {
         self.items.first_key_value().map(|(key, _)| *key)

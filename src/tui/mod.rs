@@ -43,6 +43,7 @@ mod shift;
 mod signals;
 mod spot;
 pub mod svg;
+mod taken;
 mod tell;
 mod terminal;
 pub mod theme;

@@ -34,6 +34,7 @@ impl App {
         let spot = self.spots.at(x, y).cloned();
         if !matches!(spot, Some(Spot::Link(_))) {
             self.pick = None;
+            self.taken = None;
         }
         match spot {
             Some(Spot::Window(index)) => self.go(index),

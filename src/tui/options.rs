@@ -145,6 +145,9 @@ impl App {
             };
             self.look.turn += 1;
         }
+        if old.theme_light != new.theme_light || old.theme_dark != new.theme_dark {
+            self.suit_known_ground();
+        }
         if old.theme != new.theme && !new.theme.is_empty() && new.theme != self.look.theme.name {
             self.change_theme(now, &new.theme);
         }

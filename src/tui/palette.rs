@@ -237,6 +237,11 @@ impl App {
             | Action::Members
             | Action::Ignored
             | Action::Links
+            | Action::TakeLine
+            | Action::TakeNewer
+            | Action::OlderMention
+            | Action::NewerMention
+            | Action::Unread
             | Action::Bare
             | Action::Mouse
             | Action::Redraw

@@ -111,7 +111,8 @@ impl App {
     }
 }
 
-fn links_of(item: &Item) -> Vec<Rc<str>> {
+/// The links in an item, in their order.
+pub(super) fn links_of(item: &Item) -> Vec<Rc<str>> {
     let text = match &item.kind {
         Kind::Said(said) => match &said.what {
             What::Text(text) | What::Action(text) | What::Topic(text) => text,

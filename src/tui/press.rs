@@ -9,6 +9,7 @@ use super::keymap::{Action, Bound, Pressed};
 use super::log::{Note, Said};
 use super::mouse::WHEEL;
 use super::palette::Picked;
+use super::taken::Way;
 use super::window::Subject;
 use crate::choose;
 use crate::proto::command::Command;
@@ -99,6 +100,9 @@ impl App {
             return Wish::Nothing;
         }
         if let Some(wish) = self.press_pick(action) {
+            return wish;
+        }
+        if let Some(wish) = self.press_taken(action) {
             return wish;
         }
         if let Action::Complete | Action::CompleteBack = action {
@@ -257,6 +261,11 @@ impl App {
             Action::Groups => self.groups_column = turned(self.columns.0),
             Action::Members => self.members_column = turned(self.columns.1),
             Action::Links => self.pick_newest(),
+            Action::TakeLine => self.take_line(),
+            Action::TakeNewer => {}
+            Action::OlderMention => self.take_mention(Way::Older),
+            Action::NewerMention => self.take_mention(Way::Newer),
+            Action::Unread => self.go_to_unread(),
             Action::Bare => self.look.turn_bare(),
             Action::Mouse => self.turn_mouse(),
             Action::Redraw => return Wish::Redraw,
@@ -330,9 +339,10 @@ impl App {
     }
 
     fn complete(&mut self, back: bool) {
+        let (text, cursor) = (self.editor.text(), self.editor.cursor());
         match &mut self.cycle {
-            Some(cycle) => cycle.turn(back),
-            None => {
+            Some(cycle) if cycle.stands(text, cursor) => cycle.turn(back),
+            Some(_) | None => {
                 let known = self.known();
                 self.cycle = Cycle::begin(self.editor.text(), self.editor.cursor(), &known);
             }

@@ -14,6 +14,8 @@ pub(crate) struct Choice {
     before: Option<Theme>,
     /// Whether somebody chose, so that nothing is chosen for them.
     is_made: bool,
+    /// Whether the terminal has a light ground, as far as it is known.
+    is_light: bool,
 }
 
 impl App {
@@ -27,10 +29,8 @@ impl App {
         match self.themes.load(name) {
             Ok((theme, warnings)) => {
                 self.look.change_theme(theme);
-                self.choice = Choice {
-                    before: None,
-                    is_made: true,
-                };
+                self.choice.before = None;
+                self.choice.is_made = true;
                 self.warn(now.wall, warnings);
                 true
             }
@@ -63,18 +63,27 @@ impl App {
         let goes_back = action == Action::Escape && self.choice.before.is_some();
         if goes_back {
             self.editor.take();
+            self.cycle = None;
         }
         goes_back
     }
 
     /// The terminal has a light ground, or a dark one: where nobody chose, the theme for it is taken.
     pub fn suit_ground(&mut self, is_light: bool) {
-        let name = self.themes.usual(false, is_light);
+        self.choice.is_light = is_light;
+        self.suit_known_ground();
+    }
+
+    /// Another theme is to be the one for this ground.
+    pub(super) fn suit_known_ground(&mut self) {
+        let is_light = self.choice.is_light;
+        let options = self.choices.options();
+        let name = self.themes.usual(false, is_light, options).to_owned();
         let current = self.choice.before.as_ref().unwrap_or(&self.look.theme);
         if self.choice.is_made || current.name == name {
             return;
         }
-        if let Ok((theme, _)) = self.themes.load(name) {
+        if let Ok((theme, _)) = self.themes.load(&name) {
             self.choice.before = None;
             self.look.change_theme(theme);
         }

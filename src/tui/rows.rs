@@ -58,6 +58,8 @@ pub(crate) struct Page<'a> {
     pub(crate) missed: u64,
     /// What was looked for.
     pub(crate) lit: Option<Key>,
+    /// Whether what hides in a text is to be seen, which is so while it is lit.
+    pub(crate) reveals: bool,
     /// Our nick, folded, for mentions.
     pub(crate) us: &'a str,
     pub(crate) highlights: &'a Highlights,
@@ -141,6 +143,7 @@ impl Page<'_> {
             return Rc::clone(rows);
         }
         let mut rows = Vec::new();
+        self.reveals = shape.lit;
         let mut content = self.content(block, item, time);
         for row in &mut content {
             row.is_lit = shape.lit;

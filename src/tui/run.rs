@@ -76,17 +76,19 @@ impl Settings {
         // Themes of the user's own are beside the configuration.
         let dir = self.choices.file().and_then(Path::parent);
         let themes = Themes::new(dir.map(|dir| dir.join("themes")), shows.depth);
-        let usual = themes.usual(shows.no_color, shows.is_light);
+        let usual = themes.usual(shows.no_color, shows.is_light, options);
         let wanted = match options.theme.as_str() {
             "" => usual,
             _ if shows.no_color => usual,
             name => name,
         };
         let (theme, warnings) = themes.load(wanted).unwrap_or_else(|why| {
+            // That one may be of the user's own as well.
+            let plain = if shows.is_light { "ash" } else { "ember" };
             let (theme, mut warnings) = themes
-                .load(usual)
+                .load(plain)
                 .expect("built-in themes are read by a test");
-            warnings.push(format!("{why}: this is {usual}"));
+            warnings.push(format!("{why}: this is {plain}"));
             (theme, warnings)
         });
         let clock = match options.hours {
@@ -213,9 +215,11 @@ impl Screen {
             ear: Ear::default(),
             next_look: started + LOOK,
         };
-        if has_theme {
+        let shows = Shows::from_env();
+        if has_theme || shows.no_color {
             screen.app.has_chosen_theme();
         }
+        screen.app.suit_ground(shows.is_light);
         let now = screen.now();
         screen.app.set_choices(now, settings.choices);
         for text in warnings {

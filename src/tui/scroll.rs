@@ -13,6 +13,10 @@ pub(crate) struct Anchor {
 }
 
 impl Anchor {
+    pub(crate) fn key(self) -> Key {
+        self.key
+    }
+
     /// The first row of an item.
     pub(crate) fn at(key: Key) -> Self {
         Self { key, row: 0 }

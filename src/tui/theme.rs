@@ -11,6 +11,7 @@ use ratatui::style::{Color, Modifier, Style};
 use super::codes;
 use super::colour::{Depth, contrast, indexed, rgb};
 use super::rich::{Ink, Tone};
+use crate::config::Options;
 use crate::proto::id::NodeId;
 
 /// Themes inside the binary: name and text.
@@ -265,11 +266,11 @@ impl Themes {
 
     /// The theme for somebody who chose none.
     #[must_use]
-    pub fn usual(&self, no_color: bool, is_light: bool) -> &'static str {
+    pub fn usual<'a>(&self, no_color: bool, is_light: bool, options: &'a Options) -> &'a str {
         match self.depth {
             _ if no_color => "mono",
-            Depth::True | Depth::Indexed if is_light => "ash",
-            Depth::True | Depth::Indexed => "ember",
+            Depth::True | Depth::Indexed if is_light => &options.theme_light,
+            Depth::True | Depth::Indexed => &options.theme_dark,
             Depth::Sixteen => "ansi",
         }
     }

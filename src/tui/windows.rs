@@ -29,6 +29,7 @@ impl App {
         self.cycle = None;
         self.search = None;
         self.pick = None;
+        self.taken = None;
         let left = self.window_mut();
         left.draft = draft;
         left.leave();

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Instant;
@@ -91,9 +91,9 @@ impl Process {
         self.signals(Signal::TERM);
     }
 
-    /// Once it has written its last: whether it ended well.
-    pub(crate) fn ended_well(&mut self) -> bool {
-        self.child.wait().unwrap().success()
+    /// Once it has written its last: how it ended.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     fn signals(&self, signal: Signal) {

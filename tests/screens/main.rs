@@ -6,6 +6,7 @@
 )]
 
 mod choices;
+mod corpus;
 #[cfg(unix)]
 mod demo;
 #[cfg(unix)]
@@ -15,10 +16,12 @@ mod keeping;
 mod keys;
 #[cfg(unix)]
 mod modes;
+mod monkey;
 mod past;
 mod pictures;
 mod reading;
 mod screens;
 mod story;
+mod taken;
 #[cfg(unix)]
 mod terminal;

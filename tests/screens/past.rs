@@ -263,6 +263,35 @@ fn what_was_read_is_remembered_when_one_leaves() {
 }
 
 #[test]
+fn what_a_pattern_or_a_word_of_ours_means_is_told_as_said_to_us() {
+    let (mut story, old) = evening();
+    story.enter("/highlight wood");
+    story.enter("/highlight /te+a/");
+    story.minutes(1).say("anna", "more teeea");
+    story.key(KeyCode::F(4), KeyModifiers::NONE);
+    let commands: Vec<Command> = story.app.take_commands().collect();
+    let Ask::Search { query, .. } = asked(&commands) else {
+        panic!("{commands:?}");
+    };
+    let Query::Words(words) = &query else {
+        panic!("{query}");
+    };
+    let terms: Vec<&str> = words.terms.iter().map(|term| term.text.as_str()).collect();
+    assert_eq!(terms, ["mats", "wood"]);
+    let mut stored = old[0].clone();
+    stored.what = What::Text("bring wood".to_owned());
+    found_by(&mut story, query, &[stored]);
+    let screen = story.screen(80, 8);
+    let told: Vec<&str> = ["more teeea", "is there tea?", "bring wood"]
+        .into_iter()
+        .filter(|text| screen.contains(text))
+        .collect();
+    assert_eq!(told.len(), 3, "{screen}");
+    let at = |text: &str| screen.find(text);
+    assert!(at("more teeea") < at("is there tea?") && at("is there tea?") < at("bring wood"));
+}
+
+#[test]
 fn mentions_come_from_everywhere_and_name_us() {
     let (mut story, old) = evening();
     story.key(KeyCode::F(4), KeyModifiers::NONE);

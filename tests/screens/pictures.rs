@@ -2,8 +2,18 @@
 //!
 //! `PICTURES=write cargo test --test screens pictures` draws them anew.
 
+use crossterm::event::{KeyCode, KeyModifiers};
+use fireside::proto::command::Command;
 use fireside::proto::event::{Event, Loss, Path, Standing, Tenure, What};
+use fireside::proto::past::{Ask, Told};
+use fireside::tui::Question;
+use fireside::tui::colour::Depth;
+use fireside::tui::look::{Clock, Look, UNICODE};
 use fireside::tui::svg::svg;
+use fireside::tui::theme::Themes;
+use jiff::tz::TimeZone;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
 use crate::story::Story;
 
@@ -207,5 +217,145 @@ fn the_pictures_show_a_crash_as_it_is_seen() {
 fn the_pictures_show_the_screen_as_it_is() {
     picture(&mut evening("ember"), "screen.svg", 120, 28);
     picture(&mut evening("ash"), "screen-ash.svg", 120, 28);
-    picture(&mut evening("ember"), "screen-small.svg", 60, 20);
+    picture(&mut evening("mono"), "screen-mono.svg", 120, 28);
+    picture(&mut evening("ember"), "screen-small.svg", 40, 20);
+}
+
+#[test]
+fn the_pictures_show_the_first_question() {
+    let themes = Themes::new(None, Depth::True);
+    let (theme, _) = themes.load("ember").unwrap();
+    let look = Look::new(theme, UNICODE, TimeZone::UTC, Clock::Hours24);
+    let mut buf = Buffer::empty(Rect::new(0, 0, 80, 12));
+    let cursor = Question::new("mats", look).draw(&mut buf);
+    keep("first-start.svg", &svg(&buf, cursor));
+}
+
+#[test]
+fn the_pictures_show_what_is_found_in_all_that_was_said() {
+    let mut story = evening("ember");
+    story.key(KeyCode::Char('u'), KeyModifiers::CONTROL);
+    let now = story.clock;
+    let mut found = Vec::new();
+    for (days, group, who, text) in [
+        (
+            0,
+            "#hearth",
+            "anna",
+            "evening, all. the kettle is on and the ring is closed",
+        ),
+        (3, "#hearth", "thomas", "who took the kettle home?"),
+        (
+            3,
+            "#attic",
+            "eve",
+            "there is an old kettle up here, with a lid",
+        ),
+        (
+            11,
+            "#erlang",
+            "joe",
+            "a process is cheaper than a kettle of water",
+        ),
+        (
+            40,
+            "#hearth",
+            "bob",
+            "first rule of the fire: never let the kettle run dry",
+        ),
+        (
+            97,
+            "#hearth",
+            "mats",
+            "I bring a kettle if somebody brings wood",
+        ),
+    ] {
+        story.clock = now - days * 24 * 60 * 60_000 - days * 1_234_567;
+        story.in_group(group);
+        found.push(story.line(who, What::Text(text.to_owned())));
+    }
+    story.clock = now;
+    for command in story.enter("/search kettle") {
+        if let Command::Past(Ask::Search { query, .. }) = command {
+            let (lines, more) = (found.clone(), false);
+            story.tell(Event::Past(Told::Found { query, lines, more }));
+        }
+    }
+    picture(&mut story, "search.svg", 100, 14);
+}
+
+#[test]
+fn the_pictures_show_how_anything_is_found() {
+    let mut story = evening("ember");
+    story
+        .key(KeyCode::F(1), KeyModifiers::NONE)
+        .type_text("who");
+    picture(&mut story, "palette.svg", 100, 24);
+}
+
+/// A weekday in a group of forty, wide, with other groups that want something.
+#[test]
+fn the_pictures_show_a_busy_group() {
+    let mut story = Story::with_theme("mats", "frost");
+    let names = [
+        "anna", "bob", "cat", "dora", "emil", "fred", "gwen", "hugo", "ida", "jan", "kim", "lea",
+        "mats", "nina", "olaf", "pia", "quinn", "rosa", "sam", "tom", "una", "vera", "wim",
+        "xenia", "yann", "zoe",
+    ];
+    let people: Vec<(&str, Standing)> = names
+        .iter()
+        .enumerate()
+        .map(|(n, name)| match n {
+            0 => (*name, Standing::Host),
+            1 | 2 => (*name, Standing::Heir),
+            _ => (*name, Standing::Member),
+        })
+        .collect();
+    for (group, topic) in [
+        ("#attic", "old things"),
+        ("#erlang", "let it crash"),
+        ("#lunch", "today: soup"),
+    ] {
+        let few = [("joe", Standing::Host), ("mats", Standing::Heir)];
+        story.in_group(group).joined(topic, &few);
+    }
+    story
+        .in_group("#builders")
+        .joined("release on friday: https://hearth.example/plan", &people);
+    story.away(&["hugo", "pia", "wim"]);
+    story.path("anna", Path::Direct, None, 9);
+    for (n, (who, text)) in [
+        ("kim", "the nightly is red again, but only on the slow machine"),
+        ("emil", "that is the clock, not us: it stood still for *two seconds*"),
+        ("una", "`cargo test --test sim` replays it with SEED=1593, see https://hearth.example/log/1593"),
+        ("kim", "so the host was asleep, everybody went on without it, and it came back and said hello"),
+        ("rosa", "which is what it should do. why is it red?"),
+        ("emil", "because the test asks whether anybody noticed, and nobody did"),
+        ("vera", "mats: did you write that test?"),
+        ("tom", "||he did||"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        story.minutes((n as u64 % 3) / 2).say(who, text);
+    }
+    story.kept(
+        "mats",
+        "I did. nobody noticing is the feature, I will turn the question around",
+        3,
+    );
+    story
+        .entry("lea", What::Join)
+        .entry("sam", What::Quit(String::new()));
+    story.entry("zoe", What::Action("brings coffee".to_owned()));
+    story
+        .minutes(1)
+        .say("una", "and then it is green, and we can have lunch");
+    story
+        .in_group("#lunch")
+        .say("joe", "mats, soup?")
+        .say("joe", "it is lentils");
+    story.in_group("#attic").say("joe", "found a lamp");
+    story.in_group("#builders").type_text("in five minutes");
+    picture(&mut story, "busy.svg", 140, 32);
 }

@@ -236,6 +236,22 @@ fn a_theme_is_seen_while_it_is_written_and_taken_only_by_enter() {
 }
 
 #[test]
+fn a_completion_that_esc_takes_back_with_the_theme_is_over() {
+    let mut story = hearth();
+    story.type_text("/theme a");
+    press(&mut story, KeyCode::Tab, KeyModifiers::NONE);
+    press(&mut story, KeyCode::Tab, KeyModifiers::NONE);
+    story.draw(80, 12);
+    press(&mut story, KeyCode::Esc, KeyModifiers::NONE);
+    let (buf, _) = story.draw(80, 12);
+    let last = crate::story::written(&buf)
+        .lines()
+        .last()
+        .map(str::to_owned);
+    assert_eq!(last.unwrap().trim_matches('|').trim_end(), " mats ›");
+}
+
+#[test]
 fn a_light_ground_gets_the_light_theme_where_nobody_chose() {
     let mut story = hearth();
     let drawn = |story: &mut Story| story.draw(80, 12).0[(0, 3)].bg;

@@ -1,5 +1,7 @@
 //! A screen and the people on it: events told in short words, and the rows that come of them.
 
+use std::sync::LazyLock;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use fireside::proto::command::Command;
 use fireside::proto::event::{
@@ -10,7 +12,7 @@ use fireside::proto::time::{Hlc, Mono, Now, Wall};
 use fireside::tui::app::App;
 use fireside::tui::colour::Depth;
 use fireside::tui::look::{Clock, Look, UNICODE};
-use fireside::tui::theme::Themes;
+use fireside::tui::theme::{Theme, Themes};
 use fireside::tui::view;
 use jiff::tz::TimeZone;
 use ratatui::buffer::{Buffer, CellWidth};
@@ -18,6 +20,15 @@ use ratatui::layout::{Position, Rect};
 
 /// Friday 20 November 2026, 19:04 UTC.
 pub(crate) const EVENING: u64 = 1_795_201_440_000;
+
+/// Most screens look so, and reading it takes as long as drawing some of them.
+static EMBER: LazyLock<Theme> = LazyLock::new(|| load("ember"));
+
+fn load(theme: &str) -> Theme {
+    let (theme, warnings) = Themes::new(None, Depth::True).load(theme).unwrap();
+    assert!(warnings.is_empty());
+    theme
+}
 
 pub(crate) struct Story {
     pub(crate) app: App,
@@ -37,8 +48,10 @@ impl Story {
 
     pub(crate) fn with_theme(us: &str, theme: &str) -> Self {
         let themes = Themes::new(None, Depth::True);
-        let (theme, warnings) = themes.load(theme).unwrap();
-        assert!(warnings.is_empty());
+        let theme = match theme {
+            "ember" => EMBER.clone(),
+            theme => load(theme),
+        };
         let look = Look::new(theme, UNICODE, TimeZone::UTC, Clock::Hours24);
         let mut story = Self {
             app: App::new(look, themes),

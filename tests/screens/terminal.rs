@@ -139,6 +139,10 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
                     number: Number(seq),
                 };
                 let is_question = text.ends_with('?');
+                let batch = text
+                    .strip_prefix("harm ")
+                    .and_then(|batch| batch.parse().ok());
+                let batch: Option<usize> = batch;
                 let what = What::Text(text);
                 let at = Wall(EVENING);
                 tell(Event::Sent {
@@ -165,6 +169,15 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
                     history,
                 }))
                 .await;
+                if let Some(batch) = batch {
+                    for (n, text) in crate::corpus::texts().iter().enumerate() {
+                        if n / BATCH == batch {
+                            for event in crate::corpus::said_by_a_stranger(place, n as u64, text) {
+                                tell(event).await;
+                            }
+                        }
+                    }
+                }
                 if is_question {
                     tell(Event::Entry(answered(epoch, seq))).await;
                 }
@@ -360,6 +373,30 @@ impl Terminal {
 
 fn size_of(cells: u16) -> NonZeroU16 {
     NonZeroU16::new(cells).unwrap()
+}
+
+/// Texts of the corpus that a stranger says at once.
+const BATCH: usize = 3;
+
+#[test]
+fn nothing_that_a_stranger_says_acts_on_a_real_terminal() {
+    let mut terminal = Terminal::start();
+    let from = terminal.seen.len();
+    let batches = crate::corpus::texts().len().div_ceil(BATCH);
+    for batch in 0..batches {
+        let answer = format!("harm {batch}\r");
+        terminal.press(&answer);
+        terminal.press(&format!("next {batch}\r"));
+        terminal.wait_for(&format!("next {batch}"));
+    }
+    let seen = String::from_utf8(terminal.seen[from..].to_vec()).unwrap();
+    assert!(seen.len() > 10_000);
+    assert_eq!(
+        crate::corpus::Harm::of_screen(&seen),
+        crate::corpus::Harm::default()
+    );
+    terminal.press("/quit\r");
+    assert_eq!(terminal.end(), 0);
 }
 
 #[test]

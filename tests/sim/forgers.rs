@@ -176,6 +176,7 @@ impl Stage {
             Output::Tell(event) => self.told.push(event),
             Output::Route { .. }
             | Output::Reach { .. }
+            | Output::Heed { .. }
             | Output::Close { .. }
             | Output::Fetch { .. }
             | Output::Discover

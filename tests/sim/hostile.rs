@@ -530,6 +530,7 @@ impl Liar {
                 Some(
                     Output::Route { .. }
                     | Output::Reach { .. }
+                    | Output::Heed { .. }
                     | Output::Discover
                     | Output::Tell(_)
                     | Output::Finish,

@@ -48,7 +48,8 @@ pub struct End {
     /// Whether nothing of the other end is heard here; and how many times that began.
     pub is_deaf: bool,
     pub stalls: u32,
-    /// Whether its role was told that the link is quiet.
+    /// Whether its role wants to be told that the link is quiet, and was.
+    pub is_heeded: bool,
     pub is_quiet: bool,
     /// Since when it hears nothing, if it does not.
     pub silent_since: u64,
@@ -86,6 +87,7 @@ impl Link {
             waiting: VecDeque::new(),
             is_deaf: false,
             stalls: 0,
+            is_heeded: true,
             is_quiet: false,
             silent_since: 0,
             death: None,

@@ -638,7 +638,7 @@ impl World {
             What::Arrive(no, side, frame) => self.arrive(no, side, &frame),
             What::Lost(no, side, why) => self.lost(no, side, why),
             What::Quiet(no, side, stall) => {
-                if self.is_still(no, side, stall) {
+                if self.is_still(no, side, stall) && self.links[&no].end(side).is_heeded {
                     self.hush(no, side, true);
                 }
             }
@@ -752,6 +752,7 @@ impl World {
             Output::Route { peer, via } => self.route(ix, peer, via),
             // A simulated network has no paths to tell of.
             Output::Reach { .. } => {}
+            Output::Heed { link, closely } => self.heed(ix, link, closely),
             Output::Send { to, message } => self.send(ix, &to, &message),
             Output::Close { link, reason } => {
                 self.accuse(ix, reason);
@@ -1344,6 +1345,25 @@ impl World {
         let idle = self.rng.range(idle_from, idle_to);
         self.schedule(self.now + quiet, What::Quiet(no, side, stall));
         self.schedule(self.now + idle, What::GiveUp(no, side, stall));
+    }
+
+    /// An end of a link between mesh nodes wants to know soon that it hears nothing, or need not.
+    fn heed(&mut self, ix: NodeIx, id: LinkId, closely: bool) {
+        let (no, side) = LinkNo::of(id);
+        let Some(link) = self.links.get_mut(&no) else {
+            return;
+        };
+        let other = link.end(side.other()).node;
+        let end = link.end_mut(side);
+        let was_heeded = std::mem::replace(&mut end.is_heeded, closely);
+        let misses = end.is_deaf || end.death.is_some();
+        assert!(
+            self.nodes[ix].listens && self.nodes[other].listens,
+            "a person is heeded always"
+        );
+        if closely && !was_heeded && misses {
+            self.miss(no, side);
+        }
     }
 
     fn is_still(&self, no: LinkNo, side: Side, stall: u32) -> bool {

@@ -1,9 +1,9 @@
-//! Who may do what in a group: the questions a host asks before it gives an entry a place, and everybody before an
-//! entry that has one takes effect. A host that does not ask gains nothing by it.
+//! Who may do what in a group: the questions a host asks before it gives an entry a place. A host that does not ask
+//! gains nothing by it: everybody asks [`Rights::stands`](super::rights::Rights::stands) of what has one.
 
 use super::rights::Lack;
 use super::roster::Roster;
-use crate::proto::id::{NodeId, Place};
+use crate::proto::id::NodeId;
 use crate::proto::limits::MEMBERS_MAX;
 use crate::proto::ruling::{Mode, Rank, Ruling};
 use crate::proto::wire::{Body, Entry, Refusal};
@@ -55,7 +55,7 @@ fn entitled(roster: &Roster, author: &NodeId, body: &Body) -> Result<(), Refusal
                 Ok(())
             }
         }
-        Body::Topic { .. } if !roster.may_set_topic(author, None) => Err(Refusal::NotAnOperator),
+        Body::Topic { .. } if !rights.may_set_topic(author, None) => Err(Refusal::NotAnOperator),
         Body::Ruling(Ruling::Kick { member, .. }) if !roster.contains(member) => {
             Err(Refusal::NotThere)
         }
@@ -73,24 +73,5 @@ fn entitled(roster: &Roster, author: &NodeId, body: &Body) -> Result<(), Refusal
         | Body::Topic { .. }
         | Body::Gone { .. }
         | Body::Void => Ok(()),
-    }
-}
-
-/// Whether the author of what has a place had the right to it there.
-pub(crate) fn stands(roster: &Roster, place: Place, entry: &Entry) -> bool {
-    match &entry.body {
-        Body::Ruling(ruling) => roster
-            .rights()
-            .allows(&entry.author, ruling, Some(place))
-            .is_ok(),
-        Body::Topic { .. } => roster.may_set_topic(&entry.author, Some(place)),
-        Body::Join { .. } => !roster.rights().is_banned(&entry.author, Some(place)),
-        Body::Part { .. }
-        | Body::Quit { .. }
-        | Body::Nick { .. }
-        | Body::Text { .. }
-        | Body::Action { .. }
-        | Body::Gone { .. }
-        | Body::Void => true,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, Group, Phase, Source, Unsaved, Writing, authority};
+use super::{Context, Group, Phase, Source, Unsaved, Writing};
 use crate::proto::event::{Event, Line, What};
 use crate::proto::id::{EntryId, Nick, NodeId, Number, Place, Seq};
 use crate::proto::limits::DISK_RETRY;
@@ -163,10 +163,10 @@ impl Group {
             },
             Body::Void => return,
         };
-        let what = if authority::stands(&self.roster, place, entry) {
+        let what = if self.roster.rights().stands(place, entry) {
             what
         } else {
-            What::Vain(vain(&before, &what))
+            what.in_vain(&before)
         };
         let from = if let Body::Join { nick } = &entry.body {
             nick.clone()
@@ -370,24 +370,5 @@ impl Group {
             });
         }
         self.go(cx);
-    }
-}
-
-/// What somebody did without the right to it.
-fn vain(by: &Nick, what: &What) -> String {
-    match what {
-        What::Topic(text) => format!("{by} set the topic: {text}"),
-        What::Join => format!("{by} joined"),
-        What::Ruling { ruling, nick } => {
-            let whom = nick.as_ref().map_or("", Nick::as_str);
-            ruling.sentence(by.as_str(), whom)
-        }
-        What::Text(_)
-        | What::Action(_)
-        | What::Part(_)
-        | What::Quit(_)
-        | What::Nick(_)
-        | What::Gone { .. }
-        | What::Vain(_) => format!("{by} did something"),
     }
 }

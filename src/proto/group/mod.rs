@@ -38,6 +38,7 @@ use self::log::Log;
 use self::loss::Losses;
 use self::outbox::Outbox;
 pub(crate) use self::registration::Registration;
+pub(crate) use self::rights::Rights;
 use self::roster::Roster;
 use self::waiting::Patience;
 use super::actions::Actions;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::proto::id::{EntryId, NodeId, Place};
 use crate::proto::ruling::{Mode, Rank, Ruling};
+use crate::proto::wire::{Body, Entry};
 
 /// Rulings kept of one group: years of them; beyond, those without effect go first, then the oldest.
 const RULINGS_MAX: usize = 4_096;
@@ -202,6 +203,28 @@ impl Rights {
             .modes
             .get(&mode)
             .is_some_and(|is| is.before(before))
+    }
+
+    /// Whether a key may set the topic just before a place; at the log's end without one.
+    pub(crate) fn may_set_topic(&self, key: &NodeId, before: Option<Place>) -> bool {
+        !self.holds(Mode::TopicLock, before) || self.rank(key, before) >= Rank::Operator
+    }
+
+    /// Whether the author of what has a place had the right to it there.
+    pub(crate) fn stands(&self, place: Place, entry: &Entry) -> bool {
+        let (author, before) = (&entry.author, Some(place));
+        match &entry.body {
+            Body::Ruling(ruling) => self.allows(author, ruling, before).is_ok(),
+            Body::Topic { .. } => self.may_set_topic(author, before),
+            Body::Join { .. } => !self.is_banned(author, before),
+            Body::Part { .. }
+            | Body::Quit { .. }
+            | Body::Nick { .. }
+            | Body::Text { .. }
+            | Body::Action { .. }
+            | Body::Gone { .. }
+            | Body::Void => true,
+        }
     }
 
     fn conclude(&mut self) {

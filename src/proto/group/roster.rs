@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use super::latest::Latest;
 use super::rights::Rights;
 use crate::proto::id::{EntryId, Nick, NodeId, Place};
-use crate::proto::ruling::{Mode, Rank};
 use crate::proto::wire::{Body, Entry};
 
 /// The members of a group and its topic.
@@ -167,18 +166,14 @@ impl Roster {
     pub(crate) fn topic(&self) -> &str {
         let topics = self.marks.iter().filter_map(|(id, mark)| {
             let place = mark.topic.place()?;
-            self.may_set_topic(id, Some(place)).then_some((place, mark))
+            self.rights
+                .may_set_topic(id, Some(place))
+                .then_some((place, mark))
         });
         let latest = topics.max_by_key(|(place, _)| *place);
         latest.map_or("", |(_, mark)| {
             mark.topic.value().map_or("", String::as_str)
         })
-    }
-
-    /// Whether a key may set the topic just before a place; at the log's end without one.
-    pub(crate) fn may_set_topic(&self, id: &NodeId, before: Option<Place>) -> bool {
-        !self.rights.holds(Mode::TopicLock, before)
-            || self.rights.rank(id, before) >= Rank::Operator
     }
 
     fn name(&mut self, id: EntryId, place: Place, nick: &Nick) -> bool {

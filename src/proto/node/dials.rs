@@ -1,8 +1,9 @@
 //! The links a mesh node should have, and the dials that make them.
 //!
 //! In a small mesh that is one to every other node. In a larger one a node keeps links to its neighbours on the ring,
-//! here and at 180 degrees: with them it shares groups, and one of them takes over when another dies. To all others
-//! links are made when there is something to say, and let go when there has been nothing for a while.
+//! here and at 180 degrees: with them it shares groups, and one of them takes over when another dies; and to those that
+//! it watches ([`super::ward`]). To all others links are made when there is something to say, and let go when there has
+//! been nothing for a while.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -59,6 +60,8 @@ pub(super) struct Birth {
     pub(super) from: Option<SocketAddr>,
     /// When something was said on it last, by a mesh node or to one.
     used: Mono,
+    /// Whether it is heeded closely, as the driver knows it.
+    is_heeded: bool,
 }
 
 /// How long to leave an address alone.
@@ -106,6 +109,7 @@ impl Dials {
             dialled,
             from,
             used: at,
+            is_heeded: true,
         };
         self.births.insert(link, birth);
     }
@@ -180,7 +184,9 @@ impl MeshNode {
     /// Says something to a node, over a link that is made for it if need be.
     pub(super) fn say(&mut self, now: Now, to: NodeId, word: Message) {
         if let Some(link) = self.links.to_node(&to) {
-            self.dials.used(now.mono, link);
+            if !matches!(word, Message::Gossip(_)) {
+                self.dials.used(now.mono, link);
+            }
             return self.act.send(link, word);
         }
         self.dials.wait_for_word(now.mono, to, word);
@@ -228,10 +234,13 @@ impl MeshNode {
         if !std::mem::take(&mut self.dials.is_stale) {
             return;
         }
+        self.heed();
         let wanted = self.wanted();
+        // In a large mesh who was found there is a node as any other, and all others are given the same few.
+        let is_lonely = self.is_small() || self.nodes.is_empty();
         let given = self.dials.given.iter().filter(|(_, found)| match found {
             None => true,
-            Some(id) => *id != self.record.key && self.links.to_node(id).is_none(),
+            Some(id) => is_lonely && *id != self.record.key && self.links.to_node(id).is_none(),
         });
         let given = given.map(|(address, _)| (None, vec![*address]));
         let introduced = self.deeds.places().map(|address| (None, vec![address]));
@@ -265,7 +274,7 @@ impl MeshNode {
             all.map(|listed| listed.record.key).collect()
         } else {
             let called = self.dials.words.keys().copied();
-            self.neighbours().chain(called).collect()
+            self.ward.kept().iter().copied().chain(called).collect()
         };
         let unlinked = keys.iter().filter_map(|key| {
             let record = &self.table.get(key)?.record;
@@ -276,12 +285,34 @@ impl MeshNode {
         unlinked.collect()
     }
 
+    /// Heeds the links closely to those with whom we take over each other's groups, and no others: the probes find out
+    /// who is dead, and a group that has lost its supernode must not wait for them.
+    pub(super) fn heed(&mut self) {
+        if self.watch.is_by_links() {
+            return;
+        }
+        let ours = self.record.ring_address();
+        let ours = ours.filter(|_| self.record.roles.supernode);
+        let beside = ours.map(|at| self.table.ring().beside(Point::of_ip(at.ip())));
+        let beside = beside.unwrap_or_default();
+        for link in &self.nodes {
+            let peer = self.links.get(*link).map(|link| link.peer);
+            // Who is not listed yet is watched by nobody else.
+            let closely = peer.is_none_or(|p| beside.contains(&p) || self.table.get(&p).is_none());
+            if let Some(birth) = self.dials.births.get_mut(link)
+                && std::mem::replace(&mut birth.is_heeded, closely) != closely
+            {
+                self.act.heed(*link, closely);
+            }
+        }
+    }
+
     pub(super) fn is_small(&self) -> bool {
         self.table.len() <= FULL_MESH_MAX
     }
 
     /// Those with whom we share groups, now or when one of them fails.
-    fn neighbours(&self) -> impl Iterator<Item = NodeId> {
+    pub(super) fn neighbours(&self) -> impl Iterator<Item = NodeId> {
         let ours = self.record.ring_address();
         let ours = ours.filter(|_| self.record.roles.supernode);
         let ring = self.table.ring();
@@ -307,17 +338,18 @@ impl MeshNode {
         if self.is_small() {
             return;
         }
-        let kept: BTreeSet<_> = self.neighbours().collect();
+        let kept = self.ward.kept();
         let births = self.nodes.iter().filter_map(|link| {
             let peer = self.links.get(*link)?.peer;
             let birth = self.dials.birth(*link)?;
-            (!kept.contains(&peer)).then_some((birth.used, *link))
+            (!kept.contains(&peer)).then_some((birth.used, *link, birth.dialled.is_some()))
         });
         let mut idle: Vec<_> = births.collect();
         idle.sort_unstable();
         let surplus = self.nodes.len().saturating_sub(NODE_LINKS_MAX);
-        for (index, (used, link)) in idle.into_iter().enumerate() {
-            if index < surplus || now.mono - used > NODE_LINK_IDLE {
+        for (index, (used, link, is_ours)) in idle.into_iter().enumerate() {
+            // Whoever dialled it knows whether it is of use.
+            if index < surplus || is_ours && now.mono - used > NODE_LINK_IDLE {
                 self.close(now, link, Reason::Done);
             }
         }

@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::foreground;
 use crate::proto::id::EntryId;
 use crate::tui::app::{App, Life};
 use crate::tui::lay::{SAFETY_WIDTH, right};
@@ -64,7 +65,12 @@ pub(super) fn draw(app: &mut App, area: Rect, buf: &mut Buffer, spots: &mut Spot
             continue;
         };
         let x = area.x + right(&app.look, area.width) - width(text).min(SAFETY_WIDTH);
-        put(buf, area, x, y, text, app.look.theme.style(*role));
+        let style = app.look.theme.style(*role);
+        let style = match row.is_lit {
+            true => lit.patch(foreground(style)),
+            false => style,
+        };
+        put(buf, area, x, y, text, style);
     }
     let below = app.window().below;
     if (scroll.is_some() || app.window().past.is_some()) && !app.look.bare {

@@ -97,12 +97,13 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     }
     status::draw(app, places.status, buf, places.groups.is_none(), &mut spots);
     let cursor = input::draw(app, places.input, buf);
-    if let Some(cycle) = &app.cycle {
+    let (text, at) = (app.editor.text(), app.editor.cursor());
+    if let Some(cycle) = app.cycle.as_ref().filter(|cycle| cycle.stands(text, at)) {
         let above = Rect {
             height: places.input.y.saturating_sub(area.y + 1),
             ..area
         };
-        let word = width(&app.editor.text()[cycle.from..app.editor.cursor()]);
+        let word = width(&cycle.choice());
         choices::draw(
             cycle,
             &app.look,

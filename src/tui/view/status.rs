@@ -71,6 +71,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool, spots: 
         Some(Hint::Plain(text)) => vec![(text.clone(), Role::Accent)],
         None if app.search.is_some() => searching(app),
         None if app.pick.is_some() => picking(app, room.width),
+        None if app.taken_key().is_some() => taking(app, room.width),
         None => standing(app, room.width),
     };
     let mut x = area.x + 1;
@@ -145,6 +146,21 @@ fn picking(app: &App, columns: u16) -> Words {
     let room = columns.saturating_sub(width(&keys) + 6);
     vec![
         (fit(link, room, app.look.signs.dots), Role::Accent),
+        (format!("  {keys}"), Role::Dim),
+    ]
+}
+
+/// The line that was taken, and what can be done with it.
+fn taking(app: &App, columns: u16) -> Words {
+    let Some(said) = app.taken_line() else {
+        return Words::new();
+    };
+    let keys = match columns < SHORT_WIDTH {
+        true => "Enter, q, c, o, Esc",
+        false => "Enter answers, q quotes, c copies, o opens its link, Esc",
+    };
+    vec![
+        (said.from.clone(), Role::Accent),
         (format!("  {keys}"), Role::Dim),
     ]
 }
