@@ -99,16 +99,20 @@ fn talk_until(talkers: &mut [Talker], end: Instant) {
     }
 }
 
-/// Everybody has a last line of everybody.
+/// Everybody has a last line of everybody, and is told that its own is kept.
 fn settle(talkers: &mut [Talker]) {
     let mut last = Vec::new();
     for talker in talkers.iter_mut() {
         last.push(talker.says("says at last"));
     }
-    for talker in talkers.iter_mut() {
+    for (talker, own) in talkers.iter_mut().zip(&last) {
         for line in &last {
             talker.client.sees_text(line);
         }
+        let id = talker.client.sees_text(own)["id"].clone();
+        talker.client.sees("its last line kept", |e| {
+            e["event"] == "confirmed" && e["id"] == id
+        });
     }
 }
 
