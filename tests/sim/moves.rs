@@ -58,16 +58,18 @@ fn talk_undisturbed(town: &mut Town, people: &[NodeIx], group: &str, seconds: u6
             "lines of second {second} are late"
         );
     }
-    let is_word = |event: &Event| match event {
-        Event::Contact { .. }
-        | Event::Waiting { .. }
-        | Event::Host { .. }
-        | Event::Role { .. }
-        | Event::Merge { .. }
-        | Event::Failed { .. }
-        | Event::Notice { .. }
-        | Event::Error { .. } => true,
-        _ => false,
+    let is_word = |event: &Event| {
+        matches!(
+            event,
+            Event::Contact { .. }
+                | Event::Waiting { .. }
+                | Event::Host { .. }
+                | Event::Role { .. }
+                | Event::Merge { .. }
+                | Event::Failed { .. }
+                | Event::Notice { .. }
+                | Event::Error { .. }
+        )
     };
     let words: Vec<_> = town
         .world
@@ -85,7 +87,7 @@ fn a_supernode_that_joins_gets_the_groups_nearest_to_it_and_nobody_in_them_notic
     }
 }
 
-pub fn a_supernode_joins(seed: u64) {
+fn a_supernode_joins(seed: u64) {
     let (mut town, newcomer, groups) = without_the_last(seed, 6, 1);
     let group = groups[0].as_str();
     let people = meet(&mut town, group);
@@ -153,7 +155,7 @@ fn a_supernode_that_comes_back_to_many_groups_gets_them_by_handfuls() {
     many_groups_return(8);
 }
 
-pub fn many_groups_return(seed: u64) {
+fn many_groups_return(seed: u64) {
     const EACH: usize = 70;
     /// What may be handed over in a tenth of a second: a handful, and another that was due with it.
     const AT_ONCE: u64 = 2 * 64;
