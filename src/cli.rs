@@ -145,6 +145,10 @@ struct Options {
     #[arg(long)]
     relay_only: bool,
 
+    /// Do not ask the router at home to let members in (PCP, NAT-PMP)
+    #[arg(long, hide_short_help = true)]
+    no_port_mapping: bool,
+
     /// The UDP port at which clients of this machine find each other
     #[arg(long, value_name = "PORT", global = true, hide_short_help = true, default_value = None,
           value_parser = clap::value_parser!(u16).range(1..))]
@@ -362,6 +366,7 @@ impl Options {
             nick: self.nick.or_else(|| config.nick.clone()),
             no_lan: self.no_lan || config.lan == Some(false),
             relay_only: self.relay_only || config.relay_only == Some(true),
+            no_port_mapping: self.no_port_mapping || config.port_mapping == Some(false),
             local_port: self.local_port.or(config.local_port),
             log: self.log,
         }
@@ -391,6 +396,7 @@ impl Options {
             listen: self.listen.unwrap_or(any).or_port(0),
             search,
             relay_only: self.relay_only,
+            port_mapping: !self.no_port_mapping,
         })
     }
 

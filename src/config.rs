@@ -34,6 +34,8 @@ pub struct Config {
     /// Whether nodes on the local network are looked for, and one of ours is shown there.
     pub lan: Option<bool>,
     pub relay_only: Option<bool>,
+    /// Whether a router may be asked to let members in.
+    pub port_mapping: Option<bool>,
     /// Where clients on this machine look for a node of this machine.
     pub local_port: Option<u16>,
     /// Groups to join at the start.
@@ -134,6 +136,7 @@ impl Config {
             "log" => self.log = Some(word(value, LEVELS, level)?),
             "lan" => self.lan = Some(truth(value, "lan = false")?),
             "relay-only" => self.relay_only = Some(truth(value, "relay-only = true")?),
+            "port-mapping" => self.port_mapping = Some(truth(value, "port-mapping = false")?),
             "local-port" => self.local_port = Some(port(value)?),
             "metrics" => self.metrics = Some(word(value, METRICS, str::parse)?),
             "allow-nodes" => self.allow_nodes = Some(list(value, KEYS_OF_NODES, node_id)?),
@@ -390,6 +393,7 @@ mod tests {
             metrics = "127.0.0.1"
             allow-nodes = []
             relay-only = true
+            port-mapping = false
             listen = "[::]:7700"
             local-port = 7777
             log = "debug"
@@ -433,6 +437,7 @@ mod tests {
         assert_eq!(config.allow_clients, None);
         assert_eq!(config.metrics.map(|at| at.port), Some(None));
         assert_eq!(config.relay_only, Some(true));
+        assert_eq!(config.port_mapping, Some(false));
         assert_eq!(config.face, Some(Face::Json));
         assert!(config.directory && config.supernode);
         assert_eq!(config.nick, Nick::parse("anna").ok());

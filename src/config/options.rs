@@ -127,6 +127,11 @@ pub const OPTIONS: &[Spec] = &[
         Kind::Truth,
         "never take a direct path, which shows one's address to the others",
     ),
+    start(
+        "port-mapping",
+        Kind::Truth,
+        "ask the router at home to let members in, if there is one (PCP, NAT-PMP)",
+    ),
     start("bootstrap", Kind::List, "where to find the network"),
     start(
         "log",

@@ -26,6 +26,7 @@ use super::gauge::{Handshake, Questions, Reading, Tally};
 use super::knock;
 use super::link::{Event, Full, Link, millis};
 use super::links::Links;
+use super::mapping;
 use super::offer;
 use super::peer::Peer;
 use super::quota::Quotas;
@@ -40,6 +41,7 @@ use crate::proto::codec;
 use crate::proto::command::Asking;
 use crate::proto::id::NodeId;
 use crate::proto::limits::{INPUT_QUEUE_MAX, QUIET_LOOK};
+use crate::proto::path::Finder;
 use crate::proto::path::report::Report;
 use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
 use crate::proto::wire::{Message, Reason};
@@ -91,6 +93,7 @@ pub async fn run(
         endpoint,
     };
     driver.vantage.look();
+    driver.map_port();
     let ended = driver
         .turn(inputs, network, questions, &outputs, &stop)
         .await;
@@ -133,6 +136,18 @@ enum Done {
 }
 
 impl Driver {
+    /// Has a port of our router opened in the background, wherever we may be found.
+    fn map_port(&mut self) {
+        if self.endpoint.maps && self.is_person() && self.endpoint.socket.is_direct {
+            let port = self.vantage.port();
+            let kept = mapping::keep(port, self.vantage.behind(), self.events.clone());
+            self.tasks.spawn(async {
+                kept.await;
+                Done::Carried
+            });
+        }
+    }
+
     async fn turn(
         &mut self,
         mut inputs: mpsc::Receiver<Input>,
@@ -374,7 +389,7 @@ impl Driver {
         };
         let connecting = self.endpoint.dial(kind, address, wanted);
         let client = (self.endpoint.accepts == Kind::Peer).then_some(self.endpoint.run);
-        let dialled = dial::dial(connecting, kind, client, path);
+        let dialled = self.timed(path.clone(), dial::dial(connecting, kind, client, path));
         if kind == Kind::Mesh && self.endpoint.knocks {
             let dialled = dial::dial_unless_refused(dialled, address);
             self.tasks
@@ -383,6 +398,16 @@ impl Driver {
             self.tasks
                 .spawn(async move { Done::Dialled(dial, dialled.await) });
         }
+    }
+
+    /// A handshake with a peer, beside which the time of its path is kept.
+    fn timed<T, F: Future<Output = T>>(
+        &self,
+        peer: Option<Arc<Peer>>,
+        handshake: F,
+    ) -> impl Future<Output = T> + use<T, F> {
+        let (socket, events) = (Arc::clone(&self.endpoint.socket), self.events.clone());
+        offer::timed(socket, peer, events, handshake)
     }
 
     /// Reaches `peer` over the link `via` from here on; false if that is no link of ours to a mesh node.
@@ -452,10 +477,9 @@ impl Driver {
         match incoming.accept() {
             Ok(connecting) => {
                 self.handshakes += 1;
-                self.tasks.spawn(async move {
-                    let answered = dial::answer(connecting, kind, path).await;
-                    Done::Answered(address, is_proven, answered)
-                });
+                let answered = self.timed(path.clone(), dial::answer(connecting, kind, path));
+                self.tasks
+                    .spawn(async move { Done::Answered(address, is_proven, answered.await) });
             }
             Err(error) => {
                 self.shared_in_vain(address, is_proven);
@@ -637,6 +661,7 @@ impl Driver {
                 }
             }
             Event::Path { peer } => self.tell_path(peer),
+            Event::Mapped(mapped) => self.vantage.is_mapped(mapped),
             Event::Seen { link, address } => {
                 tracing::debug!(link = link.0, %address, "where we are seen");
                 if self.links.get(link).is_some() && self.vantage.is_seen(link, address) {
@@ -648,6 +673,15 @@ impl Driver {
 
     fn forget(&mut self, id: LinkId, why: Option<Reason>) -> Option<Link> {
         let (gone, inputs) = self.links.remove(id)?;
+        if let Some(path) = gone
+            .path
+            .as_ref()
+            .filter(|_| !self.links.has_peer(&gone.peer))
+        {
+            // Nobody keeps the time of its path any more, and a dial would go where it was, over and over.
+            let socket = &self.endpoint.socket;
+            socket.find(path, Finder::renewed);
+        }
         self.tally.end(why);
         self.shares.ended(id);
         self.vantage.forget(id);

@@ -68,6 +68,8 @@ pub struct Endpoint {
     pub(super) accepts: Kind,
     /// Whether the machines of mesh nodes that are not heard are asked if anybody is there.
     pub(super) knocks: bool,
+    /// Whether a router that we are behind is asked to let others in.
+    pub(super) maps: bool,
     mesh: ClientConfig,
     peer: ClientConfig,
 }
@@ -182,6 +184,7 @@ impl Endpoint {
             relay_limit_kib: None,
             accepts,
             knocks: false,
+            maps: false,
             mesh: client_config(tls::client(identity, Kind::Mesh), Kind::Mesh, accepts),
             peer: client_config(tls::client(identity, Kind::Peer), Kind::Peer, accepts),
         })
@@ -247,6 +250,13 @@ impl Endpoint {
     #[must_use]
     pub fn relaying(mut self, limit_kib: usize) -> Self {
         self.relay_limit_kib = Some(limit_kib);
+        self
+    }
+
+    /// Asks the router that we are behind, if it is one, to let peers in ([`super::mapping`]).
+    #[must_use]
+    pub fn mapping(mut self, maps: bool) -> Self {
+        self.maps = maps;
         self
     }
 

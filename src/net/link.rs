@@ -13,6 +13,7 @@ use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, VarI
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
+use super::mapping::Mapped;
 use super::peer::Peer;
 use super::watch::Watch;
 use crate::proto::codec::{self, DecodeError, LENGTH_SIZE};
@@ -44,6 +45,8 @@ pub(super) enum Event {
     Path { peer: NodeId },
     /// The supernode at the other end of this link sees us at this address.
     Seen { link: LinkId, address: SocketAddr },
+    /// Our router lets others in there, or does no longer.
+    Mapped(Option<Mapped>),
 }
 
 /// The driver's hold on a link.
@@ -57,7 +60,7 @@ pub(super) struct Link {
     pub(super) watch: Watch,
     /// Whether we dialled it.
     pub(super) is_ours: bool,
-    /// Whether both ends are mesh nodes: then nobody asks for signs of life but we ourselves.
+    /// Whether both ends are mesh nodes.
     pub(super) is_between_nodes: bool,
     /// Where we see the other end.
     pub(super) seen: watch::Sender<SocketAddr>,
@@ -158,6 +161,11 @@ impl Link {
         drop(waiting);
         self.shared.changed.notify_one();
         Ok(())
+    }
+
+    /// Whether we ask for signs of life ourselves: QUIC does it for a client, and for both ends of a link to a peer.
+    pub(super) fn has_to_ask(&self) -> bool {
+        self.is_between_nodes || self.kind == Kind::Mesh && !self.is_ours
     }
 
     /// Asks the other end for a sign of life, which its acknowledgement is: by a frame of nothing, behind what waits.

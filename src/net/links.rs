@@ -91,7 +91,7 @@ impl Links {
     pub(super) fn look(&mut self, now: Mono) -> Vec<(LinkId, Seen)> {
         let look = |(id, link): (&LinkId, &mut Link)| {
             link.look_where();
-            if link.is_between_nodes && link.watch.asks(now, link.is_ours) {
+            if link.has_to_ask() && link.watch.asks(now, link.is_ours) {
                 link.ask();
             }
             let seen = link.watch.look(now, watch::heard(&link.connection));
@@ -187,6 +187,11 @@ impl Links {
             }
         }
         Some((gone, inputs))
+    }
+
+    /// Whether there is a link to this peer.
+    pub(super) fn has_peer(&self, id: &NodeId) -> bool {
+        self.peers.contains_key(id)
     }
 
     /// How packets reach all peers, where that differs from what was told.

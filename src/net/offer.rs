@@ -2,6 +2,7 @@
 //! whenever it changes.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,6 +89,25 @@ async fn hear(connection: &Connection, socket: &Socket, peer: &Peer) {
         socket.offered(peer, offer, offerer);
         sleep(PAUSE).await;
     }
+}
+
+/// Keeps the time of a peer's path while `what` goes on, as a handshake does before there is a link that would.
+pub(super) async fn timed<T>(
+    socket: Arc<Socket>,
+    peer: Option<Arc<Peer>>,
+    events: mpsc::Sender<Event>,
+    what: impl Future<Output = T>,
+) -> T {
+    let Some(peer) = peer else {
+        return what.await;
+    };
+    let mut what = pin!(what);
+    tokio::select! {
+        biased;
+        done = &mut what => return done,
+        () = keep_time(&socket, &peer, events) => {}
+    }
+    what.await
 }
 
 /// Calls the finder when it is time, and says when it has chosen another way.

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use super::link::Event;
+use super::mapping::{self, Mapped};
 use super::socket::unmapped;
 use crate::proto::limits::CANDIDATES_MAX;
 use crate::proto::path::candidate::is_probed;
@@ -39,6 +40,10 @@ pub(super) struct Vantage {
     /// The addresses from which packets to the world set out, in both families.
     outward: [Option<IpAddr>; 2],
     observed: BTreeMap<LinkId, SocketAddr>,
+    /// Where our router lets others in.
+    mapped: Option<Mapped>,
+    /// From where we speak to the world, while it sees us somewhere else.
+    behind: watch::Sender<Option<Ipv4Addr>>,
     looked: Option<Instant>,
     told: watch::Sender<Vec<SocketAddr>>,
 }
@@ -51,6 +56,8 @@ impl Vantage {
             local: BTreeSet::new(),
             outward: [None; 2],
             observed: BTreeMap::new(),
+            mapped: None,
+            behind: watch::Sender::default(),
             looked: None,
             told: watch::Sender::default(),
         }
@@ -59,6 +66,22 @@ impl Vantage {
     /// Where peers may find us, best first; changes as it does.
     pub(super) fn addresses(&self) -> watch::Receiver<Vec<SocketAddr>> {
         self.told.subscribe()
+    }
+
+    /// The port that is ours.
+    pub(super) fn port(&self) -> u16 {
+        self.bound.port()
+    }
+
+    /// From which address of ours packets set out while they are seen to come from another: a router is in between.
+    pub(super) fn behind(&self) -> watch::Receiver<Option<Ipv4Addr>> {
+        self.behind.subscribe()
+    }
+
+    /// Our router lets others in there.
+    pub(super) fn is_mapped(&mut self, mapped: Option<Mapped>) {
+        self.mapped = mapped;
+        self.tell();
     }
 
     /// What each supernode sees.
@@ -106,15 +129,33 @@ impl Vantage {
         let port = self.bound.port();
         let local = self.local.iter().map(|ip| SocketAddr::new(*ip, port));
         let mut addresses = Vec::new();
-        for address in self.observed().chain(local) {
+        let mapped = mapping::candidates(self.mapped, self.observed());
+        for address in self.observed().chain(mapped).chain(local) {
             if is_probed(address) && !addresses.contains(&address) {
                 addresses.push(address);
             }
         }
         addresses.truncate(CANDIDATES_MAX);
+        self.tell_router();
         self.told.send_if_modified(|told| {
             let is_change = *told != addresses;
             *told = addresses;
+            is_change
+        });
+    }
+}
+
+impl Vantage {
+    fn tell_router(&self) {
+        let is_translated = |at: SocketAddr| at.is_ipv4() && !self.local.contains(&at.ip());
+        let outward = self.outward[0].filter(|ip| !ip.is_loopback());
+        let behind = match outward {
+            Some(IpAddr::V4(ip)) if self.observed().any(is_translated) => Some(ip),
+            Some(IpAddr::V4(_) | IpAddr::V6(_)) | None => None,
+        };
+        self.behind.send_if_modified(|known| {
+            let is_change = *known != behind;
+            *known = behind;
             is_change
         });
     }

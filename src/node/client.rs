@@ -103,7 +103,7 @@ impl ClientData {
         let endpoint = if self.settings.relay_only {
             Endpoint::bind(&self.identity, listen, Kind::Peer)?
         } else {
-            Endpoint::bind_direct(&self.identity, listen)?
+            Endpoint::bind_direct(&self.identity, listen)?.mapping(self.settings.port_mapping)
         };
         let id = self.identity.id();
         let saved = std::mem::take(&mut self.disk.saved);

@@ -91,6 +91,7 @@ impl Demo {
             listen: any,
             search: search.clone(),
             relay_only: false,
+            port_mapping: false,
         };
         let (tell, heard) = mpsc::channel(64);
         let names = NAMES.iter().map(|name| Nick::parse(name));

@@ -51,6 +51,8 @@ pub struct ClientSettings {
     pub search: Search,
     /// Whether members are to be reached, and to reach us, through supernodes only.
     pub relay_only: bool,
+    /// Whether the router we are behind may be asked to let members in.
+    pub port_mapping: bool,
 }
 
 /// Where a client looks for mesh nodes.

@@ -45,8 +45,8 @@ pub const NODES_PER_ADDRESS_MAX: u32 = 4;
 /// How long a node that nobody has seen alive is remembered.
 pub const NODE_REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Records up to which every mesh node keeps a link to every other; in a larger mesh it has those to its neighbours
-/// on the ring, and makes others when there is something to say.
-pub const FULL_MESH_MAX: usize = 64;
+/// on the ring and to a few at random, and makes others when there is something to say.
+pub const FULL_MESH_MAX: usize = 32;
 /// Neighbours on the ring, each way and again at 180 degrees, to whom a supernode of a larger mesh keeps links: a
 /// group's record is kept by them, and goes to them when one of them fails.
 pub const NEIGHBOURS: usize = 3;
@@ -140,6 +140,15 @@ pub const RETRY_FIRST: Duration = Duration::from_millis(100);
 pub const RETRY_LAST: Duration = Duration::from_secs(10);
 /// How long an unanswered dial is waited for.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// Groups handed over in one go, and the pause after it, with what chance adds to it: some 500 in a second, so that
+/// who comes back to ten thousand groups and their members has them all in twenty seconds and nobody waits for it.
+pub const HANDOFFS_AT_ONCE: usize = 64;
+/// See [`HANDOFFS_AT_ONCE`].
+pub const HANDOFF_PAUSE: Duration = Duration::from_millis(100);
+/// See [`HANDOFFS_AT_ONCE`].
+pub const HANDOFF_PAUSE_JITTER_MS: u64 = 50;
+/// How far apart, in milliseconds, supernodes that learn of another one at once begin to hand it its groups.
+pub const HANDOFF_SPREAD_MS: u64 = 500;
 /// How long a member waits at most for its old host's last word before it gives its lines to the new one: without
 /// the wait a line that the old host had just placed would get a second place. Where the round trip is short, three
 /// of them and [`LAST_WORD_LEAST`] are enough: a host that died without our having missed it yet says nothing.
@@ -160,11 +169,11 @@ pub const HANDOVER_WAIT: Duration = Duration::from_secs(2);
 /// How long a link may be without a word before its end that dialled asks for one (between members, both ends do).
 /// A NAT forgets no binding so soon, and a lost one is asked for again several times before [`QUIET_AFTER`].
 pub const KEEP_ALIVE: Duration = Duration::from_millis(500);
-/// The same for the end that was dialled, between mesh nodes. While the other end asks in time this one never does.
+/// The same for the end that was dialled, at a mesh node. While the other end asks in time this one never does: ten
+/// thousand links cost it a packet each and not two.
 pub const KEEP_ALIVE_DIALLED: Duration = Duration::from_millis(750);
-/// The same for a mesh node on links that nobody heeds closely: those to other nodes, whose death is found out by
-/// probes, and those of clients, who ask themselves. A router forgets no binding so soon, and three go unanswered
-/// before [`IDLE_TIMEOUT`].
+/// The same for links between mesh nodes that nobody heeds closely, since probes find out who is dead. A router forgets
+/// no binding so soon, and three go unanswered before [`IDLE_TIMEOUT`].
 pub const KEEP_ALIVE_LOOSE: Duration = Duration::from_secs(9);
 /// How long nothing comes over a link before it counts as quiet: four unanswered questions, so that a stall of one
 /// second or a loss of one packet in twenty is none, and a dead host is replaced in two and a half.

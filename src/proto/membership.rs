@@ -17,12 +17,13 @@ use super::limits::{COUNT_MAX, NEWS_PER_GOSSIP_MAX};
 use super::mutant::{self, Mutant};
 use super::packet::{self, Binary};
 use super::time::Mono;
-use super::wire::{Edition, Gossip, Liveness};
+use super::wire::{Doing, Edition, Gossip, Liveness, News};
 
 /// How often a member, the next of a shuffled round, is asked whether it is there.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
-/// How long it may take before others are asked to ask it: two continents, and a lost packet on a short way.
-const PROBE_ANSWER: Duration = Duration::from_millis(300);
+/// How long it may take before others are asked to ask it: two continents and a lost packet. Where those who ask have
+/// no link they make one, which costs more than a minute of probes.
+const PROBE_ANSWER: Duration = Duration::from_millis(600);
 /// How many others are asked.
 const PROBED_BY: NonZeroUsize = NonZeroUsize::new(4).expect("it is not zero");
 /// How long a suspect has to object: longer than a stall of two seconds and the news of it.
@@ -55,9 +56,13 @@ struct Wants {
     packets: Vec<(NodeId, Gossip)>,
     notes: Vec<Note>,
     timers: BTreeMap<(Mono, u64), Timer<Edition>>,
+    /// Those who are suspected from here on, and how often each has objected.
+    suspected: Vec<(Edition, u16)>,
     /// When each suspect is given up: one timer a member, however often it is suspected.
     suspects: BTreeMap<NodeId, (Mono, Timer<Edition>)>,
     order: u64,
+    /// Of the engine's chance.
+    seed: u64,
     /// What timers are valid with, as the engine gave it last.
     token: Option<u8>,
 }
@@ -92,8 +97,10 @@ impl Membership {
                 packets: Vec::new(),
                 notes: Vec::new(),
                 timers: BTreeMap::new(),
+                suspected: Vec::new(),
                 suspects: BTreeMap::new(),
                 order: 0,
+                seed,
                 token: None,
             },
         }
@@ -147,6 +154,32 @@ impl Membership {
             self.does(now, |foca, wants| {
                 foca.handle_timer(Timer::RemoveDown(member), wants)
             });
+        }
+    }
+
+    /// Goes on with these alone. The engine forgets nobody without calling it dead, so that it begins anew.
+    pub(crate) fn keep(&mut self, now: Mono, is_kept: impl Fn(&NodeId) -> bool) {
+        let all = self.foca.iter_membership_state().cloned();
+        let (kept, others): (Vec<_>, Vec<_>) = all.partition(|member| is_kept(&member.id().key));
+        if others.is_empty() {
+            return;
+        }
+        self.wants.seed = self.wants.seed.wrapping_add(1);
+        let mut next = Self::new(self.me(), self.wants.seed);
+        next.wants.seed = self.wants.seed;
+        next.wants.packets = std::mem::take(&mut self.wants.packets);
+        let notes = std::mem::take(&mut self.wants.notes);
+        let (suspects, sure): (Vec<_>, Vec<_>) = kept
+            .into_iter()
+            .partition(|member| member.state() == foca::State::Suspect);
+        next.does(now, |foca, wants| {
+            foca.apply_many(sure.into_iter(), false, wants)
+        });
+        next.wants.notes = notes;
+        *self = next;
+        for suspect in suspects {
+            self.apply(now, foca::Member::alive(*suspect.id()));
+            self.doubt(now, &suspect.id().key);
         }
     }
 
@@ -225,6 +258,30 @@ impl Membership {
     ) {
         self.wants.now = now;
         let _refused = what(&mut self.foca, &mut self.wants);
+        self.tell_suspects();
+    }
+
+    /// Whoever is suspected is told so at once, and asked to object: who watches it may be known to few who watch us
+    /// (the buddy system of Dadgar et al., 2018).
+    fn tell_suspects(&mut self) {
+        let clock = self.me().clock;
+        for (edition, incarnation) in std::mem::take(&mut self.wants.suspected) {
+            let suspicion = News {
+                edition,
+                incarnation,
+                liveness: Liveness::Suspect,
+            };
+            let gossip = Gossip {
+                clock,
+                incarnation: 0,
+                to_clock: edition.clock,
+                doing: Doing::Ping { number: 0 },
+                news: vec![suspicion],
+            };
+            if !mutant::is(Mutant::SuspectNotTold) {
+                self.wants.packets.push((edition.key, gossip));
+            }
+        }
     }
 }
 
@@ -290,7 +347,13 @@ impl foca::Runtime<Edition> for Wants {
         if let Timer::ProbeRandomMember(token) = timer {
             self.token = Some(token);
         }
-        if let Timer::ChangeSuspectToDown { member_id, .. } = timer {
+        if let Timer::ChangeSuspectToDown {
+            member_id,
+            incarnation,
+            ..
+        } = timer
+        {
+            self.suspected.push((member_id, incarnation));
             let known = self.suspects.get(&member_id.key);
             // Whoever is suspected again meanwhile has no more time for it.
             if known.is_none_or(|(_, known)| *known != timer) {

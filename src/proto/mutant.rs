@@ -67,6 +67,14 @@ pub enum Mutant {
     AnybodyBuries,
     /// Tables are not compared.
     TablesNotCompared,
+    /// A supernode keeps the groups that are another's.
+    GroupsKept,
+    /// A supernode hands over all groups of another's in one go.
+    HandedOverAtOnce,
+    /// In a large mesh nobody passes on who is dead, or has signed a later record.
+    WordNotPassedOn,
+    /// Who is suspected is not told so.
+    SuspectNotTold,
     /// A node that was called dead does not come back under a higher clock.
     NotRenewed,
 }

@@ -9,6 +9,7 @@ mod deeds;
 mod dials;
 mod door;
 mod exchange;
+mod ward;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use self::deeds::Deeds;
 use self::dials::Dials;
 use self::door::Door;
+use self::ward::Ward;
 use self::watch::Watch;
 use super::actions::Actions;
 use super::admission::Admission;
@@ -63,6 +65,7 @@ pub struct MeshNode {
     news: BTreeSet<NodeId>,
     news_due: Option<Mono>,
     watch: Watch,
+    ward: Ward,
     door: Door,
     dials: Dials,
     deeds: Deeds,
@@ -91,6 +94,7 @@ impl MeshNode {
         };
         Self {
             watch: Watch::new(record.edition(), seed),
+            ward: Ward::default(),
             record,
             admission: Admission::default(),
             operators: BTreeSet::new(),
@@ -240,7 +244,12 @@ impl MeshNode {
         self.deeds.unlinked(link);
         self.in_supernode(now, |supernode, cx| supernode.unlinked(cx, link, gone.peer));
         // One that was of no use any more is not missed.
-        if self.links.to_node(&gone.peer).is_none() && why != Some(Reason::Done) {
+        if self.links.to_node(&gone.peer).is_some() {
+            return;
+        }
+        if why == Some(Reason::Done) {
+            self.ward.is_left = true;
+        } else {
             self.missed(now, gone.peer);
         }
     }
@@ -330,7 +339,9 @@ impl MeshNode {
                 });
             }
             Message::Query { group } => {
-                self.in_supernode(now, |supernode, cx| supernode.query(cx, link, group));
+                self.in_supernode(now, |supernode, cx| {
+                    supernode.query(cx, link, from.peer, group)
+                });
             }
             Message::Known { group, record } if self.table.is_supernode(&from.peer) => {
                 self.in_supernode(now, |supernode, cx| {
@@ -372,7 +383,10 @@ impl MeshNode {
         if !self.nodes.contains(&link) {
             return self.close(now, link, Reason::Unexpected);
         }
-        self.dials.used(now.mono, link);
+        // Whoever is watched over a link that was made for something else is not to keep it up by that.
+        if !matches!(message, Message::Gossip(_)) {
+            self.dials.used(now.mono, link);
+        }
         let is_listed = self.table.get(&from).is_some();
         #[expect(
             clippy::wildcard_enum_match_arm,
@@ -419,7 +433,12 @@ impl MeshNode {
             return Err(Unlisted::Closed);
         }
         let addresses = listed.record.addresses.clone();
+        let (edition, is_up) = (listed.record.edition(), listed.liveness.is_up());
         let change = self.table.merge(&*self.seal, listed)?;
+        let is_word = self.links.to_node(&key).is_some() || self.ward.was_awaited(&key);
+        if is_word && is_up && matches!(change, Change::New | Change::Updated) {
+            self.pass_on(now, edition, Liveness::Alive);
+        }
         match change {
             Change::New => {
                 if key < self.record.key {
@@ -477,6 +496,7 @@ impl MeshNode {
             self.due = None;
             return;
         }
+        self.watch_ward(now);
         self.watched(now);
         if self.news_due.is_some_and(|due| now.mono >= due) {
             self.news_due = None;
@@ -507,12 +527,15 @@ impl MeshNode {
             self.in_supernode(now, Supernode::check);
         }
         self.in_supernode(now, Supernode::tick);
+        self.choose_ward(now);
+        self.say_word(now);
         self.dial_all(now);
         let fixed = [
             Some(self.exchange_due),
             Some(self.check_due),
             self.news_due,
             self.table_due,
+            self.ward.due,
             self.watch.due(),
             self.supernode.due(now.mono),
         ];
@@ -524,6 +547,7 @@ impl MeshNode {
     /// Hands every group to who is responsible without us, and ends.
     fn end(&mut self, now: Now) {
         self.set_liveness(now, self.record.key, Liveness::Dead);
+        self.in_supernode(now, Supernode::hand_all_over);
         self.in_supernode(now, Supernode::check);
         self.leave(now);
         self.is_ending = true;

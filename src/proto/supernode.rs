@@ -42,6 +42,9 @@ pub(crate) struct Supernode {
     held: BTreeMap<GroupName, Held>,
     /// Which groups each link has registered.
     by_link: BTreeMap<LinkId, BTreeSet<GroupName>>,
+    /// Groups in use that are another's, and when the next of them are handed over.
+    leaving: BTreeSet<GroupName>,
+    leaving_due: Option<Mono>,
     /// Grows with every registration, to remember who came first.
     arrivals: u64,
     /// Where the next look at the records goes on.
@@ -234,7 +237,11 @@ impl Supernode {
         // A group that lost its name shows the lease from before, so that its epochs go on.
         let is_its = |lease: &Lease| group.is_or_was(&lease.group);
         let lease = lease.filter(|lease| is_its(lease) && self.is_credible(cx, &group, lease));
-        if let Some(to) = cx.responsible(&group).filter(|to| *to != cx.me) {
+        let to = cx.responsible(&group).filter(|to| *to != cx.me);
+        // A group that is about to be handed over stays whole until then.
+        if let Some(to) =
+            to.filter(|_| !self.leaving.contains(&group) && !mutant::is(Mutant::GroupsKept))
+        {
             let known = self.held.get(&group).map(|held| &held.birth);
             let is_stranger = known.is_some_and(|birth| birth.is_stranger(charter.as_ref()));
             let charter = known.and_then(|birth| birth.charter.as_ref());
@@ -415,11 +422,12 @@ impl Supernode {
     pub(crate) fn due(&self, now: Mono) -> Option<Mono> {
         let waits = self.held.values();
         let waits = waits.flat_map(|held| [held.due(now), held.birth.due()]);
-        waits.flatten().min()
+        waits.flatten().chain(self.leaving_due).min()
     }
 
     /// Decides what has waited long enough.
     pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
+        self.hand_some_over(cx);
         let is_over = |held: &Held| held.is_due(cx);
         let over: Vec<_> = self
             .held

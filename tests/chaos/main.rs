@@ -4,7 +4,8 @@
 //!
 //! `SEED=n cargo test --test chaos -- --nocapture` replays the schedule of one round of a plain run (add
 //! `FIRESIDE_KILLS=1` for one of a long run);
-//! `FIRESIDE_KILLS=1000 cargo test --test chaos -- --nocapture` plays rounds until that many were killed.
+//! `FIRESIDE_KILLS=1000 cargo test --test chaos -- --nocapture` plays rounds until that many were killed;
+//! `FIRESIDE_TURNS=1 cargo test --test chaos in_turn -- --nocapture` kills each node of a town of 33.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -79,10 +80,25 @@ fn a_host_whose_heirs_are_frozen_confirms_nothing_that_its_disk_alone_has() {
     let schedule = Schedule {
         supernodes: 2,
         people: 4,
+        directories: 1,
         faults: vec![(1_500, strand)],
         chance: Rng::of(1, 1),
     };
     let totals = Round::new(1, Ground::loopback(), schedule).play();
+    assert!(totals.failed.is_empty(), "confirmed lines are gone");
+}
+
+/// `FIRESIDE_TURNS=n`: three directories, twenty supernodes and ten people, each killed n times.
+#[test]
+fn every_node_of_a_town_dies_and_comes_back_in_turn_while_people_talk() {
+    let schedule = match number("FIRESIDE_TURNS") {
+        Some(turns) => Schedule::in_turn([3, 20, 10], turns as usize, 2_500),
+        None => Schedule::in_turn([2, 3, 3], 1, 1_000),
+    };
+    let began = Instant::now();
+    let mut totals = Round::new(1, Ground::loopback(), schedule).play();
+    totals.seconds = began.elapsed().as_secs();
+    println!("{totals}");
     assert!(totals.failed.is_empty(), "confirmed lines are gone");
 }
 

@@ -48,7 +48,8 @@ enum Mend {
 impl Round {
     pub(crate) fn new(seed: u64, ground: Ground, schedule: Schedule) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let town = Town::new(ground, home.path(), schedule.supernodes, schedule.people);
+        let of_each = [schedule.directories, schedule.supernodes, schedule.people];
+        let town = Town::with_directories(ground, home.path(), of_each);
         Self {
             seed,
             town,
@@ -262,6 +263,7 @@ impl Round {
             Victim::Responsible => pick(town.by_ring(), 0),
             Victim::Supernode(number) => pick(town.by_ring(), number),
             Victim::Directory => pick(vec![0], 0),
+            Victim::Node(ix) => pick(vec![ix], 0),
             Victim::Everybody => town.people().filter(fine).collect(),
         }
     }
@@ -393,6 +395,7 @@ impl Victim {
             Self::Responsible => "responsible supernode",
             Self::Supernode(_) => "supernode",
             Self::Directory => "directory",
+            Self::Node(_) => "each in turn",
             Self::Everybody => "everybody",
         }
     }

@@ -16,6 +16,7 @@ const BETWEEN_MS: (u64, u64) = (300, 3_000);
 /// A round, as chance has it.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
+    pub(crate) directories: usize,
     pub(crate) supernodes: usize,
     pub(crate) people: usize,
     /// By time from the moment all are in.
@@ -76,6 +77,8 @@ pub(crate) enum Victim {
     Responsible,
     Supernode(u64),
     Directory,
+    /// The node of this number, of whatever kind.
+    Node(usize),
     Everybody,
 }
 
@@ -121,10 +124,35 @@ impl Schedule {
         });
         let faults = faults.collect();
         Self {
+            directories: 1,
             supernodes,
             people,
             faults,
             chance: Rng::of(seed, 2),
+        }
+    }
+
+    /// Each of so many directories, supernodes and people is killed and comes back, one after the other, this often.
+    pub(crate) fn in_turn(of_each: [usize; 3], turns: usize, pause_ms: u64) -> Self {
+        let [directories, supernodes, people] = of_each;
+        let nodes = directories + supernodes + people;
+        let in_turn = (0..turns).flat_map(|_| 0..nodes).zip(1..);
+        let faults = in_turn.map(|(node, count)| {
+            let fault = Fault {
+                deed: Deed::Kill,
+                moment: Moment::Any,
+                victims: vec![Victim::Node(node)],
+                for_ms: pause_ms,
+            };
+            // The next goes while this one comes back.
+            (count * pause_ms, fault)
+        });
+        Self {
+            directories,
+            supernodes,
+            people,
+            faults: faults.collect(),
+            chance: Rng::of(1, 2),
         }
     }
 }
@@ -132,7 +160,7 @@ impl Schedule {
 impl Victim {
     fn is_mesh(self) -> bool {
         match self {
-            Self::Responsible | Self::Supernode(_) | Self::Directory => true,
+            Self::Responsible | Self::Supernode(_) | Self::Directory | Self::Node(_) => true,
             Self::Host | Self::Heir | Self::Person(_) | Self::Everybody => false,
         }
     }

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use md5::{Digest, Md5};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::ground::{Ground, Plot};
@@ -20,11 +22,14 @@ pub(crate) const GROUP: &str = "#hearth";
 /// Long enough for a machine that does many things beside; nothing that works needs a tenth of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-const NICKS: [&str; 8] = ["anna", "bob", "cat", "dan", "eve", "fay", "gus", "hal"];
+const NICKS: [&str; 10] = [
+    "anna", "bob", "cat", "dan", "eve", "fay", "gus", "hal", "ida", "jan",
+];
 
-/// The first of all nodes is the directory, then come the supernodes, then the people.
+/// The first of all nodes are the directories, then come the supernodes, then the people.
 pub(crate) struct Town {
     pub(crate) nodes: Vec<Node>,
+    pub(crate) directories: usize,
     pub(crate) supernodes: usize,
     pub(crate) ground: Ground,
     /// What went wrong outside of what people see.
@@ -75,7 +80,13 @@ pub(crate) struct Tally {
 
 impl Town {
     /// A town whose directory and supernodes run, and in which nobody is up yet.
-    pub(crate) fn new(mut ground: Ground, home: &Path, supernodes: usize, people: usize) -> Self {
+    pub(crate) fn new(ground: Ground, home: &Path, supernodes: usize, people: usize) -> Self {
+        Self::with_directories(ground, home, [1, supernodes, people])
+    }
+
+    /// The same, of so many directories, supernodes and people.
+    pub(crate) fn with_directories(mut ground: Ground, home: &Path, of_each: [usize; 3]) -> Self {
+        let [directories, supernodes, people] = of_each;
         let (tell, heard) = channel();
         let mut nodes = Vec::new();
         let mut add = |name: &str, args: &[&str], is_person: bool| {
@@ -97,18 +108,31 @@ impl Town {
             });
             plot.address()
         };
-        let directory = add("directory", &["--directory", "--name", "directory"], false);
+        // Each knows the directories before it, and all others know every directory.
+        let mut bootstrap: Vec<String> = Vec::new();
+        for number in 1..=directories {
+            let name = match directories {
+                1 => "directory".to_owned(),
+                _ => format!("directory-{number}"),
+            };
+            let mut args = vec!["--directory", "--name", &name];
+            args.extend(bootstrap.iter().map(String::as_str));
+            let address = add(&name, &args, false);
+            bootstrap.extend(["--bootstrap".to_owned(), address]);
+        }
+        let bootstrap: Vec<&str> = bootstrap.iter().map(String::as_str).collect();
         for number in 1..=supernodes {
             let name = format!("supernode-{number}");
-            let args = ["--supernode", "--bootstrap", &directory, "--name", &name];
+            let args = [&["--supernode", "--name", &name], &*bootstrap].concat();
             add(&name, &args, false);
         }
         for nick in &NICKS[..people] {
-            let args = ["--json", "--bootstrap", &directory, "--nick", nick, GROUP];
+            let args = [&["--json", "--nick", nick], &*bootstrap, &[GROUP]].concat();
             add(nick, &args, true);
         }
         let mut town = Self {
             nodes,
+            directories,
             supernodes,
             ground,
             complaints: Vec::new(),
@@ -127,11 +151,11 @@ impl Town {
     // -- who is there ------------------------------------------------------------------------------------
 
     pub(crate) fn mesh(&self) -> std::ops::Range<usize> {
-        0..1 + self.supernodes
+        0..self.directories + self.supernodes
     }
 
     pub(crate) fn people(&self) -> std::ops::Range<usize> {
-        1 + self.supernodes..self.nodes.len()
+        self.mesh().end..self.nodes.len()
     }
 
     pub(crate) fn is_up(&self, ix: usize) -> bool {
@@ -153,7 +177,8 @@ impl Town {
 
     /// The supernodes that run, the responsible one first.
     pub(crate) fn by_ring(&self) -> Vec<usize> {
-        let mut up: Vec<usize> = (1..=self.supernodes).filter(|ix| self.is_up(*ix)).collect();
+        let supernodes = self.directories..self.mesh().end;
+        let mut up: Vec<usize> = supernodes.filter(|ix| self.is_up(*ix)).collect();
         let group = point(GROUP);
         up.sort_by_key(|ix| {
             let point = point(&self.nodes[*ix].plot.ip);
@@ -292,7 +317,13 @@ impl Town {
         let Some(line) = heard.line else {
             let status = node.process.take().map(|mut it| it.ended());
             let is_well = status.is_none_or(|status| status.success());
-            let ending = node.ending.unwrap_or(Ending::Killed);
+            let mut ending = node.ending.unwrap_or(Ending::Killed);
+            if ending == Ending::Clean
+                && status.and_then(|s| s.signal()) == Some(Signal::TERM.as_raw())
+            {
+                // It was told to end before it listened for that.
+                ending = Ending::Killed;
+            }
             if node.ending.is_none() || ending == Ending::Clean && !is_well {
                 let what = format!("{} ended by itself, or badly: {status:?}", node.name);
                 self.complaints.push(what);

@@ -67,6 +67,7 @@ fn help_and_version_are_told_on_standard_output() {
         "--nick",
         "--no-lan",
         "--relay-only",
+        "--no-port-mapping",
         "--local-port",
         "--log",
         "demo",

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::harness::Client;
@@ -55,13 +56,17 @@ pub(crate) struct Router {
     /// The same in IPv6.
     behind_v6: String,
     family: Family,
+    /// The last number of its public address.
+    number: u8,
     machines: RefCell<u8>,
 }
 
 /// Where somebody sits.
 pub(crate) struct Machine {
     namespace: Namespace,
-    data: std::path::PathBuf,
+    data: PathBuf,
+    /// The last number of its public address.
+    number: Option<u8>,
 }
 
 /// A directory and supernode's process, and where it runs.
@@ -150,13 +155,20 @@ impl Internet {
     fn machine_at(&self, name: &str, number: u8, family: Family) -> Machine {
         let namespace = Namespace::new(self.number, name).unwrap();
         self.plug(name, &namespace, number, family);
-        self.with(namespace, name)
+        Machine {
+            number: Some(number),
+            ..self.with(namespace, name)
+        }
     }
 
     fn with(&self, namespace: Namespace, name: &str) -> Machine {
         let data = self.home.path().join(name);
         std::fs::create_dir_all(&data).unwrap();
-        Machine { namespace, data }
+        Machine {
+            namespace,
+            data,
+            number: None,
+        }
     }
 
     /// A router; the network behind it is `behind`, such as `192.168.1`.
@@ -193,6 +205,7 @@ impl Internet {
             behind: behind.to_owned(),
             behind_v6,
             family,
+            number,
             machines: RefCell::new(1),
         }
     }
@@ -291,6 +304,20 @@ impl Router {
 }
 
 impl Router {
+    /// Its public address.
+    pub(crate) fn address(&self) -> String {
+        format!("{PUBLIC}.{}", self.number)
+    }
+
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// Has one more rule.
+    pub(crate) fn obeys(&self, rule: &str) {
+        nft(&self.namespace, rule);
+    }
+
     /// Lets packets through between its network and these addresses only: whoever else is talked to is not reached,
     /// and nobody says so.
     pub(crate) fn cuts_all_but(&self, addresses: &[&str]) {
@@ -359,6 +386,20 @@ impl Router {
 }
 
 impl Machine {
+    /// Its public address, if it has one of IPv4.
+    pub(crate) fn ip(&self) -> String {
+        format!("{PUBLIC}.{}", self.number.unwrap())
+    }
+
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// Where its people and servers keep what they keep.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
     fn fireside(&self) -> Command {
         let mut command = Command::new("ip");
         command
@@ -385,6 +426,19 @@ impl Machine {
 }
 
 impl Supernode {
+    pub(crate) fn namespace(&self) -> &Namespace {
+        self.machine.namespace()
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        self.machine.data()
+    }
+
+    pub(crate) fn ip(&self) -> &str {
+        let (ip, _port) = self.address.rsplit_once(':').unwrap();
+        ip
+    }
+
     /// Its machine is off the net from here on.
     pub(crate) fn vanishes(&self) {
         self.machine.namespace.has("link set dev wan down");

@@ -15,6 +15,9 @@ mod blows;
 mod charter;
 mod checker;
 mod closed;
+#[allow(dead_code, reason = "its costs are of interest to the bench")]
+#[path = "../bench/mesh/crowd.rs"]
+mod crowd;
 mod disk;
 mod forgers;
 mod found;
@@ -24,6 +27,7 @@ mod islands;
 #[path = "../judge/mod.rs"]
 mod judge;
 mod judged;
+mod large;
 mod liar;
 mod liars;
 mod link;
@@ -31,6 +35,7 @@ mod liveness;
 mod membership;
 mod merges;
 mod moment;
+mod moves;
 mod mutants;
 mod own;
 mod rng;

@@ -29,7 +29,15 @@ enum Witness {
     Story(fn(u64)),
 }
 
-const MUTANTS: [(Mutant, Witness); 26] = [
+const MUTANTS: [(Mutant, Witness); 28] = [
+    (
+        Mutant::GroupsKept,
+        Witness::Story(crate::moves::a_supernode_joins),
+    ),
+    (
+        Mutant::HandedOverAtOnce,
+        Witness::Story(crate::moves::many_groups_return),
+    ),
     (Mutant::ConfirmedUnstored, Witness::Worlds),
     (Mutant::ReportedUnflushed, Witness::Worlds),
     (

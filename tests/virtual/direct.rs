@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use fireside::proto::event::Path;
-use fireside::proto::role::{Input, LinkId};
+use fireside::proto::role::{Input, LinkId, Output};
+use fireside::proto::wire::Reason;
 use tokio::time::{Instant, sleep};
 
 use crate::network::Network;
@@ -20,6 +21,8 @@ struct Pair {
     relay: Node,
     anna: Node,
     bert: Node,
+    /// Anna's link to the supernode.
+    up: LinkId,
     to_bert: LinkId,
     from_anna: LinkId,
 }
@@ -28,9 +31,9 @@ async fn pair(seed: u64) -> Pair {
     let network = Network::new(seed, DELAY_MS, 0);
     let relay = supernode(&network, 1);
     let (mut anna, mut bert) = (direct_client(&network, 3), direct_client(&network, 4));
-    let anna_up = anna.link(&relay).await;
+    let up = anna.link(&relay).await;
     bert.link(&relay).await;
-    let to_bert = anna.reach(bert.id, anna_up).await;
+    let to_bert = anna.reach(bert.id, up).await;
     let linked = Instant::now();
     let from_anna = bert.dialled_by(anna.id).await;
     assert_eq!(anna.path(bert.id).await, (Path::Relayed, Some(relay.id)));
@@ -43,6 +46,7 @@ async fn pair(seed: u64) -> Pair {
         relay,
         anna,
         bert,
+        up,
         to_bert,
         from_anna,
     }
@@ -109,6 +113,24 @@ async fn a_dead_direct_path_costs_half_a_second_and_is_found_again() {
         assert_eq!(p.bert.path(p.anna.id).await, (Path::Direct, None));
         assert!(p.round_trip().await < RELAYED);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_dialled_again_is_dialled_through_the_supernode() {
+    let mut p = pair(1).await;
+    sleep(Duration::from_secs(5)).await;
+    // As when a process ends, and another is there under its key, and at another address, a moment later.
+    let (link, reason) = (p.from_anna, Reason::Done);
+    p.bert.order(Output::Close { link, reason }).await;
+    assert_eq!(p.anna.lost(p.to_bert).await, Some(reason));
+    p.network.part(p.anna.ip(), p.bert.ip());
+    let began = Instant::now();
+    p.to_bert = p.anna.reach(p.bert.id, p.up).await;
+    let took = began.elapsed();
+    println!("{} ms", took.as_millis());
+    assert!(took < Duration::from_millis(1_000), "{took:?}");
+    p.from_anna = p.bert.dialled_by(p.anna.id).await;
+    p.round_trip().await;
 }
 
 #[tokio::test(start_paused = true)]

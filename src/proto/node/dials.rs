@@ -1,8 +1,9 @@
 //! The links a mesh node should have, and the dials that make them.
 //!
 //! In a small mesh that is one to every other node. In a larger one a node keeps links to its neighbours on the ring,
-//! here and at 180 degrees: with them it shares groups, and one of them takes over when another dies. To all others
-//! links are made when there is something to say, and let go when there has been nothing for a while.
+//! here and at 180 degrees: with them it shares groups, and one of them takes over when another dies; and to those that
+//! it watches ([`super::ward`]). To all others links are made when there is something to say, and let go when there has
+//! been nothing for a while.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -183,7 +184,9 @@ impl MeshNode {
     /// Says something to a node, over a link that is made for it if need be.
     pub(super) fn say(&mut self, now: Now, to: NodeId, word: Message) {
         if let Some(link) = self.links.to_node(&to) {
-            self.dials.used(now.mono, link);
+            if !matches!(word, Message::Gossip(_)) {
+                self.dials.used(now.mono, link);
+            }
             return self.act.send(link, word);
         }
         self.dials.wait_for_word(now.mono, to, word);
@@ -233,9 +236,11 @@ impl MeshNode {
         }
         self.heed();
         let wanted = self.wanted();
+        // In a large mesh who was found there is a node as any other, and all others are given the same few.
+        let is_lonely = self.is_small() || self.nodes.is_empty();
         let given = self.dials.given.iter().filter(|(_, found)| match found {
             None => true,
-            Some(id) => *id != self.record.key && self.links.to_node(id).is_none(),
+            Some(id) => is_lonely && *id != self.record.key && self.links.to_node(id).is_none(),
         });
         let given = given.map(|(address, _)| (None, vec![*address]));
         let introduced = self.deeds.places().map(|address| (None, vec![address]));
@@ -269,7 +274,7 @@ impl MeshNode {
             all.map(|listed| listed.record.key).collect()
         } else {
             let called = self.dials.words.keys().copied();
-            self.neighbours().chain(called).collect()
+            self.ward.kept().iter().copied().chain(called).collect()
         };
         let unlinked = keys.iter().filter_map(|key| {
             let record = &self.table.get(key)?.record;
@@ -307,7 +312,7 @@ impl MeshNode {
     }
 
     /// Those with whom we share groups, now or when one of them fails.
-    fn neighbours(&self) -> impl Iterator<Item = NodeId> {
+    pub(super) fn neighbours(&self) -> impl Iterator<Item = NodeId> {
         let ours = self.record.ring_address();
         let ours = ours.filter(|_| self.record.roles.supernode);
         let ring = self.table.ring();
@@ -333,17 +338,18 @@ impl MeshNode {
         if self.is_small() {
             return;
         }
-        let kept: BTreeSet<_> = self.neighbours().collect();
+        let kept = self.ward.kept();
         let births = self.nodes.iter().filter_map(|link| {
             let peer = self.links.get(*link)?.peer;
             let birth = self.dials.birth(*link)?;
-            (!kept.contains(&peer)).then_some((birth.used, *link))
+            (!kept.contains(&peer)).then_some((birth.used, *link, birth.dialled.is_some()))
         });
         let mut idle: Vec<_> = births.collect();
         idle.sort_unstable();
         let surplus = self.nodes.len().saturating_sub(NODE_LINKS_MAX);
-        for (index, (used, link)) in idle.into_iter().enumerate() {
-            if index < surplus || now.mono - used > NODE_LINK_IDLE {
+        for (index, (used, link, is_ours)) in idle.into_iter().enumerate() {
+            // Whoever dialled it knows whether it is of use.
+            if index < surplus || is_ours && now.mono - used > NODE_LINK_IDLE {
                 self.close(now, link, Reason::Done);
             }
         }

@@ -17,6 +17,11 @@ use crate::proto::wire::{Burial, Edition, Listed, Liveness, Message, Rest, Stand
 /// How long an asked-for record is not asked for again, of whomever.
 const ASKED_AGAIN: Duration = Duration::from_secs(1);
 
+/// In a large mesh one comparison of so many is with somebody at random, and not over a link that is there.
+const EXCHANGED_FAR: u64 = 16;
+/// Nodes that one comparison can have us dial, since somebody holds them for dead.
+const LOOKED_AFTER_MAX: usize = 4;
+
 /// Records that were asked for, and those that were refused.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Asked {
@@ -61,6 +66,7 @@ impl MeshNode {
         for key in self.table.forget_old(now.wall) {
             self.unwatch(now, &key);
         }
+        self.ward.is_left = true;
         let others = self
             .table
             .listed()
@@ -68,7 +74,14 @@ impl MeshNode {
         let (up, gone): (Vec<_>, Vec<_>) = others.partition(|listed| listed.liveness.is_up());
         let up: Vec<_> = up.into_iter().map(|l| l.record.edition()).collect();
         let gone: Vec<_> = gone.into_iter().map(|l| l.record.edition()).collect();
-        if let Some(partner) = self.pick(&up) {
+        // In a large mesh mostly one who is linked: a handshake costs more than what is compared.
+        let linked = up.iter().copied();
+        let linked: Vec<_> = linked
+            .filter(|edition| self.links.to_node(&edition.key).is_some())
+            .collect();
+        let goes_far = self.is_small() || linked.is_empty() || self.act.jitter(EXCHANGED_FAR) == 0;
+        let partners = if goes_far { &up } else { &linked };
+        if let Some(partner) = self.pick(partners) {
             let digest = self.node_digest();
             self.say(now, partner.key, Message::TableDigest { digest });
         }
@@ -143,6 +156,7 @@ impl MeshNode {
         theirs: &[Standing],
     ) {
         let mut lacking = Vec::new();
+        let mut called_dead = Vec::new();
         let mut buried = Vec::new();
         for standing in theirs {
             match standing.rest {
@@ -159,9 +173,15 @@ impl MeshNode {
                         lacking.push(edition);
                     } else if is_up && known == Some(clock) && key != self.record.key {
                         self.is_said_to_be_up(now, edition);
+                    } else if known == Some(clock) && !self.is_in_ward(&key) {
+                        called_dead.push(key);
                     }
                 }
             }
+        }
+        called_dead.retain(|key| self.table.get(key).is_some_and(|l| l.liveness.is_up()));
+        for key in called_dead.into_iter().take(LOOKED_AFTER_MAX) {
+            self.look_after(now, key);
         }
         self.want(now, link, &lacking);
         if !buried.is_empty() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::MeshNode;
 use crate::proto::id::NodeId;
+use crate::proto::limits::FULL_MESH_MAX;
 use crate::proto::membership::{Membership, Note};
 use crate::proto::role::LinkId;
 use crate::proto::time::{Mono, Now};
@@ -65,6 +66,33 @@ impl Watch {
         }
     }
 
+    /// Has the engine watch this one.
+    pub(super) fn met(&mut self, now: Mono, edition: Edition) {
+        if let Some(watching) = self.watching_mut()
+            && !watching.engine.is_up(edition)
+        {
+            watching.engine.met(now, edition);
+        }
+    }
+
+    /// Has the engine watch nobody but these.
+    pub(super) fn keep(&mut self, now: Mono, is_kept: impl Fn(&NodeId) -> bool) {
+        if let Some(watching) = self.watching_mut() {
+            watching.missed.retain(|key, _| is_kept(key));
+            watching.engine.keep(now, is_kept);
+        }
+    }
+
+    /// Whether the engine watches it.
+    pub(super) fn knows(&self, key: &NodeId) -> bool {
+        let watching = self.watching();
+        watching.is_some_and(|watching| watching.engine.incarnation(key).is_some())
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.watching().map_or(0, |watching| watching.seed)
+    }
+
     fn watching(&self) -> Option<&Watching> {
         match self {
             Self::Gossip(watching) => Some(watching),
@@ -119,6 +147,9 @@ impl MeshNode {
 
     /// A node has signed this record, and so is there, or was lately.
     pub(super) fn met(&mut self, now: Now, edition: Edition) {
+        if !self.is_in_ward(&edition.key) {
+            return;
+        }
         if let Some(watching) = self.watch.watching_mut() {
             watching.engine.met(now.mono, edition);
         }
@@ -127,6 +158,13 @@ impl MeshNode {
     /// Somebody says that a node is up which we do not count. Either we have never heard of it, or it was called dead:
     /// then it must come back under a higher clock, and has to be told so.
     pub(super) fn is_said_to_be_up(&mut self, now: Now, edition: Edition) {
+        if !self.is_in_ward(&edition.key) && !self.watch.knows(&edition.key) {
+            let listed = self.table.get(&edition.key);
+            if listed.is_some_and(|listed| !listed.liveness.is_up()) {
+                self.call_back(now, edition);
+            }
+            return;
+        }
         let Some(watching) = self.watch.watching_mut() else {
             return;
         };
@@ -168,7 +206,9 @@ impl MeshNode {
             return;
         };
         let was_up = listed.liveness.is_up();
-        if let Some(watching) = self.watch.watching_mut() {
+        if let Some(watching) = self.watch.watching_mut()
+            && (watching.engine.incarnation(&key).is_some() || self.table.len() <= FULL_MESH_MAX)
+        {
             let known = watching.engine.incarnation(&key);
             watching.missed.entry(key).or_insert(known);
             watching.engine.doubt(now.mono, &key);
@@ -237,7 +277,19 @@ impl MeshNode {
                 known.is_none_or(|known| known < edition.clock)
             })
             .collect();
-        gossip.news.retain(|news| is_known(&news.edition));
+        let of_others = gossip.news.iter().filter(|news| {
+            let key = &news.edition.key;
+            !self.is_small()
+                && *key != me.key
+                && !(self.watch.knows(key) && is_known(&news.edition))
+        });
+        let of_others: Vec<_> = of_others.copied().collect();
+        gossip
+            .news
+            .retain(|news| is_known(&news.edition) && !of_others.contains(news));
+        for news in &of_others {
+            self.told_word(now, news);
+        }
         self.want(now, link, &later);
         if let Some(watching) = self.watch.watching_mut() {
             watching.engine.received(now.mono, sender, &gossip);
@@ -279,6 +331,9 @@ impl MeshNode {
                 }
                 let opinion = watching.opinion(edition);
                 self.set_liveness(now, key, opinion);
+                if !opinion.is_up() {
+                    self.pass_on(now, edition, Liveness::Dead);
+                }
             }
             Note::Renewed(clock) => self.sign(now, clock.saturating_sub(1)),
         }

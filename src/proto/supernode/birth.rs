@@ -357,7 +357,7 @@ impl Supernode {
     /// Tells another supernode what we hold.
     fn answer(&mut self, cx: &mut Context<'_>, to: NodeId, group: &GroupName) {
         if let Some(link) = cx.links.to_node(&to) {
-            self.query(cx, link, group.clone());
+            self.query(cx, link, to, group.clone());
         }
     }
 }

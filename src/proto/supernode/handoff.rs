@@ -1,14 +1,29 @@
 //! What supernodes tell each other of groups: records, and the handing over of a group to who is responsible for it.
 
+use std::time::Duration;
+
 use super::wait::Wait;
-use super::{Context, HELD_MAX, SILENT, Supernode};
+use super::{Context, HELD_MAX, Held, SILENT, Supernode};
 use crate::proto::id::{GroupName, NodeId};
+use crate::proto::limits::{
+    HANDOFF_PAUSE, HANDOFF_PAUSE_JITTER_MS, HANDOFF_SPREAD_MS, HANDOFFS_AT_ONCE,
+};
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::LinkId;
 use crate::proto::wire::{GroupRecord, Message};
 
 impl Supernode {
-    /// Somebody asks what we know of a group.
-    pub(crate) fn query(&mut self, cx: &mut Context<'_>, link: LinkId, group: GroupName) {
+    /// Somebody asks what we know of a group. If it is to go to who asks, it goes now: somebody is there for it.
+    pub(crate) fn query(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: LinkId,
+        from: NodeId,
+        group: GroupName,
+    ) {
+        if cx.responsible(&group) == Some(from) && self.leaving.remove(&group) {
+            self.hand_over(cx, &group);
+        }
         let record = self.record(cx, &group).map(Box::new);
         cx.act.send(link, Message::Known { group, record });
     }
@@ -73,37 +88,78 @@ impl Supernode {
         }
     }
 
-    /// Hands over every group that another supernode is responsible for.
+    /// Looks for groups that another supernode is responsible for, to hand them over, and after the records.
     pub(crate) fn check(&mut self, cx: &mut Context<'_>) {
-        let held = self
-            .held
-            .iter()
-            .filter(|(_, held)| !held.registered.is_empty());
-        let held: Vec<_> = held.map(|(group, _)| group.clone()).collect();
         self.ask_silent(cx);
-        for group in held {
-            let Some(to) = cx.responsible(&group).filter(|to| *to != cx.me) else {
-                continue;
-            };
-            self.pass_on(cx, &group, to);
-            let Some(held) = self.held.get_mut(&group) else {
-                continue;
-            };
-            held.wait = Wait::Nothing;
-            for registered in std::mem::take(&mut held.registered).into_values() {
-                cx.act.send(
-                    registered.link,
-                    Message::Moved {
-                        group: group.clone(),
-                        to,
-                    },
-                );
-                if let Some(groups) = self.by_link.get_mut(&registered.link) {
-                    groups.remove(&group);
-                }
-            }
+        let held = self.held.iter();
+        let live = held.filter(|(_, held)| !held.registered.is_empty());
+        let of_others = live.filter_map(|(group, _)| {
+            let to = cx.responsible(group).filter(|to| *to != cx.me)?;
+            Some((to, group.clone()))
+        });
+        // To a supernode that the mesh does not reach from here yet nothing can be handed.
+        self.leaving = of_others.map(|(_, group)| group).collect();
+        if mutant::is(Mutant::GroupsKept) {
+            self.leaving.clear();
+        }
+        if !self.leaving.is_empty() && self.leaving_due.is_none() {
+            let jitter = cx.act.jitter(HANDOFF_SPREAD_MS);
+            self.leaving_due = Some(cx.now + Duration::from_millis(jitter));
         }
         self.keep(cx);
+    }
+
+    /// Hands over some of the groups that are to go, if it is time: who comes back to thousands of groups gets them
+    /// one handful after the other, and so do those who kept them for it.
+    pub(super) fn hand_some_over(&mut self, cx: &mut Context<'_>) {
+        if self.leaving_due.is_none_or(|due| cx.now < due) {
+            return;
+        }
+        let at_once = match mutant::is(Mutant::HandedOverAtOnce) {
+            true => usize::MAX,
+            false => HANDOFFS_AT_ONCE,
+        };
+        for _ in 0..at_once {
+            let Some(group) = self.leaving.pop_first() else {
+                break;
+            };
+            self.hand_over(cx, &group);
+        }
+        let pause = HANDOFF_PAUSE + Duration::from_millis(cx.act.jitter(HANDOFF_PAUSE_JITTER_MS));
+        self.leaving_due = (!self.leaving.is_empty()).then_some(cx.now + pause);
+    }
+
+    /// Hands over everything at once: we end, and nobody asks us again.
+    pub(crate) fn hand_all_over(&mut self, cx: &mut Context<'_>) {
+        for group in self.held.keys().cloned().collect::<Vec<_>>() {
+            self.hand_over(cx, &group);
+        }
+    }
+
+    /// Hands a group and the members in it to who is responsible for it, if that is not us.
+    fn hand_over(&mut self, cx: &mut Context<'_>, group: &GroupName) {
+        let is_live = |held: &&mut Held| !held.registered.is_empty();
+        if self.held.get_mut(group).filter(is_live).is_none() {
+            return;
+        }
+        let Some(to) = cx.responsible(group).filter(|to| *to != cx.me) else {
+            return;
+        };
+        self.pass_on(cx, group, to);
+        let Some(held) = self.held.get_mut(group) else {
+            return;
+        };
+        held.wait = Wait::Nothing;
+        for registered in std::mem::take(&mut held.registered).into_values() {
+            let moved = Message::Moved {
+                group: group.clone(),
+                to,
+            };
+            cx.act.send(registered.link, moved);
+            if let Some(groups) = self.by_link.get_mut(&registered.link) {
+                groups.remove(group);
+            }
+        }
     }
 
     pub(super) fn pass_on(&mut self, cx: &mut Context<'_>, group: &GroupName, to: NodeId) {

@@ -1,0 +1,139 @@
+//! How far two tiers can be pressed: the real ring with up to 2,000 supernodes and a million groups, and the real mesh
+//! nodes by the thousand, in virtual time.
+//!
+//! `cargo bench --bench mesh` takes some minutes; `FIRESIDE_MESH=20,200` looks at meshes of these sizes alone, and
+//! `FIRESIDE_GROUPS=1000000` at so many groups. What is printed depends on the seed and not on the machine, but for
+//! the time of a look-up.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_debug_implementations,
+    unreachable_pub
+)]
+
+mod circle;
+#[allow(
+    dead_code,
+    reason = "the network is parted in the simulator's tests alone"
+)]
+mod crowd;
+mod story;
+mod weight;
+
+#[path = "../../sim/rng.rs"]
+mod rng;
+#[path = "../../sim/seal.rs"]
+mod seal;
+
+use std::time::Instant;
+
+use fireside::proto::ring::{Point, Ring};
+
+use story::Told;
+
+/// Supernodes, and sets of addresses over which the mean is taken.
+const RINGS: [(usize, u64); 4] = [(3, 20), (20, 20), (200, 6), (2_000, 2)];
+const GROUPS: usize = 1_000_000;
+const MESHES: [usize; 4] = [20, 200, 1_000, 2_000];
+
+fn main() {
+    // Cargo asks benches without a harness for their list too.
+    if std::env::args().any(|argument| argument == "--list") {
+        return;
+    }
+    let groups = number("FIRESIDE_GROUPS").unwrap_or(GROUPS);
+    tell_rings(groups);
+    println!();
+    let weight = weight::weight();
+    let memory = weight
+        .memory_bytes
+        .map_or("?".to_owned(), |bytes| (bytes / 1_000).to_string());
+    println!(
+        "A client's table of 2,000 supernodes: {memory} kB in memory; {} kB in {} messages, read and placed on the ring \
+         in {:.1} ms.",
+        weight.wire_bytes / 1_000,
+        weight.messages,
+        weight.ready_ms
+    );
+    println!();
+    tell_meshes();
+}
+
+fn tell_rings(count: usize) {
+    let groups = circle::groups(count);
+    println!("The ring, {count} groups, one point a supernode where nothing else is said:");
+    println!();
+    println!(
+        "| supernodes | most / mean | scatter / mean | most / mean, 16 points | second: most / mean | moved by a join | \
+         moved by a leave | addresses to seize a group | a /24 is enough | elsewhere on a line | ns a look-up |"
+    );
+    println!("|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+    for (supernodes, sets) in RINGS {
+        let f = circle::mean(supernodes, &groups, sets);
+        let look = look_up_ns(supernodes, &groups);
+        println!(
+            "| {supernodes} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} % | {:.2} % | {:.0} | {:.0} % | {:.2} % | {look:.0} |",
+            f.most,
+            f.scatter,
+            f.most_of_many,
+            f.most_second,
+            100.0 * f.joined,
+            100.0 * f.left,
+            f.addresses,
+            100.0 * f.network,
+            100.0 * f.linear,
+        );
+    }
+}
+
+/// What it costs a client to compute who is responsible, a group's point being known.
+fn look_up_ns(supernodes: usize, groups: &[Point]) -> f64 {
+    let ring = Ring::new(circle::nodes(supernodes));
+    let start = Instant::now();
+    let found = groups.iter().filter_map(|at| ring.responsible(*at)).count();
+    assert_eq!(found, groups.len());
+    start.elapsed().as_nanos() as f64 / groups.len() as f64
+}
+
+fn tell_meshes() {
+    println!("The mesh: 3 directories and so many supernodes, 10 to 90 ms apart:");
+    println!();
+    println!(
+        "| supernodes | all started within | together after | quiet: B/s a node | at 5 % loss | false alarms | links a \
+         node | most | handshakes /s a node | a death is known to half / 99 % / all after | a leave to all | a newcomer to all |"
+    );
+    println!("|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+    let sizes = std::env::var("FIRESIDE_MESH").ok();
+    let sizes: Vec<usize> = match &sizes {
+        Some(sizes) => sizes
+            .split(',')
+            .map(|size| size.trim().parse().unwrap())
+            .collect(),
+        None => MESHES.to_vec(),
+    };
+    for supernodes in sizes {
+        let t = story::tell(supernodes);
+        let Told {
+            started_s,
+            together_s,
+            quiet,
+            lossy,
+            false_alarms,
+            links,
+            links_most,
+            handshakes,
+            ..
+        } = t;
+        let [half, most, all] = t.death_s;
+        println!(
+            "| {supernodes} | {started_s:.0} s | {together_s:.1} s | {quiet:.0} | {lossy:.0} | {false_alarms} | {links:.0} \
+             | {links_most} | {handshakes:.3} | {half:.1} / {most:.1} / {all:.1} s | {:.1} s | {:.1} s |",
+            t.leave_s, t.newcomer_s,
+        );
+    }
+}
+
+fn number(name: &str) -> Option<usize> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}

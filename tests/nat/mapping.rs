@@ -1,0 +1,140 @@
+//! Who is behind a router that would let nobody in asks it to, and is reached directly.
+
+use std::time::{Duration, Instant};
+
+use crate::gateway::{Gateway, Speech};
+use crate::harness::Client;
+use crate::inside::Capture;
+use crate::internet::{Internet, Machine, Router, Supernode};
+use crate::people::{goes, meet, meet_in, stays_relayed};
+use crate::router::Kind;
+
+/// Two offices whose routers give everybody another port, so that nobody finds in by himself.
+struct Offices {
+    internet: Internet,
+    fra: Supernode,
+    routers: [Router; 2],
+    machines: [Machine; 2],
+}
+
+impl Offices {
+    fn new() -> Option<Self> {
+        let internet = Internet::new()?;
+        let fra = internet.supernode("fra", &[]);
+        let routers =
+            ["first", "second"].map(|name| internet.router(name, Kind::Symmetric, "10.5.0"));
+        let machines = [
+            internet.behind(&routers[0], "here"),
+            internet.behind(&routers[1], "there"),
+        ];
+        Some(Self {
+            internet,
+            fra,
+            routers,
+            machines,
+        })
+    }
+
+    fn people(&self, args: &[&str]) -> [Client; 2] {
+        [
+            self.machines[0].client("anna", &self.fra, args),
+            self.machines[1].client("bo", &self.fra, &[]),
+        ]
+    }
+}
+
+/// Waits until a router was asked for what is wanted.
+fn is_asked(gateway: &Gateway, what: &str, is: impl Fn(&(u16, u32)) -> bool) -> (u16, u32) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(asked) = gateway.asked().into_iter().find(&is) {
+            return asked;
+        }
+        assert!(Instant::now() < deadline, "{what}: {:?}", gateway.asked());
+        std::thread::yield_now();
+    }
+}
+
+fn is_let_in(speech: Speech) {
+    let Some(offices) = Offices::new() else {
+        return;
+    };
+    let gateway = Gateway::on(&offices.routers[0], speech);
+    let [mut anna, mut bo] = offices.people(&[]);
+    let met = meet_in("#open", &mut anna, &mut bo);
+    goes(&mut anna, "direct");
+    goes(&mut bo, "direct");
+    println!(
+        "| two symmetric routers, and one speaks {speech:?} | direct by {:4} ms |",
+        met.began.elapsed().as_millis()
+    );
+    let (port, _) = is_asked(&gateway, "to let in", |(_, lifetime)| *lifetime > 0);
+    anna.types("/quit");
+    anna.sees_event("bye");
+    is_asked(&gateway, "to end it", |asked| *asked == (port, 0));
+}
+
+#[test]
+fn a_router_that_speaks_pcp_lets_the_others_in() {
+    is_let_in(Speech::Pcp);
+}
+
+#[test]
+fn a_router_that_speaks_nat_pmp_lets_the_others_in() {
+    is_let_in(Speech::Pmp);
+}
+
+#[test]
+fn nobody_asks_who_was_told_not_to_or_is_behind_no_router() {
+    let Some(offices) = Offices::new() else {
+        return;
+    };
+    let gateways = [0, 1].map(|at| Gateway::on(&offices.routers[at], Speech::Pcp));
+    let mut anna = offices.machines[0].client("anna", &offices.fra, &["--no-port-mapping"]);
+    let mut bo = offices.machines[1].client("bo", &offices.fra, &["--relay-only"]);
+    let open = offices.internet.machine("open");
+    let wire = Capture::of(open.namespace());
+    let mut cat = open.client("cat", &offices.fra, &[]);
+    let met = meet_in("#closed", &mut anna, &mut bo);
+    meet(&mut anna, &mut cat);
+    stays_relayed("#closed", &mut anna, &mut bo, met.began);
+    for gateway in &gateways {
+        assert_eq!(gateway.asked(), []);
+    }
+    let asks = |frame: &&Vec<u8>| frame.get(36..38) == Some(&5351_u16.to_be_bytes());
+    let frames = wire.ends();
+    assert!(frames.len() > 20, "nothing passed here");
+    assert_eq!(frames.iter().filter(asks).count(), 0);
+}
+
+#[test]
+fn an_address_that_is_another_machines_brings_it_a_few_probes_and_no_more() {
+    let Some(offices) = Offices::new() else {
+        return;
+    };
+    let victim = offices.internet.machine("victim");
+    let _gateway = Gateway::on(
+        &offices.routers[0],
+        Speech::Liar(victim.ip().parse().unwrap()),
+    );
+    // The router in front would let them in, were it asked where it is.
+    offices.routers[0].obeys("insert rule inet wall forward ct status dnat drop");
+    let wire = Capture::of(victim.namespace());
+    let [mut anna, mut bo] = offices.people(&[]);
+    let met = meet_in("#victim", &mut anna, &mut bo);
+    stays_relayed("#victim", &mut anna, &mut bo, met.began);
+    let frames = wire.ends();
+    let is_udp =
+        |frame: &&Vec<u8>| frame.get(12..14) == Some(&[8, 0]) && frame.get(23) == Some(&17);
+    let probes: Vec<_> = frames.iter().filter(is_udp).collect();
+    let longest = probes.iter().map(|frame| frame.len()).max();
+    println!(
+        "| a machine that is said to be somebody else's | {} probes in {} s, of {longest:?} bytes at most |",
+        probes.len(),
+        met.began.elapsed().as_secs()
+    );
+    assert!(!probes.is_empty(), "nobody believed the router");
+    // A burst and a rate, as the limits say, and frames that a name look-up exceeds.
+    assert!(probes.len() < 550, "{}", probes.len());
+    assert!(longest < Some(100), "{longest:?}");
+}
