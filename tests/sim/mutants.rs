@@ -112,7 +112,7 @@ fn mutants() {
     for (mutant, witness) in MUTANTS {
         let seed = match witness {
             Witness::Worlds => world_with(mutant),
-            Witness::Story(story) => (1..=100)
+            Witness::Story(story) => (1..=300)
                 .find(|seed| mutant::with(mutant, || catch_unwind(|| story(*seed))).is_err()),
         };
         match seed {
