@@ -6,10 +6,15 @@ use clap_complete::{Shell, generate};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
+use crate::config::{Kind, OPTIONS};
+
 /// What can be generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Generated {
+    /// fireside(1)
     Man,
+    /// fireside.toml(5)
+    ManToml,
     Bash,
     Zsh,
     Fish,
@@ -20,6 +25,7 @@ impl Generated {
         let mut out = Vec::new();
         let shell = match self {
             Self::Man => return manual(command),
+            Self::ManToml => return manual_of_file(),
             Self::Bash => Shell::Bash,
             Self::Zsh => Shell::Zsh,
             Self::Fish => Shell::Fish,
@@ -77,7 +83,9 @@ const SECTIONS: [(&str, &[(&str, &str)]); 3] = [
 
 fn manual(command: &mut Command) -> String {
     command.build();
-    let man = Man::new(command.clone()).manual("fireside");
+    // What is too seldom wanted for a short help is told here.
+    let whole = command.clone().mut_args(|arg| arg.hide_short_help(false));
+    let man = Man::new(whole).manual("fireside");
     let mut out = Vec::new();
     let sections = [
         Man::render_title,
@@ -103,10 +111,107 @@ fn manual(command: &mut Command) -> String {
             entry(&mut roff, what, words);
         }
     }
+    see_also(&mut roff, "fireside.toml(5)");
     roff.to_writer(&mut out).expect("memory takes everything");
     man.render_extra_section(&mut out)
         .expect("memory takes everything");
     text(out)
+}
+
+/// Tables of the file, what is in them, and the command that writes them.
+const TABLES: [(&str, &str); 4] = [
+    (
+        "[alias]",
+        "Commands of your own: wave = \"/me waves at $1\". /alias writes it.",
+    ),
+    (
+        "[bind]",
+        "What keys do: \"ctrl-x w\" = \"/wave\", \"alt-o\" = \"links\", \"f5\" = \"none\". /bind writes it, F1 tells the names.",
+    ),
+    (
+        "[ignore]",
+        "Whose lines are hidden: their keys, and what they were called then. /ignore writes it.",
+    ),
+    (
+        "[notify-in]",
+        "Which lines of a group call you: \"#hearth\" = \"all\". /notify and /mute write it.",
+    ),
+];
+
+const EXAMPLE: &str = r##"nick = "anna"
+join = ["#hearth", "#erlang"]
+theme-light = "solar"   # otherwise ash
+highlight = ["kettle", "/wood(en)?/"]
+
+[notify-in]
+"#erlang" = "mentions"
+
+[alias]
+wave = "/me waves at $1"
+"##;
+
+/// The manual of the configuration, made from the table that `/set` knows.
+fn manual_of_file() -> String {
+    let mut roff = Roff::new();
+    roff.control("TH", ["fireside.toml", "5", "", "fireside", ""]);
+    roff.control("SH", ["NAME"]);
+    roff.text([roman(
+        "fireside.toml, config.toml - what fireside(1) is told by a file",
+    )]);
+    roff.control("SH", ["DESCRIPTION"]);
+    roff.text([roman(
+        "A chat reads ~/.config/fireside/config.toml, a service /etc/fireside/supernode.toml or directory.toml, and \
+         --config names another file. It is TOML; no file is needed, and none is made until something is chosen. The \
+         command line comes before the file. In the chat /set tells and changes all that is here, and leaves the \
+         comments where they were; what is marked as seen at once holds while it runs, also after /reload, and the \
+         rest from the next start.",
+    )]);
+    roff.control("SH", ["OPTIONS"]);
+    for option in OPTIONS {
+        let values = match option.kind {
+            Kind::Text => "a text".to_owned(),
+            Kind::Word(words) => words.join(", "),
+            Kind::Truth => "true or false".to_owned(),
+            Kind::Number => "a number".to_owned(),
+            Kind::List => "a list of texts".to_owned(),
+        };
+        let usual = match (option.usual, option.live) {
+            ("", _) => String::new(),
+            (usual, _) => format!(" Usually {usual:?}."),
+        };
+        let seen = if option.live { " Seen at once." } else { "" };
+        let help = option.help;
+        entry(
+            &mut roff,
+            option.key,
+            &format!("{help} ({values}).{usual}{seen}"),
+        );
+    }
+    roff.control("SH", ["TABLES"]);
+    for (table, words) in TABLES {
+        entry(&mut roff, table, words);
+    }
+    roff.control("SH", ["THEMES"]);
+    roff.text([roman(
+        "A file NAME.toml in themes/ beside the configuration is a theme of that name. inherits = \"ember\" takes all \
+         from another one that is not said here; in [style] each key is a role (text, dim, accent, self, mention, \
+         host, link, and so on), and its value a colour, bold, italic or underline as wanted, and on with another \
+         colour: \"#211c17 bold on #ebe3d4\". Colours are #rrggbb, a name of the terminal's 16, or a number to 255. \
+         It is read again when it is written.",
+    )]);
+    roff.control("SH", ["EXAMPLE"]);
+    roff.control("EX", []);
+    roff.text([roman(EXAMPLE)]);
+    roff.control("EE", []);
+    see_also(&mut roff, "fireside(1)");
+    let mut out = Vec::new();
+    roff.to_writer(&mut out).expect("memory takes everything");
+    text(out)
+}
+
+fn see_also(roff: &mut Roff, page: &str) {
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text([roman(page)]);
 }
 
 fn entry(roff: &mut Roff, what: &str, words: &str) {
@@ -140,6 +245,23 @@ mod tests {
             let name = verb.get_name();
             assert!(page.contains(&format!("fireside {name}")), "{name}");
         }
+        for option in command.get_opts().filter(|option| !option.is_hide_set()) {
+            let (name, help) = (
+                option.get_long().unwrap(),
+                option.get_help().map(ToString::to_string),
+            );
+            let first = help.unwrap_or_default();
+            let first = first
+                .split([',', '(', ';', ':', '[', '\''])
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned();
+            assert!(
+                !first.is_empty() && page.contains(&first),
+                "{name}: {first}"
+            );
+        }
         for section in [
             "NAME", "SYNOPSIS", "OPTIONS", "COMMANDS", "FILES", "SIGNALS",
         ] {
@@ -149,6 +271,27 @@ mod tests {
             );
         }
         assert!(page.contains(".SH \"EXIT STATUS\""), "{page}");
+    }
+
+    #[test]
+    fn the_manual_of_the_file_tells_every_option_and_table_and_its_example_is_one() {
+        let page = Generated::ManToml.text(&mut Cli::command());
+        let page = page.replace("\\-", "-");
+        for option in OPTIONS {
+            assert!(
+                page.contains(&format!("\\fB{}", option.key)),
+                "{}",
+                option.key
+            );
+        }
+        for (table, _) in TABLES {
+            assert!(page.contains(&format!("\\fB{table}")), "{table}");
+        }
+        let example: toml::Table = toml::from_str(EXAMPLE).unwrap();
+        for (key, value) in &example {
+            let is_option = OPTIONS.iter().any(|option| option.key == key);
+            assert_ne!(is_option, value.is_table(), "{key}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use bytes::Bytes;
 use quinn::{Incoming, VarInt};
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +35,7 @@ use super::relay::{self, Exchange};
 use super::share::{Shares, Verdict};
 use super::socket::{Socket, is_virtual, unmapped};
 use super::tunnel::{self, Uplink};
-use super::vantage::{self, Vantage};
+use super::vantage::{self, Surroundings, Vantage};
 use super::watch::Seen;
 use crate::proto::codec;
 use crate::proto::command::Asking;
@@ -92,7 +92,8 @@ pub async fn run(
         is_finished: false,
         endpoint,
     };
-    driver.vantage.look();
+    let seen = Surroundings::of(driver.vantage.bound());
+    driver.vantage.looked(seen);
     driver.map_port();
     let ended = driver
         .turn(inputs, network, questions, &outputs, &stop)
@@ -131,6 +132,8 @@ enum Done {
     Carried,
     /// What is known of the way to a peer.
     Reached(Report),
+    /// This machine's addresses.
+    Looked(Result<Surroundings, JoinError>),
     /// Whether the machine at the other end of a silent link says that nobody is there.
     Knocked(LinkId, bool),
 }
@@ -191,9 +194,8 @@ impl Driver {
                     _ = asked.send(self.reading());
                 }
                 () = changes.next(), if self.is_person() => {
-                    if self.vantage.look() {
-                        self.moved();
-                    }
+                    self.vantage.is_stale();
+                    self.look_around();
                 }
             }
         }
@@ -212,8 +214,8 @@ impl Driver {
 
     /// Tells the role which links have fallen quiet, and which have come to themselves.
     fn look(&mut self) {
-        if self.is_person() && self.vantage.look_now_and_then() {
-            self.moved();
+        if self.is_person() {
+            self.look_around();
         }
         let now = self.clock.now().mono;
         for (id, seen) in self.links.look(now) {
@@ -237,6 +239,15 @@ impl Driver {
             }
         }
         self.settle();
+    }
+
+    /// Looks at this machine's addresses, if it is time. Whoever waits for the system does it where nobody else waits.
+    fn look_around(&mut self) {
+        if self.vantage.begins_to_look() {
+            let bound = self.vantage.bound();
+            let looked = spawn_blocking(move || Surroundings::of(bound));
+            self.tasks.spawn(async { Done::Looked(looked.await) });
+        }
     }
 
     /// Whether this is a client's, on a real network. A mesh node stays where it is.
@@ -513,6 +524,15 @@ impl Driver {
         match done.context("a task of the network failed")? {
             Done::Carried => {}
             Done::Reached(report) => self.handle(Input::Reached(Box::new(report))),
+            Done::Looked(seen) => {
+                if self
+                    .vantage
+                    .looked(seen.context("looking at our addresses failed")?)
+                {
+                    self.moved();
+                }
+                self.look_around();
+            }
             Done::Knocked(link, is_refused) => {
                 if is_refused {
                     self.links.refused(link, self.clock.now().mono);

@@ -32,18 +32,44 @@ const SIZE: usize = 18;
 /// Least pause between two words of a supernode on where it sees us.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// This machine's addresses at some moment.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Surroundings {
+    local: BTreeSet<IpAddr>,
+    /// The addresses from which packets to the world set out, in both families.
+    outward: [Option<IpAddr>; 2],
+}
+
+impl Surroundings {
+    /// As the system tells them to somebody who is bound there. It may take its time: everybody waits
+    /// while somebody changes the network.
+    pub(super) fn of(bound: SocketAddr) -> Self {
+        let local = if bound.ip().is_unspecified() {
+            of_interfaces(bound.is_ipv6())
+        } else {
+            BTreeSet::from([bound.ip()])
+        };
+        Self {
+            local,
+            outward: [ANYWHERE_V4, ANYWHERE_V6].map(outward),
+        }
+    }
+}
+
 /// What we know of our own whereabouts.
 #[derive(Debug)]
 pub(super) struct Vantage {
     bound: SocketAddr,
-    local: BTreeSet<IpAddr>,
-    /// The addresses from which packets to the world set out, in both families.
-    outward: [Option<IpAddr>; 2],
+    surroundings: Surroundings,
     observed: BTreeMap<LinkId, SocketAddr>,
     /// Where our router lets others in.
     mapped: Option<Mapped>,
     /// From where we speak to the world, while it sees us somewhere else.
     behind: watch::Sender<Option<Ipv4Addr>>,
+    /// Whether somebody is looking at this machine's addresses, and when that was begun last.
+    is_looking: bool,
+    /// Whether they may have changed since.
+    is_stale: bool,
     looked: Option<Instant>,
     told: watch::Sender<Vec<SocketAddr>>,
 }
@@ -53,11 +79,12 @@ impl Vantage {
     pub(super) fn new(bound: SocketAddr) -> Self {
         Self {
             bound,
-            local: BTreeSet::new(),
-            outward: [None; 2],
+            surroundings: Surroundings::default(),
             observed: BTreeMap::new(),
             mapped: None,
             behind: watch::Sender::default(),
+            is_looking: false,
+            is_stale: false,
             looked: None,
             told: watch::Sender::default(),
         }
@@ -66,6 +93,10 @@ impl Vantage {
     /// Where peers may find us, best first; changes as it does.
     pub(super) fn addresses(&self) -> watch::Receiver<Vec<SocketAddr>> {
         self.told.subscribe()
+    }
+
+    pub(super) fn bound(&self) -> SocketAddr {
+        self.bound
     }
 
     /// The port that is ours.
@@ -89,24 +120,28 @@ impl Vantage {
         self.observed.values().copied()
     }
 
-    /// As [`Vantage::look`], if it is time.
-    pub(super) fn look_now_and_then(&mut self) -> bool {
-        let is_due = self.looked.is_none_or(|at| at.elapsed() >= LOOK_INTERVAL);
-        is_due && self.look()
+    /// This machine's addresses may have changed.
+    pub(super) fn is_stale(&mut self) {
+        self.is_stale = true;
     }
 
-    /// Looks at this machine's addresses; true if they have changed since the last look.
-    pub(super) fn look(&mut self) -> bool {
-        self.looked = Some(Instant::now());
-        let local = if self.bound.ip().is_unspecified() {
-            of_interfaces(self.bound.is_ipv6())
-        } else {
-            BTreeSet::from([self.bound.ip()])
-        };
-        let outward = [ANYWHERE_V4, ANYWHERE_V6].map(outward);
-        let is_change = self.local != local || self.outward != outward;
-        self.local = local;
-        self.outward = outward;
+    /// Whether it is time to look at this machine's addresses: a look that is to end in [`Vantage::looked`].
+    pub(super) fn begins_to_look(&mut self) -> bool {
+        let is_due = self.looked.is_none_or(|at| at.elapsed() >= LOOK_INTERVAL);
+        let begins = !self.is_looking && (is_due || self.is_stale);
+        if begins {
+            self.is_looking = true;
+            self.is_stale = false;
+            self.looked = Some(Instant::now());
+        }
+        begins
+    }
+
+    /// What somebody saw who looked; true if it is another than before.
+    pub(super) fn looked(&mut self, seen: Surroundings) -> bool {
+        self.is_looking = false;
+        let is_change = self.surroundings != seen;
+        self.surroundings = seen;
         self.tell();
         is_change
     }
@@ -127,7 +162,11 @@ impl Vantage {
 
     fn tell(&self) {
         let port = self.bound.port();
-        let local = self.local.iter().map(|ip| SocketAddr::new(*ip, port));
+        let local = self
+            .surroundings
+            .local
+            .iter()
+            .map(|ip| SocketAddr::new(*ip, port));
         let mut addresses = Vec::new();
         let mapped = mapping::candidates(self.mapped, self.observed());
         for address in self.observed().chain(mapped).chain(local) {
@@ -147,8 +186,9 @@ impl Vantage {
 
 impl Vantage {
     fn tell_router(&self) {
-        let is_translated = |at: SocketAddr| at.is_ipv4() && !self.local.contains(&at.ip());
-        let outward = self.outward[0].filter(|ip| !ip.is_loopback());
+        let is_translated =
+            |at: SocketAddr| at.is_ipv4() && !self.surroundings.local.contains(&at.ip());
+        let outward = self.surroundings.outward[0].filter(|ip| !ip.is_loopback());
         let behind = match outward {
             Some(IpAddr::V4(ip)) if self.observed().any(is_translated) => Some(ip),
             Some(IpAddr::V4(_) | IpAddr::V6(_)) | None => None,
@@ -239,7 +279,12 @@ mod tests {
     #[test]
     fn what_supernodes_see_is_offered_once_and_before_our_own() {
         let mut vantage = Vantage::new(at("192.168.1.2:4000"));
-        assert!(vantage.look());
+        assert!(vantage.begins_to_look() && !vantage.begins_to_look());
+        assert!(vantage.looked(Surroundings::of(vantage.bound())));
+        assert!(!vantage.looked(Surroundings::of(vantage.bound())));
+        assert!(!vantage.begins_to_look(), "it has just been done");
+        vantage.is_stale();
+        assert!(vantage.begins_to_look());
         assert!(!vantage.is_seen(LinkId(1), at("203.0.113.7:40001")));
         assert!(!vantage.is_seen(LinkId(2), at("203.0.113.7:40001")));
         assert!(!vantage.is_seen(LinkId(3), at("127.0.0.1:4000")));

@@ -69,8 +69,6 @@ pub enum Mutant {
     TablesNotCompared,
     /// A supernode keeps the groups that are another's.
     GroupsKept,
-    /// A supernode hands over all groups of another's in one go.
-    HandedOverAtOnce,
     /// In a large mesh nobody passes on who is dead, or has signed a later record.
     WordNotPassedOn,
     /// Who is suspected is not told so.

@@ -7,6 +7,7 @@
 )]
 
 mod ends;
+mod evil;
 mod hostile;
 mod puppet;
 mod relay;

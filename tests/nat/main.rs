@@ -13,11 +13,21 @@ mod gateway;
 mod harness;
 mod inside;
 mod internet;
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "the simulated worlds are judged by it too"
+)]
+#[path = "../judge/mod.rs"]
+mod judge;
+mod long;
 mod mapping;
 mod matrix;
 #[path = "../lan/namespace.rs"]
 mod namespace;
 mod people;
+#[path = "../chaos/read.rs"]
+mod read;
 mod relayed;
 mod roaming;
 mod router;

@@ -18,6 +18,7 @@ mod relayed;
 #[allow(dead_code, reason = "loss is all that is drawn here")]
 #[path = "../sim/rng.rs"]
 mod rng;
+mod sharing;
 #[allow(dead_code, reason = "some strings are pulled in other tests only")]
 #[path = "../loopback/strings.rs"]
 mod strings;

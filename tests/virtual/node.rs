@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 use fireside::identity::Identity;
+use fireside::net::gauge::Relayed;
 use fireside::net::{Endpoint, driver};
 use fireside::proto::role::Kind;
 use fireside::proto::seal::Seal;
@@ -34,6 +36,15 @@ pub fn client(network: &Network, number: u8) -> Node {
 
 pub fn supernode(network: &Network, number: u8) -> Node {
     Node::start(network, number, Kind::Mesh)
+}
+
+/// One that relays so many KiB a second for one client, with what it counts.
+pub fn limited_supernode(network: &Network, number: u8, limit_kib: usize) -> (Node, Arc<Relayed>) {
+    let identity = Identity::from_seed([number; 32]);
+    let endpoint = network.endpoint(&identity, address(number), Kind::Mesh);
+    let endpoint = endpoint.relaying(limit_kib);
+    let relayed = endpoint.relayed();
+    (Node::run(network, number, &identity, endpoint), relayed)
 }
 
 /// One that reaches peers at their addresses.

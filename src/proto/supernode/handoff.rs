@@ -115,11 +115,7 @@ impl Supernode {
         if self.leaving_due.is_none_or(|due| cx.now < due) {
             return;
         }
-        let at_once = match mutant::is(Mutant::HandedOverAtOnce) {
-            true => usize::MAX,
-            false => HANDOFFS_AT_ONCE,
-        };
-        for _ in 0..at_once {
+        for _ in 0..HANDOFFS_AT_ONCE {
             let Some(group) = self.leaving.pop_first() else {
                 break;
             };

@@ -12,6 +12,8 @@ use crate::tui::wrap::{fit, width};
 /// The list on the widest and the highest screen.
 const WIDTH_MAX: u16 = 92;
 const ROWS_MAX: u16 = 18;
+/// Columns left free on either side of it, or none.
+const BESIDE: u16 = 24;
 /// Columns of a name where there is room for what it means.
 const NAME_WIDTH: u16 = 18;
 /// Narrower lists have names alone.
@@ -20,8 +22,11 @@ const DETAILED_WIDTH: u16 = 44;
 /// Draws it; where the cursor stands.
 pub(super) fn draw(pick: &Palette, look: &Look, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let theme = &look.theme;
-    let margin = if area.width > 60 { 2 } else { 0 };
-    let columns = (area.width - 2 * margin).min(WIDTH_MAX);
+    // Half a column of groups beside it would be neither here nor there.
+    let columns = match area.width {
+        width if width < WIDTH_MAX + 2 * BESIDE => width,
+        _ => WIDTH_MAX,
+    };
     let place = Rect {
         x: area.x + (area.width - columns) / 2,
         y: area.y + u16::from(area.height > 12),

@@ -54,7 +54,7 @@ pub fn weight() -> Weight {
         messages: frames.len(),
         memory_bytes: after
             .zip(before)
-            .map(|(after, before)| (after - before) / TABLES),
+            .map(|(after, before)| after.saturating_sub(before) / TABLES),
         ready_ms,
     }
 }

@@ -1,0 +1,145 @@
+//! A supernode has many clients: who sends in bulk, and who does not read, is nobody else's trouble.
+
+use std::time::Duration;
+
+use fireside::identity::Identity;
+use fireside::proto::id::{GroupName, Number};
+use fireside::proto::role::{Input, LinkId};
+use fireside::proto::time::Wall;
+use fireside::proto::wire::{Body, Entry, Message};
+use tokio::time::{Instant, sleep};
+
+use crate::network::Network;
+use crate::node::{Node, client, limited_supernode};
+use crate::strings::message;
+
+const DELAY_MS: u64 = 20;
+/// To a peer over a supernode, and a moment more.
+const RELAYED: Duration = Duration::from_millis(2 * DELAY_MS + 15);
+const LIMIT_KIB: usize = 64;
+
+/// One who is linked with another over a supernode.
+async fn pair(from: &mut Node, to: &mut Node, via: LinkId) -> (LinkId, LinkId) {
+    let there = from.reach(to.id, via).await;
+    (there, to.dialled_by(from.id).await)
+}
+
+/// A line of ten kilobytes.
+fn bulk(number: u64) -> Message {
+    let (group, text) = (
+        GroupName::parse("#bulk").unwrap(),
+        "0123456789".repeat(1_000),
+    );
+    let entry = Entry::signed(
+        &Identity::from_seed([9; 32]),
+        &group,
+        Number(number),
+        Wall(0),
+        Body::Text { text },
+    );
+    Message::Put {
+        group,
+        entries: vec![entry],
+    }
+}
+
+/// How long a line takes.
+async fn takes(from: &Node, to: &mut Node, (there, back): (LinkId, LinkId)) -> Duration {
+    let said = Instant::now();
+    from.say(there, message("#small")).await;
+    assert_eq!(to.heard(back).await, message("#small"));
+    said.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sends_in_bulk_gets_its_share_and_nobody_else_waits() {
+    const COUNT: u64 = 60;
+    let network = Network::new(1, DELAY_MS, 0);
+    let (relay, relayed) = limited_supernode(&network, 1, LIMIT_KIB);
+    let [mut anna, mut bert, mut cat, mut dan] = [3, 4, 5, 6].map(|n| client(&network, n));
+    let via_anna = anna.link(&relay).await;
+    bert.link(&relay).await;
+    let via_cat = cat.link(&relay).await;
+    dan.link(&relay).await;
+    let (to_bert, from_anna) = pair(&mut anna, &mut bert, via_anna).await;
+    let chat = pair(&mut cat, &mut dan, via_cat).await;
+    let quick = pair(&mut cat, &mut bert, via_cat).await;
+    let (began, before) = (Instant::now(), relayed.bytes());
+    for number in 1..=COUNT {
+        anna.say(to_bert, bulk(number)).await;
+    }
+    let mut slowest = Duration::ZERO;
+    let mut came = 0;
+    while came < COUNT {
+        slowest = slowest.max(takes(&cat, &mut dan, chat).await);
+        // He who is sent the bulk hears others in between.
+        let said_quick = message("#quick");
+        cat.say(quick.0, said_quick.clone()).await;
+        let said = Instant::now();
+        let mut is_heard = false;
+        while !is_heard {
+            let (link, message) = bert
+                .until("a message", |input| match input {
+                    Input::Received { link, message } => Some((*link, message.clone())),
+                    _ => None,
+                })
+                .await;
+            if link == from_anna {
+                came += 1;
+            } else {
+                is_heard = message == said_quick;
+            }
+        }
+        slowest = slowest.max(said.elapsed());
+        sleep(Duration::from_millis(100)).await;
+        let is_bulk =
+            |input: &&Input| matches!(input, Input::Received { link, .. } if *link == from_anna);
+        came += bert.unseen().iter().filter(is_bulk).count() as u64;
+    }
+    let rate = (relayed.bytes() - before) / 1_024 / began.elapsed().as_secs().max(1);
+    println!(
+        "{COUNT} lines of ten kilobytes in {} s, {rate} KiB/s with all else; another's line took {} ms at most",
+        began.elapsed().as_secs(),
+        slowest.as_millis()
+    );
+    assert!(slowest < RELAYED, "{slowest:?}");
+    let least = COUNT * 10_000 / 1_024 / LIMIT_KIB as u64 - 3;
+    assert!(began.elapsed().as_secs() >= least, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_read_holds_up_its_own_tunnel_and_is_owed_little() {
+    const COUNT: u64 = 60;
+    let network = Network::new(2, DELAY_MS, 0);
+    let (relay, relayed) = limited_supernode(&network, 1, 100_000);
+    let [mut anna, mut bert, mut cat, mut dan] = [3, 4, 5, 6].map(|n| client(&network, n));
+    let via_anna = anna.link(&relay).await;
+    bert.link(&relay).await;
+    let via_cat = cat.link(&relay).await;
+    dan.link(&relay).await;
+    let (to_bert, from_anna) = pair(&mut anna, &mut bert, via_anna).await;
+    let chat = pair(&mut cat, &mut dan, via_cat).await;
+    sleep(Duration::from_secs(3)).await;
+    network.stop(bert.ip());
+    let before = relayed.bytes();
+    for number in 1..=COUNT {
+        anna.say(to_bert, bulk(number)).await;
+    }
+    let mut slowest = Duration::ZERO;
+    for _ in 0..80 {
+        slowest = slowest.max(takes(&cat, &mut dan, chat).await);
+        sleep(Duration::from_millis(100)).await;
+    }
+    let taken = (relayed.bytes() - before) / 1_024;
+    network.go_on(bert.ip());
+    for number in 1..=COUNT {
+        assert_eq!(bert.heard(from_anna).await, bulk(number));
+    }
+    println!(
+        "{taken} KiB were taken for one who did not read; another's line took {} ms at most",
+        slowest.as_millis()
+    );
+    assert!(slowest < RELAYED, "{slowest:?}");
+    // One window of the stream to it, and what its neighbours said meanwhile.
+    assert!(taken < 256, "{taken} KiB");
+}
