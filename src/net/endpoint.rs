@@ -253,7 +253,7 @@ impl Endpoint {
         self
     }
 
-    /// Asks the router that we are behind, if it is one, to let peers in ([`super::mapping`]).
+    /// Asks the router that we are behind, if it is one, to let peers in (see `mapping`).
     #[must_use]
     pub fn mapping(mut self, maps: bool) -> Self {
         self.maps = maps;

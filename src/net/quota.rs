@@ -1,7 +1,7 @@
 //! How much is relayed for one identity, and for one address: who sends more is slowed down, and nobody else is.
 //!
 //! A sender that is over its quota has its stream left unread, so that QUIC's window makes it wait. What it has not
-//! used it may use at once within [`SAVED`].
+//! used it may use at once within `SAVED`.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -1,9 +1,9 @@
 //! A mesh node: a directory, a supernode, or both. It keeps the table of all nodes and tells it to whoever is
 //! linked; as a supernode it also holds groups.
 //!
-//! Who exists is said by the records that nodes sign about themselves; who is alive is found out by [`watch`], and
-//! holes in either heal by [`exchange`]. In a small mesh every node keeps a link to every other; in a larger one, to
-//! its neighbours on the ring, and others are made when there is something to say ([`dials`]).
+//! Who exists is said by the records that nodes sign about themselves; who is alive is found out by `watch`, and
+//! holes in either heal by `exchange`. In a small mesh every node keeps a link to every other; in a larger one, to
+//! its neighbours on the ring, and others are made when there is something to say (`dials`).
 
 mod deeds;
 mod dials;

@@ -479,12 +479,14 @@ impl Group {
     /// the first line to any host.
     pub(super) fn settle(&mut self, cx: &mut Context<'_>) {
         for stray in self.outbox.strays(self.log.number(&cx.me)) {
-            let why = "its number was taken; it is sent under another".to_owned();
-            cx.act.tell(Event::Failed {
-                group: self.name.clone(),
-                id: stray.id(),
-                why,
-            });
+            // Nobody typed a join; and where its number is that of the same join under another nick, it has a place.
+            if !matches!(stray.body, Body::Join { .. }) {
+                cx.act.tell(Event::Failed {
+                    group: self.name.clone(),
+                    id: stray.id(),
+                    why: "its number was taken; it is sent under another".to_owned(),
+                });
+            }
             let number = stray.number;
             cx.act.write(vec![Write::OutboxDone {
                 group: self.name.clone(),
