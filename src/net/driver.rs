@@ -388,11 +388,6 @@ impl Driver {
             Target::Node { address, id } => (Kind::Mesh, address, id, None),
             Target::Peer { id, via } => {
                 let peer = self.endpoint.socket.peer(id);
-                if self.links.reached(id).is_none() {
-                    // Nobody has watched the way since the last link ended, and who is there may be somewhere else.
-                    let socket = &self.endpoint.socket;
-                    socket.find(&peer, Finder::moved);
-                }
                 if !self.route(&peer, via) {
                     let why = "there is no link to that supernode".to_owned();
                     let reason = None;
