@@ -308,10 +308,10 @@ impl Round {
                     self.totals
                         .happened("killed", if *ix == host { "host" } else { "everybody" });
                 }
-                let now_ms = self.town.now_ms();
                 self.town.kill(&up);
                 if up.contains(&host) {
-                    self.gone.push((host, now_ms));
+                    // Until here it lived, and may have been told things.
+                    self.gone.push((host, self.town.now_ms()));
                 }
                 let rest: Vec<usize> = up.into_iter().filter(|ix| *ix != host).collect();
                 self.mend_later(Instant::now(), &rest, Mend::Start);
