@@ -310,7 +310,7 @@ impl Talk {
             Opening::Restored => {
                 self.here.get_or_insert_with(|| group.clone());
             }
-            Opening::Written | Opening::Begun => {}
+            Opening::Written | Opening::Begun | Opening::Named => {}
         }
     }
 

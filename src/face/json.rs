@@ -433,6 +433,7 @@ fn opened(opening: Opening) -> &'static str {
         Opening::Asked => "asked",
         Opening::Written => "written",
         Opening::Begun => "begun",
+        Opening::Named => "named",
     }
 }
 

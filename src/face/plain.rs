@@ -220,7 +220,7 @@ fn news(event: &Event, unsent: &Unsent, names: &Names) -> Option<String> {
                 names.of(group),
                 names.of(group)
             ),
-            Opening::Written => return None,
+            Opening::Written | Opening::Named => return None,
         },
         Event::Renamed { group, to } => {
             let (group, to) = (names.of(group), sanitize::name(to.as_str()));

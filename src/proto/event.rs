@@ -164,6 +164,8 @@ pub enum Opening {
     Written,
     /// He wrote to us.
     Begun,
+    /// It is open already, and by now what he calls himself is known, or is something else.
+    Named,
 }
 
 /// How near the other one of a private talk is.

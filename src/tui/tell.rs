@@ -170,7 +170,10 @@ impl App {
     fn talk(&mut self, name: GroupName, id: NodeId, nick: &Nick, opening: Opening) {
         let nick = sanitize::name(nick.as_str()).into_owned();
         let index = match self.index(&name) {
-            Some(index) => index,
+            Some(index) => {
+                self.windows[index].subject = Subject::Person { name, id, nick };
+                index
+            }
             None => self.add_window(Subject::Person { name, id, nick }),
         };
         self.windows[index].phase = Phase::Joined;
@@ -185,7 +188,7 @@ impl App {
                     self.command(Command::Past(Ask::Missed { group, words }));
                 }
             }
-            Opening::Written | Opening::Begun => {}
+            Opening::Written | Opening::Begun | Opening::Named => {}
         }
     }
 
@@ -301,12 +304,6 @@ impl App {
         }
         // All that is said to us alone is for us.
         let mention = mention || said && window.is_private();
-        if !line.own
-            && let What::Nick(nick) = &line.what
-            && let Subject::Person { nick: known, .. } = &mut window.subject
-        {
-            *known = sanitize::name(nick.as_str()).into_owned();
-        }
         let options = self.choices.options();
         let is_heard = !line.own && !options.hides(&line.id.author);
         let is_quiet = options.level(&line.group) == Level::None;

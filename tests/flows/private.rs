@@ -36,6 +36,9 @@ fn two_who_share_no_group_talk_by_key_and_again_after_a_restart() {
     assert_eq!(arrived["copies"], 2);
     bob.types("/msg anna hello anna");
     anna.sees("the answer", |e| is_private(e, &bobs, "hello anna"));
+    anna.sees("who that is", |e| {
+        e["event"] == "talk" && e["opening"] == "named" && e["nick"] == "bob"
+    });
 
     bob.types("/quit");
     assert!(bob.ends().success());

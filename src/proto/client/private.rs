@@ -284,7 +284,7 @@ impl Client {
         if !is_open && !self.is_welcome(&from) {
             return self.close(now, link, Reason::Limit);
         }
-        let called = self.claimed_nick(&from);
+        let (called, name) = (self.claimed_nick(&from), self.name_for(&from));
         self.talks
             .entry(from)
             .or_insert_with(|| Talk::restored(&self.me, from, &SavedGroup::default()));
@@ -308,6 +308,12 @@ impl Client {
             self.in_talk(now, &from, |talk, cx| talk.open(cx, nick, Opening::Begun));
         }
         self.in_talk(now, &from, |talk, cx| talk.take_and_answer(cx, link));
+        let named = self.name_for(&from);
+        if is_open && named != name {
+            self.in_talk(now, &from, |talk, cx| {
+                talk.tell_opening(cx, named, Opening::Named);
+            });
+        }
     }
 
     /// What to call somebody whose first lines are here and not taken yet.
