@@ -69,6 +69,12 @@ pub enum Mutant {
     TablesNotCompared,
     /// A supernode keeps the groups that are another's.
     GroupsKept,
+    /// A supernode hands over all groups that are another's at once.
+    HandedOverAtOnce,
+    /// Supernodes that learn of another one at once hand over to it at once.
+    HandedOverTogether,
+    /// Who is sent to another supernode stays where it is until its table says so too.
+    SentOnInVain,
     /// In a large mesh nobody passes on who is dead, or has signed a later record.
     WordNotPassedOn,
     /// Who is suspected is not told so.
