@@ -1,7 +1,7 @@
 //! Searching: words over everything by the index, and a regular expression over one group's log.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use regex::Regex;
 use rusqlite::{Connection, params};
@@ -15,9 +15,11 @@ use crate::proto::past::{Term, Words};
 
 /// Lines one search tells at most.
 pub(super) const FOUND_MAX: usize = 500;
-/// As many places are taken from the index in its own order and then sorted; where there are more, the lines of
-/// the log are asked one by one, newest first, which ends soon since there are so many.
-const SORTED_MAX: usize = 2_000;
+/// As many places are taken from the index in its own order and then sorted; where there are more, they are taken
+/// from the lines of the log piece by piece, newest first, which ends soon since there are so many.
+const SORTED_MAX: usize = 1_000;
+/// Places in one piece. From each of many lines that go on side by side only a few are among the newest.
+const PIECE: usize = 16;
 /// The beginning of a word that is looked for when nobody has said the word itself is at least this long: for one
 /// or two letters the index would read half of itself.
 const BEGINNING_MIN: usize = 3;
@@ -89,28 +91,73 @@ fn places(
         newest(&mut found, limit);
         return Ok(found);
     }
-    let mut in_line = db.prepare_cached(
-        "SELECT rowid FROM search WHERE search MATCH ?1 AND rowid BETWEEN ?2 AND ?3 ORDER BY rowid DESC",
-    )?;
-    for (last, line) in newest_lines(db)? {
-        // Nothing in this line or those after it is newer than the last of these.
-        if found.len() == limit && found.last().is_some_and(|(ord, _)| *ord > last) {
-            break;
+    let mut lines = newest_lines(db)?.into_iter().peekable();
+    let mut pieces: BinaryHeap<Piece> = BinaryHeap::new();
+    while found.len() < limit {
+        // A line whose end is older than what was found so far has nothing newer.
+        let newest = pieces.peek().map(|piece| piece.newest);
+        if let Some((_, line)) = lines.next_if(|(end, _)| newest.is_none_or(|(ord, _)| *end > ord))
+        {
+            pieces.extend(Piece::read(db, wanted, not_by, line << 32, 0xFFFF_FFFF)?);
+            continue;
         }
-        let mut rows = in_line.query(params![wanted, line << 32, line << 32 | 0xFFFF_FFFF])?;
-        let mut taken = 0;
+        let Some(mut piece) = pieces.pop() else {
+            break;
+        };
+        found.push(piece.newest);
+        if let Some(next) = piece.older.pop() {
+            pieces.push(Piece {
+                newest: next,
+                ..piece
+            });
+        } else if !piece.is_last {
+            let (_, at) = piece.newest;
+            let line = at >> 32 << 32;
+            pieces.extend(Piece::read(db, wanted, not_by, line, at - line - 1)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Some of what the index finds in one line, ordered by the newest of it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Piece {
+    newest: (Ord, i64),
+    /// The rest, oldest first.
+    older: Vec<(Ord, i64)>,
+    /// Whether the line has no more.
+    is_last: bool,
+}
+
+impl Piece {
+    /// The newest of a line that begins at a place, up to a seq; none if there is nothing.
+    fn read(
+        db: &Connection,
+        wanted: &str,
+        not_by: Option<i64>,
+        line: i64,
+        upto: i64,
+    ) -> rusqlite::Result<Option<Self>> {
+        let mut in_line = db.prepare_cached(
+            "SELECT rowid FROM search WHERE search MATCH ?1 AND rowid BETWEEN ?2 AND ?3 ORDER BY rowid DESC",
+        )?;
+        let mut rows = in_line.query(params![wanted, line, line | upto])?;
+        let mut found = Vec::new();
+        let mut is_last = true;
         while let Some(row) = rows.next()? {
-            if let Some(at) = ord_of(db, row.get(0)?, not_by)? {
-                found.push(at);
-                taken += 1;
-            }
-            if taken == limit {
+            found.extend(ord_of(db, row.get(0)?, not_by)?);
+            if found.len() == PIECE {
+                is_last = false;
                 break;
             }
         }
-        newest(&mut found, limit);
+        found.reverse();
+        Ok(found.pop().map(|newest| Self {
+            newest,
+            older: found,
+            is_last,
+        }))
     }
-    Ok(found)
 }
 
 fn newest(found: &mut Vec<(Ord, i64)>, limit: usize) {
