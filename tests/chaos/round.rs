@@ -206,6 +206,9 @@ impl Round {
                 }
                 self.mend_later(back, &all, Mend::Start);
             }
+            // With everybody cut off or frozen already there is no host to be left alone, and nothing that would
+            // thaw the others again.
+            Deed::Strand if all.is_empty() => {}
             Deed::Strand => {
                 let others = self.town.people().filter(|ix| !all.contains(ix));
                 for ix in others.collect::<Vec<_>>() {
