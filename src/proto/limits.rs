@@ -122,6 +122,9 @@ pub const PACED_MAX: usize = 256;
 
 /// Heirs that hold everything before a line is confirmed.
 pub const HEIRS: usize = 2;
+/// How long a new host waits for those who were here under the last one, before it confirms what they have not
+/// stored: a hello over a relay on the other side of the world, and a packet that was lost.
+pub const HEIRS_WAIT: Duration = Duration::from_secs(1);
 /// How long an absent member keeps its place in the roster before the host writes that it is gone.
 pub const ROSTER_GRACE: Duration = Duration::from_secs(10);
 /// How long a supernode waits after the host's link broke before it grants to the next in line. Who dies or freezes

@@ -69,6 +69,8 @@ pub enum Mutant {
     TablesNotCompared,
     /// A supernode keeps the groups that are another's.
     GroupsKept,
+    /// A new host confirms before those who were here under the last one have come to it.
+    HeirsUnawaited,
     /// A supernode hands over all groups that are another's at once.
     HandedOverAtOnce,
     /// Supernodes that learn of another one at once hand over to it at once.

@@ -12,7 +12,7 @@ use super::merge::Merge;
 use super::paced::Paced;
 use super::{Context, Group, Phase, Source};
 use crate::proto::id::{Epoch, GroupName, NodeId, Number, Seq};
-use crate::proto::limits::ROSTER_GRACE;
+use crate::proto::limits::{HEIRS, HEIRS_WAIT, ROSTER_GRACE};
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{LinkId, Ticket};
 use crate::proto::time::Mono;
@@ -36,6 +36,8 @@ pub(super) struct Host {
     pub(super) absent: BTreeMap<NodeId, Mono>,
     /// Who must have stored an entry before it is confirmed; they are asked to report.
     pub(super) heirs: Vec<NodeId>,
+    /// Who was here under the last host and has not come to us yet.
+    pub(super) awaited: BTreeSet<NodeId>,
     /// Followers whose entries wait for their turn.
     pub(super) pacing: BTreeSet<NodeId>,
     pub(super) news: News,
@@ -121,8 +123,15 @@ impl Host {
             .map(|since| *since + ROSTER_GRACE);
         let paced = self.pacing.iter().filter_map(|id| self.followers.get(id));
         let paced = paced.filter_map(|follower| follower.paced.due()).min();
-        let dues = [gone, paced, self.news.at, self.merge.due()];
+        let awaited = (!self.awaited.is_empty()).then_some(self.since + HEIRS_WAIT);
+        let dues = [gone, paced, self.news.at, self.merge.due(), awaited];
         dues.into_iter().flatten().min()
+    }
+
+    /// Whether heirs are on their way: until they are here, a line would be confirmed on fewer disks than it could be.
+    fn awaits_heirs(&self) -> bool {
+        let is_short = self.heirs.len() < HEIRS && !self.awaited.is_empty();
+        is_short && !mutant::is(Mutant::HeirsUnawaited)
     }
 
     /// Tells everybody of the higher lease; from here on they follow another.
@@ -343,6 +352,12 @@ impl Group {
     pub(super) fn host(&mut self, cx: &mut Context<'_>, lease: Lease) {
         let others = self.roster.members().filter(|id| *id != cx.me);
         let absent = others.map(|id| (id, cx.now.mono)).collect();
+        let missed = self.missed.and_then(|missed| missed.host);
+        let before = self.followed().or(missed);
+        let is_awaited = |id: &NodeId| {
+            *id != cx.me && Some(*id) != before && Some(*id) != missed && self.roster.contains(id)
+        };
+        let awaited = self.here.iter().copied().filter(is_awaited).collect();
         self.here.clear();
         self.phase = Phase::Hosting(Host {
             lease,
@@ -350,6 +365,7 @@ impl Group {
             owed: BTreeSet::new(),
             absent,
             heirs: Vec::new(),
+            awaited,
             pacing: BTreeSet::new(),
             news: News::default(),
             since: cx.now.mono,
@@ -368,6 +384,9 @@ impl Group {
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
+        if host.awaits_heirs() {
+            return;
+        }
         let heirs = host.heirs.clone();
         let copies = 1 + u32::try_from(heirs.len()).unwrap_or(0);
         for (link, vector) in host.settle(&self.log, &heirs) {
@@ -417,8 +436,15 @@ impl Group {
             .map(|(id, _)| *id)
             .collect();
         host.absent.retain(|_, since| !is_gone(since));
+        let has_waited = now - host.since >= HEIRS_WAIT && !host.awaited.is_empty();
+        if has_waited {
+            host.awaited.clear();
+        }
         for id in paced {
             self.serve(cx, id);
+        }
+        if has_waited {
+            self.keep(cx);
         }
         for member in gone {
             if self.roster.contains(&member) {

@@ -84,6 +84,7 @@ impl Group {
         host.followers.insert(from, follower);
         host.owed.insert(from);
         host.absent.remove(&from);
+        host.awaited.remove(&from);
         // An heir that comes over another link is asked again: what it reported before is forgotten.
         host.heirs.retain(|id| *id != from);
         host.news.came(from, cx.now.mono);
