@@ -487,7 +487,7 @@ fn lease(row: &Row<'_>) -> rusqlite::Result<Lease> {
 }
 
 fn group_name(row: &Row<'_>, column: usize) -> rusqlite::Result<GroupName> {
-    GroupName::parse(&row.get::<_, String>(column)?).map_err(|why| unreadable(column, why))
+    GroupName::recall(&row.get::<_, String>(column)?).map_err(|why| unreadable(column, why))
 }
 
 #[cfg(test)]

@@ -179,6 +179,10 @@ impl Round {
                 }
             }
         }
+        if all.is_empty() && fault.deed != Deed::Part {
+            // Nobody is left that it could happen to. Who would freeze the others would have nobody to strike.
+            return;
+        }
         self.say(fault.deed.done(), &all);
         self.is_mesh_whole &= !all.iter().any(|ix| self.town.mesh().contains(ix));
         let back = Instant::now() + Duration::from_millis(fault.for_ms);
@@ -188,8 +192,8 @@ impl Round {
                 self.mend_later(back, &all, Mend::Start);
             }
             Deed::Lose => {
-                let now_ms = self.town.now_ms();
                 self.town.kill(&all);
+                let now_ms = self.town.now_ms();
                 self.gone.extend(all.iter().map(|ix| (*ix, now_ms)));
             }
             Deed::Freeze => {
@@ -308,10 +312,10 @@ impl Round {
                     self.totals
                         .happened("killed", if *ix == host { "host" } else { "everybody" });
                 }
-                let now_ms = self.town.now_ms();
                 self.town.kill(&up);
                 if up.contains(&host) {
-                    self.gone.push((host, now_ms));
+                    // Until here it lived, and may have been told things.
+                    self.gone.push((host, self.town.now_ms()));
                 }
                 let rest: Vec<usize> = up.into_iter().filter(|ix| *ix != host).collect();
                 self.mend_later(Instant::now(), &rest, Mend::Start);
