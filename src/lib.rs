@@ -3,6 +3,7 @@
 //! ARCHITECTURE.md is the map; each directory's `mod.rs` states what is never done in it.
 
 pub mod address;
+pub mod chart;
 pub mod choose;
 pub mod cli;
 pub mod config;

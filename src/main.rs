@@ -8,6 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 use tracing::level_filters::LevelFilter;
 
+use fireside::chart;
 use fireside::cli::{self, Chat, Plan, Refusal, Task};
 use fireside::config::Face;
 use fireside::face;
@@ -71,7 +72,7 @@ fn run(plan: Plan) -> anyhow::Result<()> {
         }
         Task::Table { ask, json } => {
             let table = known_table(ask)?;
-            print(&face::table(&table, json))
+            print(&chart::table(&table, json))
         }
         Task::Introduce { ask, address } => {
             let runtime = small_runtime()?;
@@ -85,7 +86,7 @@ fn run(plan: Plan) -> anyhow::Result<()> {
         }
         Task::Ring { ask, of, json } => {
             let table = known_table(ask)?;
-            let ring = face::ring(&table, of.as_ref(), json).ok_or_else(|| {
+            let ring = chart::ring(&table, of.as_ref(), json).ok_or_else(|| {
                 Failure::new(
                     "cannot tell the ring",
                     "no supernode is alive",

@@ -8,7 +8,7 @@ pub mod query;
 mod table;
 pub mod when;
 
-use crate::proto::command::{Asking, Command, Who};
+use crate::proto::command::{Asking, Chart, Command, Who};
 use crate::proto::id::{GroupName, NameError, Nick};
 use crate::proto::limits::{TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
 use crate::proto::past::Query;
@@ -59,6 +59,8 @@ pub enum Local {
     Drop(Which),
     /// Look for something in what is stored, written like this.
     Search(String, Query),
+    /// Who keeps a group, and who is next.
+    Host(GroupName),
     /// What others said to us, anywhere.
     Mentions,
     /// Show the log as it was at a moment.
@@ -209,6 +211,18 @@ fn run(spec: &'static Spec, rest: &str, here: Option<&GroupName>) -> Result<Pars
             };
             one(Command::Names { group })
         }
+        Verb::Host => local(Local::Host(kept(spec, rest, here)?)),
+        Verb::Ring => {
+            let of = match rest.trim() {
+                "" => here.cloned(),
+                name => Some(group(name)?),
+            };
+            let chart = Chart::Ring(of);
+            one(Command::Chart { chart })
+        }
+        Verb::Net => one(Command::Chart {
+            chart: Chart::Nodes,
+        }),
         Verb::Path => reach(spec, rest, here, Asking::Path),
         Verb::Ping => reach(spec, rest, here, Asking::Ping),
         Verb::Quit => {
@@ -438,6 +452,22 @@ fn reach(
     one(Command::Reach { group, who, asking })
 }
 
+/// Reads which group is asked about, of those that somebody keeps.
+fn kept(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<GroupName, Refused> {
+    let group = match rest.trim() {
+        "" => inside(spec, here)?,
+        name => group(name)?,
+    };
+    if group.person().is_some() {
+        return Err(refused(
+            &format!("/{} did nothing", spec.name),
+            "a private talk is kept by the two who talk",
+            "/whois tells where the other one is",
+        ));
+    }
+    Ok(group)
+}
+
 fn whoever(spec: &Spec, who: &str) -> Result<Who, Refused> {
     Who::parse(who).map_err(|why| {
         let what = format!("/{} did nothing", spec.name);
@@ -640,6 +670,30 @@ mod tests {
     #[test]
     fn what_looks_like_a_command_is_not_said_by_accident() {
         assert!(here(" /msg #a secret").is_err());
+    }
+
+    #[test]
+    fn the_mesh_and_the_line_of_hosts_can_be_asked_for_from_anywhere() {
+        let ring = |group: Option<GroupName>| {
+            let chart = Chart::Ring(group);
+            one(Command::Chart { chart })
+        };
+        let nodes = one(Command::Chart {
+            chart: Chart::Nodes,
+        });
+        let den = || GroupName::parse("#den").unwrap();
+        let person = GroupName::of_person(&crate::proto::id::NodeId([7; 32]));
+        assert_eq!(here("/ring"), ring(Some(hearth())));
+        assert_eq!(here("/ring #den"), ring(Some(den())));
+        assert_eq!(parse("/map", None), ring(None));
+        assert_eq!(parse("/net", None), nodes);
+        assert_eq!(here("/host"), local(Local::Host(hearth())));
+        assert_eq!(parse("/heirs #den", None), local(Local::Host(den())));
+        let names = Command::Names { group: hearth() };
+        assert_eq!(here("/who"), one(names));
+        assert!(parse("/host", None).is_err());
+        let private = parse("/host", Some(&person)).unwrap_err();
+        assert_eq!(private.why, "a private talk is kept by the two who talk");
     }
 
     #[test]

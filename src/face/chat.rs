@@ -12,6 +12,7 @@ use super::json::Json;
 use super::output::{Output, Unread};
 use super::plain::Plain;
 use super::unsent::Unsent;
+use crate::chart;
 use crate::choose::{self, People};
 use crate::config::{self, Change, Choices, Options};
 use crate::proto::command::Command;
@@ -32,6 +33,13 @@ pub(super) trait Teller {
     fn event(&mut self, event: &Event, here: Option<&GroupName>, unsent: &Unsent) -> Vec<String>;
     /// The answer to `/names`.
     fn names(&mut self, group: &GroupName, members: &[Member]) -> Vec<String>;
+    /// The answer to `/host`.
+    fn keepers(
+        &mut self,
+        group: &GroupName,
+        members: &[Member],
+        us: Option<&NodeId>,
+    ) -> Vec<String>;
     fn notice(&mut self, text: &str) -> Vec<String>;
     fn refused(&mut self, refused: &Refused) -> Vec<String>;
     /// Commands that a group's opening asks for.
@@ -231,6 +239,7 @@ impl Talk {
             | Command::Reach { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Nick { .. } => {}
             Command::Past(Ask::Seen { .. }) => {}
@@ -510,6 +519,10 @@ impl Talk {
                     try_: "/goto yesterday".to_owned(),
                 }),
             },
+            Local::Host(group) => match self.around.members.get(&group) {
+                Some(members) => teller.keepers(&group, members, self.around.us.as_ref()),
+                None => teller.refused(&chart::unknown_group(&group)),
+            },
             Local::Theme(_) | Local::Clear | Local::Away(_) | Local::Palette => no_screen(teller),
         }
     }
@@ -641,6 +654,7 @@ impl Talk {
             | Event::Merge { .. }
             | Event::Near { .. }
             | Event::Whois(_)
+            | Event::Chart { .. }
             | Event::Notice { .. }
             | Event::Error { .. } => {}
         }

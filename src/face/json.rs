@@ -5,14 +5,16 @@ use serde_json::{Value, json};
 
 use super::chat::Teller;
 use super::unsent::Unsent;
+use crate::chart;
 use crate::proto::command::Command;
 use crate::proto::event::{
-    Before, Event, Line, Loss, Member, MeshState, Nearness, Opening, Path, Standing, Tenure, What,
-    Whether, Whois,
+    Before, Chart, Event, Line, Loss, Member, MeshState, Nearness, Opening, Path, Standing, Tenure,
+    What, Whether, Whois,
 };
 use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId};
 use crate::proto::past::Told;
 use crate::proto::ruling::Ruling;
+use crate::proto::table::Table;
 use crate::proto::time::Wall;
 use crate::sanitize;
 use crate::slash::Refused;
@@ -93,6 +95,23 @@ impl Teller for Json {
     fn names(&mut self, group: &GroupName, members: &[Member]) -> Vec<String> {
         let names = Object::new("names").group(group).now();
         vec![names.with("members", all(members)).line()]
+    }
+
+    fn keepers(
+        &mut self,
+        group: &GroupName,
+        members: &[Member],
+        us: Option<&NodeId>,
+    ) -> Vec<String> {
+        let (host, line) = chart::line_of(members);
+        let place = us.and_then(|us| line.iter().position(|member| member.id == *us));
+        let keepers = Object::new("keepers").group(group).now();
+        let keepers = keepers
+            .with("host", host.map(|host| host.nick.as_str()))
+            .with("host_id", host.map(|host| host.id.to_string()))
+            .with("line", all(line))
+            .with("place", place.map(|place| place + 1));
+        vec![keepers.line()]
     }
 
     fn notice(&mut self, text: &str) -> Vec<String> {
@@ -265,6 +284,7 @@ fn object(event: &Event) -> Option<Object> {
             .now()
             .with("presence", near(*nearness)),
         Event::Whois(told) => whois(told),
+        Event::Chart { chart, table } => charted(chart, table),
         Event::Bye => Object::new("bye").now(),
         Event::Past(Told::Found { query, lines, more }) => Object::new("search")
             .now()
@@ -472,6 +492,18 @@ fn whois(whois: &Whois) -> Object {
         .with("rtt_ms", path.and_then(|reached| reached.rtt_ms))
 }
 
+/// As `fireside table --json` and `fireside ring --json` tell it, in an object of its own.
+fn charted(chart: &Chart, table: &Table) -> Object {
+    match chart {
+        Chart::Nodes => Object::new("table")
+            .now()
+            .with("nodes", chart::nodes(table)),
+        Chart::Ring(group) => Object::new("ring")
+            .now()
+            .with("ring", chart::ring_value(table, group.as_ref())),
+    }
+}
+
 fn mesh(state: &MeshState) -> Object {
     let object = Object::new("mesh").now();
     match state {
@@ -498,9 +530,9 @@ fn in_group(object: Object, group: Option<&GroupName>) -> Object {
     }
 }
 
-fn all(members: &[Member]) -> Value {
+fn all<'a>(members: impl IntoIterator<Item = &'a Member>) -> Value {
     members
-        .iter()
+        .into_iter()
         .map(|member| {
             json!({
                 "nick": member.nick.as_str(),

@@ -9,9 +9,7 @@ pub mod json;
 mod output;
 pub mod plain;
 mod stored;
-mod tell;
 mod unsent;
 
 pub use chat::{Ending, run};
 pub use stored::Stored;
-pub use tell::{Subject, ring, table};

@@ -9,11 +9,12 @@ use jiff::{Timestamp, Zoned};
 
 use super::chat::Teller;
 use super::unsent::Unsent;
+use crate::chart;
 use crate::proto::command::Command;
 use crate::proto::event::{
     Before, Event, Line, Loss, Member, MeshState, Opening, Standing, Tenure, Trouble, What,
 };
-use crate::proto::id::{GroupName, Nick};
+use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::proto::past::Told;
 use crate::proto::time::Wall;
 use crate::sanitize;
@@ -64,6 +65,9 @@ impl Teller for Plain {
             let told = whois.words().join("\n");
             return self.now(&sanitize::text(&told));
         }
+        if let Event::Chart { chart, table } = event {
+            return self.now(&chart::told(chart, table));
+        }
         match news(event, unsent, &self.names) {
             Some(text) => self.now(&text),
             None => Vec::new(),
@@ -73,6 +77,15 @@ impl Teller for Plain {
     fn names(&mut self, group: &GroupName, members: &[Member]) -> Vec<String> {
         let names = format!("in {}: {}", self.names.of(group), list(members));
         self.now(&names)
+    }
+
+    fn keepers(
+        &mut self,
+        group: &GroupName,
+        members: &[Member],
+        us: Option<&NodeId>,
+    ) -> Vec<String> {
+        self.now(&chart::keepers(group, members, us).join("\n"))
     }
 
     fn notice(&mut self, text: &str) -> Vec<String> {
@@ -321,6 +334,7 @@ fn news(event: &Event, unsent: &Unsent, names: &Names) -> Option<String> {
         | Event::Path { .. }
         | Event::Near { .. }
         | Event::Whois(_)
+        | Event::Chart { .. }
         | Event::History { .. }
         | Event::Past(_) => return None,
     })

@@ -53,6 +53,7 @@ impl Unsent {
             | Command::Reach { .. }
             | Command::Query { text: None, .. }
             | Command::Whois { .. }
+            | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::History { .. }
             | Command::Past(_)
@@ -132,6 +133,7 @@ impl Unsent {
             | Event::Talk { .. }
             | Event::Near { .. }
             | Event::Whois(_)
+            | Event::Chart { .. }
             | Event::Notice { .. }
             | Event::Bye => {}
         }

@@ -53,6 +53,8 @@ pub enum Command {
         who: Option<Who>,
         near: Option<GroupName>,
     },
+    /// Tell what is known of the mesh ([`super::event::Event::Chart`]).
+    Chart { chart: Chart },
     /// From here on take nothing in private from these persons, and from no others.
     Ignore { persons: BTreeSet<NodeId> },
     /// Tell a page of a group's stored log ([`super::event::Event::History`]): the `limit` lines before the
@@ -94,6 +96,15 @@ pub enum Asking {
     Path,
     /// How long an answer takes.
     Ping,
+}
+
+/// What of the mesh somebody wants to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chart {
+    /// Its nodes, and how they are.
+    Nodes,
+    /// Its supernodes on their circle, and who is responsible for a group, or for the other one of a private talk.
+    Ring(Option<GroupName>),
 }
 
 /// Somebody as a person names them.

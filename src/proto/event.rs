@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
+pub use super::command::Chart;
 use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
 use super::past::Told;
 use super::ruling::{Rank, Ruling};
+use super::table::Table;
 use super::time::Wall;
 pub use super::whois::{Reached, Whois};
 pub use super::wire::Whether;
@@ -133,6 +135,8 @@ pub enum Event {
     },
     /// Who somebody is, in answer to [`super::command::Command::Whois`].
     Whois(Box<Whois>),
+    /// All that is known of the mesh, in answer to [`super::command::Command::Chart`].
+    Chart { chart: Chart, table: Box<Table> },
     /// What is stored, in answer to [`super::command::Command::Past`].
     Past(Told),
     /// Whether the disk takes what is written, on change: `trouble` says what is wrong with it.

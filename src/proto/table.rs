@@ -59,6 +59,15 @@ pub struct Table {
     ring: OnceCell<Ring>,
 }
 
+/// The same nodes, as they are.
+impl PartialEq for Table {
+    fn eq(&self, other: &Self) -> bool {
+        self.nodes == other.nodes && self.burials == other.burials
+    }
+}
+
+impl Eq for Table {}
+
 impl Table {
     #[must_use]
     pub fn new() -> Self {

@@ -350,6 +350,7 @@ impl App {
             | Command::Reach { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Nick { .. }
             | Command::History { .. }

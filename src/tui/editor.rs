@@ -15,33 +15,45 @@ const UNDO_MAX: usize = 200;
 /// Sent lines remembered per window.
 const HISTORY_MAX: usize = 500;
 
-/// One change or move in the line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Edit {
-    Insert(char),
-    Newline,
-    Left,
-    Right,
-    WordLeft,
-    WordRight,
-    Home,
-    End,
-    Backspace,
-    Delete,
-    KillToEnd,
-    KillToStart,
-    KillAll,
-    KillWordLeft,
-    KillToBlank,
-    KillWordRight,
-    Yank,
-    YankPop,
-    Transpose,
-    TransposeWords,
-    Undo,
-    Redo,
-    Older,
-    Newer,
+/// What keys do in the line, named once: the type, and for tests all of it but the letters.
+macro_rules! edits {
+    ($($name:ident)+) => {
+        /// One change or move in the line.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Edit {
+            Insert(char),
+            $($name,)+
+        }
+
+        #[cfg(test)]
+        const ALL_BUT_LETTERS: &[Edit] = &[$(Edit::$name),+];
+    };
+}
+
+edits! {
+    Newline
+    Left
+    Right
+    WordLeft
+    WordRight
+    Home
+    End
+    Backspace
+    Delete
+    KillToEnd
+    KillToStart
+    KillAll
+    KillWordLeft
+    KillToBlank
+    KillWordRight
+    Yank
+    YankPop
+    Transpose
+    TransposeWords
+    Undo
+    Redo
+    Older
+    Newer
 }
 
 /// What was done last, for the edits that go on where it stopped.
@@ -730,33 +742,8 @@ mod tests {
             '्',
             '\u{1f3fd}',
         ]);
-        use Edit::*;
-        let others = prop::sample::select(vec![
-            Newline,
-            Left,
-            Right,
-            WordLeft,
-            WordRight,
-            Home,
-            End,
-            Backspace,
-            Delete,
-            KillToEnd,
-            KillToStart,
-            KillAll,
-            KillWordLeft,
-            KillToBlank,
-            KillWordRight,
-            Yank,
-            YankPop,
-            Transpose,
-            TransposeWords,
-            Undo,
-            Redo,
-            Older,
-            Newer,
-        ]);
-        prop_oneof![chars.prop_map(Insert), others]
+        let others = prop::sample::select(ALL_BUT_LETTERS);
+        prop_oneof![chars.prop_map(Edit::Insert), others]
     }
 
     proptest::proptest! {

@@ -11,8 +11,10 @@ use super::mouse::WHEEL;
 use super::palette::Picked;
 use super::taken::Way;
 use super::window::Subject;
+use crate::chart;
 use crate::choose;
 use crate::proto::command::Command;
+use crate::proto::id::GroupName;
 use crate::proto::limits::TEXT_SIZE_MAX;
 use crate::proto::time::Now;
 use crate::sanitize;
@@ -553,8 +555,20 @@ impl App {
             },
             Local::Window(to) => self.window_command(now, to),
             Local::Search(typed, query) => self.search_for(typed, query),
+            Local::Host(group) => self.tell_keepers(now, &group),
             Local::Mentions => self.show_mentions(),
             Local::Goto(when) => self.go_to_moment(now.wall, when),
+        }
+    }
+
+    fn tell_keepers(&mut self, now: Now, group: &GroupName) {
+        match self.find(group).map(|window| window.members.clone()) {
+            Some(members) => {
+                let us = self.us.as_ref().map(|(us, _)| us);
+                let told = chart::keepers(group, &members, us).join("\n");
+                self.answer(now, &told);
+            }
+            None => self.hint = Some(Hint::Error(chart::unknown_group(group).to_string())),
         }
     }
 

@@ -4,6 +4,7 @@ use super::app::{App, Hint, Life, Reach};
 use super::log::{Handover, Note};
 use super::window::{Phase, Subject};
 use super::words::count;
+use crate::chart;
 use crate::config::Level;
 use crate::proto::command::Command;
 use crate::proto::event::{Event, Line, Member, MeshState, Opening, Standing, Trouble, What};
@@ -33,6 +34,7 @@ impl App {
                     window.nearness = Some(nearness);
                 }
             }
+            Event::Chart { chart, table } => self.answer(now, &chart::told(&chart, &table)),
             Event::Whois(whois) => {
                 let told = whois.words().join("\n");
                 self.answer(now, &sanitize::text(&told));

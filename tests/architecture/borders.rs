@@ -54,6 +54,7 @@ const ASYNC: &[(&str, &str)] = &[(
 
 /// What a screen sees: what to ask, what is told, and the names in both.
 const SCREEN: &[&str] = &[
+    "chart",
     "sanitize",
     "slash",
     "config",
@@ -68,8 +69,9 @@ const SCREEN: &[&str] = &[
     "proto::time",
 ];
 
-/// What a face without a screen sees: the same, and what `fireside table` and `fireside ring` tell.
+/// What a face without a screen sees: the same, and the table that is told to programs.
 const LINES: &[&str] = &[
+    "chart",
     "sanitize",
     "slash",
     "config",
@@ -82,12 +84,7 @@ const LINES: &[&str] = &[
     "proto::past",
     "proto::ruling",
     "proto::time",
-    "proto::ring",
     "proto::table",
-    "proto::wire::Listed",
-    "proto::wire::Liveness",
-    "proto::wire::Record",
-    "proto::wire::Roles",
 ];
 
 pub(crate) const BORDERS: &[Border] = &[
@@ -142,6 +139,21 @@ pub(crate) const BORDERS: &[Border] = &[
         never: ASYNC,
     },
     Border {
+        module: "chart",
+        uses: &[
+            "slash",
+            "sanitize",
+            "proto::command",
+            "proto::event",
+            "proto::id",
+            "proto::ring",
+            "proto::table",
+            "proto::time",
+            "proto::wire",
+        ],
+        never: PURE,
+    },
+    Border {
         module: "log",
         uses: &["config", "report"],
         never: &[],
@@ -192,8 +204,8 @@ pub(crate) const BORDERS: &[Border] = &[
     Border {
         module: "cli",
         uses: &[
-            "node", "face", "tui", "config", "address", "report", "log", "signals", "sanitize",
-            "slash", "store", "identity", "proto",
+            "node", "face", "tui", "chart", "config", "address", "report", "log", "signals",
+            "sanitize", "slash", "store", "identity", "proto",
         ],
         never: ASYNC,
     },
@@ -205,7 +217,8 @@ pub(crate) const BORDERS: &[Border] = &[
     Border {
         module: "main",
         uses: &[
-            "service", "cli", "node", "face", "tui", "config", "log", "report", "signals", "proto",
+            "service", "cli", "node", "face", "tui", "chart", "config", "log", "report", "signals",
+            "proto",
         ],
         never: &[],
     },

@@ -53,6 +53,20 @@ fn typed_lines_are_commands_text_or_said_to_be_neither() {
     );
     anna.types("/names");
     assert_eq!(anna.sees_event("names")["members"][0]["nick"], "anna");
+    anna.types("/heirs");
+    let keepers = anna.sees_event("keepers");
+    assert_eq!(
+        (&keepers["group"], &keepers["host"]),
+        (&"#attic".into(), &"anna".into())
+    );
+    assert_eq!(keepers["line"], serde_json::json!([]));
+    anna.types("/ring");
+    let ring = anna.sees_event("ring");
+    assert_eq!(ring["ring"]["group"], "#attic");
+    assert!(ring["ring"]["responsible"]["name"].is_string(), "{ring}");
+    anna.types("/net");
+    let table = anna.sees_event("table");
+    assert_eq!(table["nodes"][0]["state"], "alive");
     let mark = anna.mark();
     anna.types("/jion #cellar");
     anna.sees_after(mark, "a refusal", |e| e["event"] == "error");
@@ -98,6 +112,34 @@ fn what_was_said_is_there_at_the_next_start() {
     assert!(status.success());
     assert!(told.contains("you are anna"), "{told}");
     assert!(told.contains("<anna> remember me"), "{told}");
+}
+
+#[test]
+fn who_keeps_the_group_and_what_the_network_is_made_of_is_told_in_plain_lines() {
+    let machine = Machine::new();
+    let port = machine.port().to_string();
+    let mut command = machine.fireside();
+    command.args([
+        "--plain",
+        "--no-lan",
+        "--local-port",
+        &port,
+        "--nick",
+        "anna",
+    ]);
+    command.arg("--data").arg(machine.data("anna"));
+    let told = crate::harness::piped(
+        command,
+        &[
+            ("you are anna", "/join #hearth"),
+            ("you are in #hearth", "/host"),
+            ("you keep #hearth", "/net"),
+            ("directory+supernode  alive", "/ring"),
+            ("<- the group", "/ring #den"),
+            ("J = md5(\"#den\")", "/quit"),
+        ],
+    );
+    assert!(told.contains("nobody else is here"), "{told}");
 }
 
 #[test]

@@ -383,6 +383,30 @@ fn lines_of(pipe: impl std::io::Read + Send + 'static) -> Receiver<(Instant, Str
     lines
 }
 
+/// Runs it to its end; each line is typed once it has told the words before it.
+pub(crate) fn piped(mut command: Command, turns: &[(&str, &str)]) -> String {
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = pipes.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let lines = lines_of(child.stdout.take().unwrap());
+    let mut told = String::new();
+    for (wanted, typed) in turns {
+        let deadline = Instant::now() + PATIENCE;
+        while !told.contains(wanted) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok((_, line)) = lines.recv_timeout(left) else {
+                _ = child.kill();
+                _ = child.wait();
+                panic!("never told {wanted:?}:\n{told}");
+            };
+            told = told + &line + "\n";
+        }
+        writeln!(input, "{typed}").unwrap();
+    }
+    assert!(child.wait().unwrap().success(), "{told}");
+    told
+}
+
 /// Runs it to its end.
 pub(crate) fn output(mut command: Command) -> (ExitStatus, String, String) {
     let output = command.stdin(Stdio::null()).output().unwrap();

@@ -30,6 +30,33 @@ fn hearth_in(theme: &str) -> Story {
     story
 }
 
+#[test]
+fn who_keeps_the_group_and_who_is_next_is_told_in_words() {
+    let mut story = hearth();
+    story.say("anna", "the kettle is on").enter("/heirs");
+    assert_screen(
+        &story.screen(80, 10),
+        "
+        | #hearth  bring wood                                           3 here           |
+        | this is the beginning of #hearth                             │ ◆ anna          |
+        |                                                              │ ◇ bob           |
+        | ─── Friday, 20 November 2026 ─────────────────────────────── │ ◇ mats          |
+        | 19:04 anna: the kettle is on                                 │                 |
+        |       · anna keeps #hearth                                   │                 |
+        |         next in line, with all of it on disk: bob, you       │                 |
+        |         one would take over before you                       │                 |
+        | ◆ anna · you are 2nd in line                                                   |
+        | mats ›                                                                         |
+        ",
+    );
+    story.enter("/host #den");
+    let told = story.screen(80, 4);
+    assert!(
+        told.contains("nothing is known of #den: you are not in it"),
+        "{told}"
+    );
+}
+
 fn without_anna(story: &mut Story) {
     story.people(&[("bob", Standing::Host), ("mats", Standing::Heir)]);
 }

@@ -476,8 +476,8 @@ fn help_lies_over_everything_until_a_key_is_pressed() {
         |   /nick name                   go by another name, everywhere                  |
         |   /topic [text | -delete]      set the group's topic, or remove it             |
         |   /names [#group]              tell who is here, in join order                 |
-        |   /path [nick]                 tell how your packets reach the host, or som…   |
-        |   /ping [nick]                 ask the host, or somebody, to answer on ever…   |
+        |   /host [#group]               tell who keeps the group and who is next        |
+        |   /ring [#group]               tell where a group is on the ring               |
         |   Up, Down: more   any other key: back                                         |
         ",
     );

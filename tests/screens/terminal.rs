@@ -201,6 +201,7 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
             | Command::Names { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Reach { .. }
             | Command::Past(_) => {}

@@ -109,6 +109,7 @@ impl Checker {
             | Command::Reach { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::History { .. }
             | Command::Past(_) => {}
@@ -246,6 +247,7 @@ impl Checker {
             | Event::Talk { .. }
             | Event::Near { .. }
             | Event::Whois(_)
+            | Event::Chart { .. }
             | Event::Error { .. }
             | Event::Bye => {}
         }

@@ -55,6 +55,7 @@ impl Judged {
             | Command::Names { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Reach { .. }
             | Command::History { .. }
@@ -189,6 +190,7 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         | Event::Talk { .. }
         | Event::Near { .. }
         | Event::Whois(_)
+        | Event::Chart { .. }
         | Event::Notice { .. }
         | Event::Error { .. }
         | Event::Bye => return None,

@@ -232,6 +232,10 @@ impl Client {
             Command::Nick { nick } => self.rename(now, &nick),
             Command::Reach { group, who, asking } => self.ask_reach(group, who, asking),
             Command::Names { group } => self.in_group(now, &group, |group, _| group.show_again()),
+            Command::Chart { chart } => {
+                let table = Box::new(self.table.clone());
+                self.act.tell(Event::Chart { chart, table });
+            }
             // Pages come from the store; whoever drives us answers this before it gets here.
             Command::History { .. } | Command::Past(_) => {}
             // These are done already.

@@ -97,6 +97,7 @@ impl Client {
             | Command::Names { .. }
             | Command::Nick { .. }
             | Command::Reach { .. }
+            | Command::Chart { .. }
             | Command::History { .. }
             | Command::Past(_)
             | Command::Quit { .. }) => return Some(other),

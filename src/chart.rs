@@ -1,15 +1,19 @@
-//! The answers of `fireside table` and `fireside ring`, for people and for programs.
+//! The answers of `fireside table`, `fireside ring`, and of `/net`, `/ring` and `/host` in the chat, for people and for
+//! programs.
 
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::proto::command::Chart;
+use crate::proto::event::{Member, Standing};
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::ring::Point;
 use crate::proto::table::Table;
 use crate::proto::time::Wall;
 use crate::proto::wire::{Listed, Liveness, Record, Roles};
 use crate::sanitize;
+use crate::slash::Refused;
 
 /// What has its place on the ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +23,13 @@ pub enum Subject {
 }
 
 impl Subject {
+    fn of(group: &GroupName) -> Self {
+        match group.person() {
+            Some(person) => Self::Person(person),
+            None => Self::Group(group.clone()),
+        }
+    }
+
     /// The text whose md5 it is, and what that is mod 2^32.
     fn place(&self) -> (String, Point) {
         match self {
@@ -38,26 +49,10 @@ impl Subject {
 /// The table: who is known, and in what state.
 #[must_use]
 pub fn table(table: &Table, as_json: bool) -> String {
-    let mut listed: Vec<&Listed> = table.listed().collect();
-    listed.sort_by_key(|listed| &listed.record.name);
     if as_json {
-        let nodes: Value = listed
-            .iter()
-            .map(|listed| {
-                let record = &listed.record;
-                json!({
-                    "name": record.name.as_str(),
-                    "role": role(record.roles),
-                    "key": record.key.to_string(),
-                    "addresses": addresses(record),
-                    "clock": record.clock,
-                    "state": state(listed),
-                    "since": when(listed.since),
-                })
-            })
-            .collect();
-        return nodes.to_string();
+        return nodes(table).to_string();
     }
+    let listed = by_name(table);
     let mut rows = vec![
         [
             "NAME",
@@ -85,23 +80,164 @@ pub fn table(table: &Table, as_json: bool) -> String {
     columns(&rows)
 }
 
+/// The table for programs.
+pub(crate) fn nodes(table: &Table) -> Value {
+    let told = by_name(table).into_iter().map(|listed| {
+        let record = &listed.record;
+        json!({
+            "name": record.name.as_str(),
+            "role": role(record.roles),
+            "key": record.key.to_string(),
+            "addresses": addresses(record),
+            "clock": record.clock,
+            "state": state(listed),
+            "since": when(listed.since),
+        })
+    });
+    told.collect()
+}
+
+fn by_name(table: &Table) -> Vec<&Listed> {
+    let mut listed: Vec<&Listed> = table.listed().collect();
+    listed.sort_by_key(|listed| &listed.record.name);
+    listed
+}
+
+/// The answer to `/net` or `/ring`: what a person in the chat wants to know of it, in rows that are not long.
+pub(crate) fn told(chart: &Chart, table: &Table) -> String {
+    match chart {
+        Chart::Nodes => {
+            let row = |listed: &&Listed| {
+                let record = &listed.record;
+                let address = record.addresses.first().map(ToString::to_string);
+                let role = role(record.roles).to_owned();
+                let state = state(listed).to_owned();
+                [name(record), role, state, address.unwrap_or_default()]
+            };
+            let rows: Vec<_> = by_name(table).iter().map(row).collect();
+            match rows.is_empty() {
+                true => "no node of the network is known yet".to_owned(),
+                false => columns(&rows),
+            }
+        }
+        Chart::Ring(of) => {
+            let of = of.as_ref().map(Subject::of);
+            let none = || "no supernode is known to be alive, so there is no ring".to_owned();
+            ring_as(table, of.as_ref(), Form::Narrow).unwrap_or_else(none)
+        }
+    }
+}
+
+/// The ring for programs; nothing without any supernode.
+pub(crate) fn ring_value(table: &Table, group: Option<&GroupName>) -> Value {
+    let of = group.map(Subject::of);
+    let told = ring(table, of.as_ref(), true);
+    told.and_then(|told| serde_json::from_str(&told).ok())
+        .unwrap_or(Value::Null)
+}
+
+/// Who hosts, and who is present to take over, in their order: heirs first, then by when they joined.
+pub(crate) fn line_of(members: &[Member]) -> (Option<&Member>, Vec<&Member>) {
+    let of = |standing: Standing| {
+        let all = members.iter();
+        all.filter(move |member| member.present && member.standing == standing)
+    };
+    let host = members
+        .iter()
+        .find(|member| member.standing == Standing::Host);
+    let line = of(Standing::Heir).chain(of(Standing::Member));
+    (host, line.collect())
+}
+
+/// The answer to `/host`: who keeps a group, who is next, and where we stand.
+pub(crate) fn keepers(group: &GroupName, members: &[Member], us: Option<&NodeId>) -> Vec<String> {
+    const TOLD_MAX: usize = 8;
+    let group = sanitize::name(group.as_str());
+    let called = |member: &Member| match us == Some(&member.id) {
+        true => "you".to_owned(),
+        false => sanitize::name(member.nick.as_str()).into_owned(),
+    };
+    let (host, line) = line_of(members);
+    let mut told = vec![match host {
+        Some(host) if us == Some(&host.id) => format!("you keep {group}"),
+        Some(host) => format!("{} keeps {group}", called(host)),
+        None => format!("nobody keeps {group} at the moment"),
+    }];
+    let (heirs, others): (Vec<&Member>, Vec<&Member>) = line
+        .iter()
+        .partition(|member| member.standing == Standing::Heir);
+    let names = |members: &[&Member]| {
+        let mut names: Vec<String> = members.iter().take(TOLD_MAX).map(|m| called(m)).collect();
+        if members.len() > TOLD_MAX {
+            names.push(format!("and {} more", members.len() - TOLD_MAX));
+        }
+        names.join(", ")
+    };
+    told.push(match (heirs.is_empty(), others.is_empty()) {
+        (false, _) => format!("next in line, with all of it on disk: {}", names(&heirs)),
+        (true, false) => "nobody else has all of it on disk yet".to_owned(),
+        (true, true) => "nobody else is here: what is said is on one disk".to_owned(),
+    });
+    if !others.is_empty() {
+        let then = if heirs.is_empty() {
+            "next in line"
+        } else {
+            "then"
+        };
+        told.push(format!("{then}: {}", names(&others)));
+    }
+    let place = us.and_then(|us| line.iter().position(|member| member.id == *us));
+    if let Some(place) = place {
+        told.push(match place {
+            0 => "you take over if the host goes".to_owned(),
+            1 => "one would take over before you".to_owned(),
+            before => format!("{before} would take over before you"),
+        });
+    }
+    told
+}
+
+/// What to say to who asks about a group that we are not in.
+pub(crate) fn unknown_group(group: &GroupName) -> Refused {
+    Refused {
+        what: format!("nothing is known of {}", sanitize::name(group.as_str())),
+        why: "you are not in it".to_owned(),
+        try_: "/join it first, or /ring tells who is responsible for it".to_owned(),
+    }
+}
+
 /// The ring: every living supernode in its place, and for a group who is responsible, who would be next, and who
 /// stands opposite. Without any supernode there is no ring, and `None`.
 #[must_use]
 pub fn ring(table: &Table, of: Option<&Subject>, as_json: bool) -> Option<String> {
+    let form = if as_json { Form::Json } else { Form::Wide };
+    ring_as(table, of, form)
+}
+
+/// For whom something is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Json,
+    /// For a terminal of its own.
+    Wide,
+    /// For the log of a chat, between its columns: addresses are told elsewhere.
+    Narrow,
+}
+
+fn ring_as(table: &Table, of: Option<&Subject>, form: Form) -> Option<String> {
     let ring = table.ring();
     if ring.is_empty() {
         return None;
     }
     let Some(of) = of else {
-        return Some(circle(table, as_json));
+        return Some(circle(table, form == Form::Json));
     };
     let (text, point) = of.place();
     let responsible = ring.responsible(point);
     let next = ring.second(point);
     let opposite = ring.opposite(point);
     let nearest = ring.nearest(point);
-    if as_json {
+    if form == Form::Json {
         let node = |id: Option<NodeId>| {
             let place = nearest.iter().find(|place| Some(place.0) == id);
             place.map_or(Value::Null, |&(id, at, distance)| {
@@ -156,7 +292,15 @@ pub fn ring(table: &Table, of: Option<&Subject>, as_json: bool) -> Option<String
         ],
     );
     let sums = arithmetic(table, &shown, point, responsible);
-    Some(format!("{}\n\n{sums}", columns(&rows)))
+    let circle = match form {
+        Form::Json | Form::Wide => columns(&rows),
+        Form::Narrow => {
+            let rows = rows.into_iter();
+            let rows = rows.map(|[point, distance, name, _, part]| [point, distance, name, part]);
+            columns(&rows.collect::<Vec<_>>())
+        }
+    };
+    Some(format!("{circle}\n\n{sums}"))
 }
 
 /// The sums behind it, as the mail has them: md5 of a text, its last eight digits, and the way around the circle.
@@ -355,6 +499,78 @@ mod tests {
             }
         }
         assert!(ring(&Table::new(), Some(&group), true).is_none());
+    }
+
+    #[test]
+    fn who_keeps_a_group_is_told_with_all_who_would_next_and_our_place() {
+        use crate::proto::id::Nick;
+        use crate::proto::ruling::Rank;
+        let group = GroupName::parse("#hearth").unwrap();
+        let key = |seed| NodeId([seed; 32]);
+        let told = |people: &[(u8, Standing, bool)], us: u8| {
+            let members: Vec<Member> = people
+                .iter()
+                .map(|&(seed, standing, present)| Member {
+                    id: key(seed),
+                    nick: Nick::parse(&format!("p{seed}")).unwrap(),
+                    standing,
+                    rank: Rank::Member,
+                    present,
+                })
+                .collect();
+            keepers(&group, &members, Some(&key(us))).join("; ")
+        };
+        let (host, heir, member) = (Standing::Host, Standing::Heir, Standing::Member);
+        let here = [
+            (1, host, true),
+            (4, member, true),
+            (2, heir, true),
+            (5, member, false),
+            (3, heir, true),
+        ];
+        for (us, expected) in [
+            (
+                1,
+                "you keep #hearth; next in line, with all of it on disk: p2, p3; then: p4",
+            ),
+            (
+                2,
+                "p1 keeps #hearth; next in line, with all of it on disk: you, p3; then: p4; you take over if the host goes",
+            ),
+            (
+                4,
+                "p1 keeps #hearth; next in line, with all of it on disk: p2, p3; then: you; 2 would take over before you",
+            ),
+        ] {
+            assert_eq!(told(&here, us), expected);
+        }
+        assert_eq!(
+            told(&here[..2], 4),
+            "p1 keeps #hearth; nobody else has all of it on disk yet; next in line: you; you take over if the host goes"
+        );
+        assert_eq!(
+            told(&here[..1], 1),
+            "you keep #hearth; nobody else is here: what is said is on one disk"
+        );
+    }
+
+    #[test]
+    fn the_chat_tells_nodes_and_ring_in_short_rows() {
+        let table = of(&[("oak", "127.0.0.12:7700"), ("ash", "127.0.0.14:7700")]);
+        assert_eq!(
+            told(&Chart::Nodes, &table),
+            "ash  supernode  alive  127.0.0.14:7700\noak  supernode  alive  127.0.0.12:7700"
+        );
+        let group = GroupName::parse("#hearth").unwrap();
+        let told_ring = told(&Chart::Ring(Some(group.clone())), &table);
+        assert!(told_ring.contains("<- the group"), "{told_ring}");
+        let circle = told_ring.lines().take_while(|row| !row.is_empty());
+        assert!(circle.map(str::len).max() < Some(60), "{told_ring}");
+        assert_eq!(ring_value(&table, Some(&group))["group"], "#hearth");
+        let nothing = Table::new();
+        assert!(told(&Chart::Nodes, &nothing).starts_with("no node"));
+        assert!(told(&Chart::Ring(None), &nothing).starts_with("no supernode"));
+        assert!(ring_value(&nothing, None).is_null());
     }
 
     #[test]
