@@ -177,7 +177,9 @@ fn run(spec: &'static Spec, rest: &str, here: Option<&GroupName>) -> Result<Pars
     match spec.verb {
         Verb::Join => join(spec, rest),
         Verb::Part => part(rest, here),
-        Verb::Msg => msg(spec, rest),
+        Verb::Msg => msg(spec, rest, here),
+        Verb::Query => query(spec, rest, here),
+        Verb::Whois => whois(spec, rest, here),
         Verb::Say => say(needed(spec, rest)?, here),
         Verb::Act => {
             let text = needed(spec, rest)?.to_owned();
@@ -344,21 +346,52 @@ fn part(rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
     })
 }
 
-fn msg(spec: &Spec, rest: &str) -> Result<Parsed, Refused> {
+/// Reads who is talked to, in a group or in private, and what is said.
+fn msg(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
     let (target, text) = rest
         .split_once(char::is_whitespace)
         .ok_or_else(|| missing(spec))?;
-    if !target.starts_with('#') {
-        return Err(refused(
-            "not sent",
-            "private talk is not there yet",
-            "/msg #group text says it in a group",
-        ));
-    }
-    if text.trim().is_empty() {
+    let text = text.trim_start();
+    if text.is_empty() {
         return Err(missing(spec));
     }
-    say(text.trim_start(), Some(&group(target)?))
+    if target.starts_with('#') {
+        return say(text, Some(&group(target)?));
+    }
+    private(spec, target, Some(text), here, false)
+}
+
+fn query(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    let rest = needed(spec, rest)?;
+    let (target, text) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let text = Some(text.trim_start()).filter(|text| !text.is_empty());
+    private(spec, target, text, here, true)
+}
+
+fn private(
+    spec: &Spec,
+    target: &str,
+    text: Option<&str>,
+    here: Option<&GroupName>,
+    is_front: bool,
+) -> Result<Parsed, Refused> {
+    bounded("not sent", text.unwrap_or_default(), TEXT_SIZE_MAX)?;
+    one(Command::Query {
+        who: whoever(spec, target)?,
+        near: here.cloned(),
+        text: text.map(str::to_owned),
+        is_front,
+    })
+}
+
+/// Reads who is asked about: if nobody is named, in a private talk the other one, and else who asks.
+fn whois(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    let who = match (rest.trim(), here.and_then(GroupName::person)) {
+        ("", person) => person.map(Who::Key),
+        (who, _) => Some(whoever(spec, who)?),
+    };
+    let near = here.cloned();
+    one(Command::Whois { who, near })
 }
 
 fn topic(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
@@ -607,8 +640,43 @@ mod tests {
     #[test]
     fn what_looks_like_a_command_is_not_said_by_accident() {
         assert!(here(" /msg #a secret").is_err());
-        let private = here("/msg bob hello").unwrap_err();
-        assert_eq!(private.why, "private talk is not there yet");
+    }
+
+    #[test]
+    fn private_talk_is_with_a_nick_or_a_key() {
+        let query = |who: &str, text: Option<&str>, is_front| {
+            one(Command::Query {
+                who: Who::parse(who).unwrap(),
+                near: Some(hearth()),
+                text: text.map(str::to_owned),
+                is_front,
+            })
+        };
+        let key = crate::proto::id::NodeId([7; 32]);
+        assert_eq!(
+            here("/msg bob hello  you"),
+            query("bob", Some("hello  you"), false)
+        );
+        assert_eq!(here("/query bob"), query("bob", None, true));
+        assert_eq!(here("/dm bob hello"), query("bob", Some("hello"), true));
+        let by_key = key.to_string();
+        assert_eq!(here(&format!("/query {key}")), query(&by_key, None, true));
+        for line in ["/query", "/msg bob", "/msg bob  ", "/query @bob"] {
+            assert!(here(line).is_err(), "{line}");
+        }
+        let talk = GroupName::of_person(&key);
+        assert_eq!(
+            parse("/whois", Some(&talk)),
+            one(Command::Whois {
+                who: Some(Who::Key(key)),
+                near: Some(talk.clone())
+            })
+        );
+        let ourselves = Command::Whois {
+            who: None,
+            near: None,
+        };
+        assert_eq!(parse("/whois", None), one(ourselves));
     }
 
     #[test]

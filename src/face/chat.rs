@@ -15,7 +15,7 @@ use super::unsent::Unsent;
 use crate::choose::{self, People};
 use crate::config::{self, Change, Choices, Options};
 use crate::proto::command::Command;
-use crate::proto::event::{Event, Line, Member, What};
+use crate::proto::event::{Event, Line, Member, Opening, What};
 use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::proto::past::{Ask, Part, Query, Term, Words};
 use crate::slash::{self, About, Choice, Local, Parsed, Refused, To, Which};
@@ -84,20 +84,27 @@ struct Talk {
 struct Around {
     us: Option<NodeId>,
     members: BTreeMap<GroupName, Vec<Member>>,
+    /// Those we talk with in private.
+    talks: BTreeMap<NodeId, Nick>,
 }
 
 impl People for Around {
     fn key_of(&self, nick: &Nick) -> Option<NodeId> {
         let folded = nick.folded();
         let mut all = self.members.values().flatten();
-        all.find(|member| member.nick.folded() == folded)
-            .map(|member| member.id)
+        let member = all.find(|member| member.nick.folded() == folded);
+        let mut talks = self.talks.iter();
+        let talk = talks.find(|(_, nick)| nick.folded() == folded);
+        let talk = talk.map(|(person, _)| *person);
+        member.map(|member| member.id).or(talk)
     }
 
     fn nick_of(&self, key: &NodeId) -> Option<String> {
         let mut all = self.members.values().flatten();
         let member = all.find(|member| member.id == *key);
-        member.map(|member| member.nick.as_str().to_owned())
+        let nick = member.map(|member| &member.nick);
+        let nick = nick.or_else(|| self.talks.get(key));
+        nick.map(|nick| nick.as_str().to_owned())
     }
 
     fn is_us(&self, key: &NodeId) -> bool {
@@ -222,6 +229,9 @@ impl Talk {
             | Command::Topic { .. }
             | Command::Rule { .. }
             | Command::Reach { .. }
+            | Command::Query { .. }
+            | Command::Whois { .. }
+            | Command::Ignore { .. }
             | Command::Nick { .. } => {}
             Command::Past(Ask::Seen { .. }) => {}
             Command::History { .. } | Command::Past(_) => self.pages += 1,
@@ -288,6 +298,36 @@ impl Talk {
         }
     }
 
+    /// A private talk opens. What is typed goes to it if our person asked for it.
+    fn talk(&mut self, group: &GroupName, person: NodeId, nick: &Nick, opening: Opening) {
+        self.around.talks.insert(person, nick.clone());
+        if !self.groups.contains(group) {
+            self.groups.push(group.clone());
+        }
+        self.entered.insert(group.clone());
+        match opening {
+            Opening::Asked => self.here = Some(group.clone()),
+            Opening::Restored => {
+                self.here.get_or_insert_with(|| group.clone());
+            }
+            Opening::Written | Opening::Begun | Opening::Named => {}
+        }
+    }
+
+    /// Tells the client of whom nothing is to be taken in private.
+    fn tell_ignored(&mut self) {
+        let persons = self.choices.options().ignore.keys().copied().collect();
+        self.command(Command::Ignore { persons });
+    }
+
+    /// A group's name, or whom a private talk is with.
+    fn name_of(&self, group: &GroupName) -> String {
+        let nick = group
+            .person()
+            .and_then(|person| self.around.talks.get(&person));
+        nick.map_or_else(|| group.to_string(), ToString::to_string)
+    }
+
     fn rename(&mut self, group: &GroupName, to: &GroupName) {
         for known in self.groups.iter_mut().chain(&mut self.here) {
             if known == group {
@@ -346,6 +386,7 @@ impl Talk {
         match choose::choose(&mut self.choices, choice, &self.around) {
             Ok(done) => {
                 self.saves.extend(done.save);
+                self.tell_ignored();
                 done.told
                     .iter()
                     .flat_map(|line| teller.notice(line))
@@ -381,7 +422,7 @@ impl Talk {
             To::Choose | To::List => {
                 let numbers = self.groups.iter().zip(1..);
                 let told: Vec<String> = numbers
-                    .map(|(group, number)| format!("{number} {group}"))
+                    .map(|(group, number)| format!("{number} {}", self.name_of(group)))
                     .collect();
                 return teller.notice(&match told.as_slice() {
                     [] => "you are in no group; /join #name".to_owned(),
@@ -402,7 +443,8 @@ impl Talk {
         };
         match found {
             Some(group) => {
-                let said = teller.notice(&format!("what you type goes to {group}"));
+                let name = self.name_of(&group);
+                let said = teller.notice(&format!("what you type goes to {name}"));
                 self.here = Some(group);
                 said
             }
@@ -476,6 +518,7 @@ impl Talk {
         match Choices::open(self.choices.file().map(std::path::Path::to_owned)) {
             Ok(choices) => {
                 self.choices = choices;
+                self.tell_ignored();
                 teller.notice("the configuration is read again")
             }
             Err(failure) => teller.refused(&Refused {
@@ -535,7 +578,10 @@ impl Talk {
             return self.groups.get(number.checked_sub(1)?);
         }
         let wanted = wanted.to_lowercase();
-        let by = |test: &dyn Fn(&str) -> bool| self.groups.iter().find(|name| test(name.as_str()));
+        let by = |test: &dyn Fn(&str) -> bool| {
+            let mut groups = self.groups.iter();
+            groups.find(|group| test(&self.name_of(group).to_lowercase()))
+        };
         by(&|name| name == wanted).or_else(|| by(&|name| name.contains(&wanted)))
     }
 
@@ -546,6 +592,12 @@ impl Talk {
                 self.groups.push(group.clone());
                 self.here.get_or_insert_with(|| group.clone());
             }
+            Event::Talk {
+                group,
+                person,
+                nick,
+                opening,
+            } => self.talk(group, *person, nick, *opening),
             Event::Left { group } => self.exit(group),
             Event::Renamed { group, to } => self.rename(group, to),
             Event::Members { group, members } => {
@@ -560,6 +612,9 @@ impl Talk {
             Event::Ready { id, nick } => {
                 self.around.us = Some(*id);
                 self.us = Some(nick.clone());
+                if !self.choices.options().ignore.is_empty() {
+                    self.tell_ignored();
+                }
             }
             Event::Entry(Line {
                 own: true,
@@ -584,6 +639,8 @@ impl Talk {
             | Event::Role { .. }
             | Event::Path { .. }
             | Event::Merge { .. }
+            | Event::Near { .. }
+            | Event::Whois(_)
             | Event::Notice { .. }
             | Event::Error { .. } => {}
         }

@@ -7,7 +7,8 @@ use super::chat::Teller;
 use super::unsent::Unsent;
 use crate::proto::command::Command;
 use crate::proto::event::{
-    Before, Event, Line, Loss, Member, MeshState, Path, Standing, Tenure, What,
+    Before, Event, Line, Loss, Member, MeshState, Nearness, Opening, Path, Standing, Tenure, What,
+    Whether, Whois,
 };
 use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId};
 use crate::proto::past::Told;
@@ -34,8 +35,12 @@ impl Object {
         self
     }
 
+    /// Where it happened: `group`, or `peer`, the other's key, for a private talk.
     fn group(self, group: &GroupName) -> Self {
-        self.with("group", group.as_str())
+        match group.person() {
+            Some(person) => self.with("peer", person.to_string()),
+            None => self.with("group", group.as_str()),
+        }
     }
 
     fn at(self, at: Wall) -> Self {
@@ -245,6 +250,21 @@ fn object(event: &Event) -> Option<Object> {
             why,
             try_,
         } => error(group.as_ref(), what, why, try_),
+        Event::Talk {
+            group,
+            nick,
+            opening,
+            ..
+        } => Object::new("talk")
+            .group(group)
+            .now()
+            .with("nick", nick.as_str())
+            .with("opening", opened(*opening)),
+        Event::Near { group, nearness } => Object::new("presence")
+            .group(group)
+            .now()
+            .with("presence", near(*nearness)),
+        Event::Whois(told) => whois(told),
         Event::Bye => Object::new("bye").now(),
         Event::Past(Told::Found { query, lines, more }) => Object::new("search")
             .now()
@@ -405,6 +425,51 @@ fn ruled(object: Object, ruling: &Ruling, nick: Option<&Nick>) -> Object {
             .with("member_id", member.to_string()),
         None => object,
     }
+}
+
+fn opened(opening: Opening) -> &'static str {
+    match opening {
+        Opening::Restored => "restored",
+        Opening::Asked => "asked",
+        Opening::Written => "written",
+        Opening::Begun => "begun",
+        Opening::Named => "named",
+    }
+}
+
+fn near(nearness: Nearness) -> &'static str {
+    match nearness {
+        Nearness::Here => "here",
+        Nearness::Away => "away",
+        Nearness::Closed => "closed",
+    }
+}
+
+fn whois(whois: &Whois) -> Object {
+    let groups: Vec<_> = whois
+        .groups
+        .iter()
+        .map(|(group, is_here)| json!({"group": group.as_str(), "here": is_here}))
+        .collect();
+    let (presence, for_ms) = match whois.standing {
+        Some(Whether::Here { for_ms }) => ("here", Some(for_ms)),
+        Some(Whether::Gone { for_ms }) => ("away", Some(for_ms)),
+        Some(Whether::Unknown) => ("away", None),
+        None => ("unknown", None),
+    };
+    let path = whois.path.as_ref();
+    Object::new("whois")
+        .now()
+        .with("peer", whois.id.to_string())
+        .with("nick", whois.nick.as_ref().map(Nick::as_str))
+        .with("you", whois.is_us)
+        .with("groups", groups)
+        .with("presence", presence)
+        .with("for_ms", for_ms)
+        .with("over", whois.over.clone())
+        .with("path", path.map(|reached| way(reached.path)))
+        .with("via", path.and_then(|reached| reached.via.clone()))
+        .with("rtt_ms", path.and_then(|reached| reached.rtt_ms))
 }
 
 fn mesh(state: &MeshState) -> Object {

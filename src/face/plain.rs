@@ -1,5 +1,6 @@
 //! Events as plain lines, for screen readers and pipes: `[09:15] <anna> hello`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -10,7 +11,7 @@ use super::chat::Teller;
 use super::unsent::Unsent;
 use crate::proto::command::Command;
 use crate::proto::event::{
-    Before, Event, Line, Loss, Member, MeshState, Standing, Tenure, Trouble, What,
+    Before, Event, Line, Loss, Member, MeshState, Opening, Standing, Tenure, Trouble, What,
 };
 use crate::proto::id::{GroupName, Nick};
 use crate::proto::past::Told;
@@ -28,6 +29,20 @@ const PAST: usize = 20;
 pub(super) struct Plain {
     /// The day of the last line; a line of another day is preceded by its date.
     day: Option<Date>,
+    names: Names,
+}
+
+/// What the others in private talks are called.
+#[derive(Debug, Default)]
+struct Names(BTreeMap<GroupName, Nick>);
+
+impl Names {
+    /// A group's name, or whom a private talk is with.
+    fn of(&self, group: &GroupName) -> String {
+        let nick = self.0.get(group);
+        let name = nick.map_or(group.as_str(), Nick::as_str);
+        sanitize::name(name).into_owned()
+    }
 }
 
 impl Teller for Plain {
@@ -42,14 +57,21 @@ impl Teller for Plain {
         if let Event::Past(told) = event {
             return self.past(told, here);
         }
-        match news(event, unsent) {
+        if let Event::Talk { group, nick, .. } = event {
+            self.names.0.insert(group.clone(), nick.clone());
+        }
+        if let Event::Whois(whois) = event {
+            let told = whois.words().join("\n");
+            return self.now(&sanitize::text(&told));
+        }
+        match news(event, unsent, &self.names) {
             Some(text) => self.now(&text),
             None => Vec::new(),
         }
     }
 
     fn names(&mut self, group: &GroupName, members: &[Member]) -> Vec<String> {
-        let names = format!("in {}: {}", sanitize::name(group.as_str()), list(members));
+        let names = format!("in {}: {}", self.names.of(group), list(members));
         self.now(&names)
     }
 
@@ -62,11 +84,16 @@ impl Teller for Plain {
     }
 
     fn wanted(&mut self, event: &Event) -> Option<Command> {
-        let Event::Opened {
+        let (Event::Opened {
             group,
             restored: true,
             ..
-        } = event
+        }
+        | Event::Talk {
+            group,
+            opening: Opening::Restored,
+            ..
+        }) = event
         else {
             return None;
         };
@@ -102,7 +129,7 @@ impl Plain {
                 let meant = lines.iter().filter(|line| Some(line.place) >= *at);
                 let mut said: Vec<String> = meant.flat_map(|line| self.entry(line, here)).collect();
                 if said.is_empty() {
-                    let group = sanitize::name(group.as_str());
+                    let group = self.names.of(group);
                     said = self.now(&format!("nothing is stored of {group} from there on"));
                 }
                 said
@@ -117,14 +144,21 @@ impl Plain {
 
     fn entry(&mut self, line: &Line, here: Option<&GroupName>) -> Vec<String> {
         let from = sanitize::name(line.from.as_str());
-        let group = sanitize::name(line.group.as_str());
+        let group = self.names.of(&line.group);
         let text = match &line.what {
             What::Text(text) => {
                 let head = match here {
                     Some(here) if *here == line.group => format!("<{from}> "),
+                    Some(_) | None if line.group.person().is_some() => match line.own {
+                        true => format!("private to {group} <{from}> "),
+                        false => format!("private <{from}> "),
+                    },
                     Some(_) | None => format!("{group} <{from}> "),
                 };
                 return self.said(&local(line.at), &head, &sanitize::text(text));
+            }
+            What::Action(text) if line.group.person().is_some() && here != Some(&line.group) => {
+                format!("private * {from} {}", sanitize::line(text))
             }
             What::Action(text) => format!("* {from} {}", sanitize::line(text)),
             What::Join => format!("{from} joined {group}"),
@@ -167,32 +201,42 @@ impl Plain {
 }
 
 /// What is worth a line to somebody who reads them one by one.
-fn news(event: &Event, unsent: &Unsent) -> Option<String> {
+fn news(event: &Event, unsent: &Unsent, names: &Names) -> Option<String> {
     Some(match event {
         Event::Ready { nick, .. } => format!("you are {}", sanitize::name(nick.as_str())),
         Event::Joined { group, members, .. } => {
-            format!(
-                "you are in {}: {}",
-                sanitize::name(group.as_str()),
-                list(members)
-            )
+            format!("you are in {}: {}", names.of(group), list(members))
         }
-        Event::Left { group } => format!("you left {}", sanitize::name(group.as_str())),
+        Event::Left { group } if group.person().is_some() => {
+            format!("your talk with {} is closed", names.of(group))
+        }
+        Event::Left { group } => format!("you left {}", names.of(group)),
+        Event::Talk { group, opening, .. } => match opening {
+            Opening::Asked | Opening::Restored => {
+                format!("you talk with {} in private", names.of(group))
+            }
+            Opening::Begun => format!(
+                "{} talks to you in private; /query {} answers",
+                names.of(group),
+                names.of(group)
+            ),
+            Opening::Written | Opening::Named => return None,
+        },
         Event::Renamed { group, to } => {
-            let (group, to) = (sanitize::name(group.as_str()), sanitize::name(to.as_str()));
+            let (group, to) = (names.of(group), sanitize::name(to.as_str()));
             format!("another group has the name {group}: yours goes on as {to}")
         }
         Event::Opened { group, topic, .. } if !topic.is_empty() => {
-            let group = sanitize::name(group.as_str());
+            let group = names.of(group);
             format!("the topic of {group}: {}", sanitize::line(topic))
         }
         Event::Failed { group, id, why } => {
             let said = quoted(unsent.what(group, *id));
-            let (group, why) = (sanitize::name(group.as_str()), sanitize::line(why));
+            let (group, why) = (names.of(group), sanitize::line(why));
             format!("! not sent in {group}{said}: {why}; /resend says it again, /drop forgets it")
         }
         Event::Waiting { group, lines } => {
-            let group = sanitize::name(group.as_str());
+            let group = names.of(group);
             let waits = match lines.len() {
                 1 => "a line of yours waits".to_owned(),
                 count => format!("{count} lines of yours wait"),
@@ -211,7 +255,7 @@ fn news(event: &Event, unsent: &Unsent) -> Option<String> {
             let nick = nick
                 .as_ref()
                 .map_or_else(|| host.short(), ToString::to_string);
-            let (nick, group) = (sanitize::name(&nick), sanitize::name(group.as_str()));
+            let (nick, group) = (sanitize::name(&nick), names.of(group));
             let seconds = Duration::from_millis(*took_ms).as_secs_f64();
             let before = before.as_ref().map_or_else(String::new, parted);
             let lost = cost(lost);
@@ -225,7 +269,7 @@ fn news(event: &Event, unsent: &Unsent) -> Option<String> {
             ..
         } => {
             let (name, before) = (sanitize::name(name), sanitize::name(before));
-            let group = sanitize::name(group.as_str());
+            let group = names.of(group);
             if *is_lost {
                 format!("{before} is gone: {name} is responsible for {group} now")
             } else {
@@ -243,7 +287,7 @@ fn news(event: &Event, unsent: &Unsent) -> Option<String> {
         Event::Role {
             group,
             role: Standing::Host,
-        } => format!("you keep {}", sanitize::name(group.as_str())),
+        } => format!("you keep {}", names.of(group)),
         Event::Mesh {
             state: MeshState::Linked { name, address },
         } => format!("linked to {} at {address}", sanitize::name(name)),
@@ -256,7 +300,7 @@ fn news(event: &Event, unsent: &Unsent) -> Option<String> {
             from_them,
         } => format!(
             "two halves of {} are one again: {from_us} lines from here, {from_them} from there, in the order they were said",
-            sanitize::name(group.as_str())
+            names.of(group)
         ),
         Event::Notice { text, .. } => sanitize::line(text).into_owned(),
         Event::Error {
@@ -275,6 +319,8 @@ fn news(event: &Event, unsent: &Unsent) -> Option<String> {
         | Event::Members { .. }
         | Event::Role { .. }
         | Event::Path { .. }
+        | Event::Near { .. }
+        | Event::Whois(_)
         | Event::History { .. }
         | Event::Past(_) => return None,
     })

@@ -39,8 +39,24 @@ pub(super) struct Unsent {
 
 impl Unsent {
     pub(super) fn asked(&mut self, command: &Command) {
-        if let Command::Say { .. } | Command::Act { .. } = command {
-            self.typed += 1;
+        match command {
+            Command::Say { .. } | Command::Act { .. } | Command::Query { text: Some(_), .. } => {
+                self.typed += 1;
+            }
+            Command::Join { .. }
+            | Command::Part { .. }
+            | Command::Drop { .. }
+            | Command::Topic { .. }
+            | Command::Rule { .. }
+            | Command::Nick { .. }
+            | Command::Names { .. }
+            | Command::Reach { .. }
+            | Command::Query { text: None, .. }
+            | Command::Whois { .. }
+            | Command::Ignore { .. }
+            | Command::History { .. }
+            | Command::Past(_)
+            | Command::Quit { .. } => {}
         }
     }
 
@@ -94,7 +110,7 @@ impl Unsent {
                 }
             }
             // A line that cannot be taken at all is answered so.
-            Event::Error { group: Some(_), .. } => self.typed = self.typed.saturating_sub(1),
+            Event::Error { .. } => self.typed = self.typed.saturating_sub(1),
             Event::Renamed { group, to } => self.rename(group, to),
             Event::Left { group } => self.open.retain(|(of, _), _| of != group),
             Event::Ready { .. }
@@ -113,8 +129,10 @@ impl Unsent {
             | Event::History { .. }
             | Event::Past(_)
             | Event::Disk { .. }
+            | Event::Talk { .. }
+            | Event::Near { .. }
+            | Event::Whois(_)
             | Event::Notice { .. }
-            | Event::Error { group: None, .. }
             | Event::Bye => {}
         }
     }

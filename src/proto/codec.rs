@@ -8,14 +8,14 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::id::Epoch;
 use super::limits::{
-    BLOCKS_AT_ONCE, COUNT_MAX, DIGESTS_MAX, FRAME_SIZE_MAX, GROUP_NAME_SIZE_MAX,
+    BLOCKS_AT_ONCE, COUNT_MAX, DIGESTS_MAX, FOUND_AT, FRAME_SIZE_MAX, GROUP_NAME_SIZE_MAX,
     NEWS_PER_GOSSIP_MAX, RECORDS_PER_MESSAGE_MAX, STANDINGS_MAX, TABLE_BLOCKS, TEXT_SIZE_MAX,
     TIPS_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX, WALL_MAX,
 };
 use super::ruling::Ruling;
 use super::wire::{
     Body, Charter, Doing, Entry, Gossip, GroupRecord, Lease, Message, Reason, Record, Rest, Run,
-    Tip, Vector,
+    Tip, Vector, Whereabouts, Whether,
 };
 
 /// Bytes of the length in front of a frame.
@@ -190,7 +190,23 @@ fn check(message: &Message) -> Result<(), DecodeError> {
         Message::Buried { burials } => {
             check_length(burials.len(), RECORDS_PER_MESSAGE_MAX, "burials")
         }
+        Message::Here { whereabouts } => check_whereabouts(whereabouts),
+        Message::Sought {
+            standing,
+            whereabouts,
+            ..
+        } => {
+            let for_ms = match standing {
+                Whether::Here { for_ms } | Whether::Gone { for_ms } => *for_ms,
+                Whether::Unknown => 0,
+            };
+            check_count(for_ms, "time")?;
+            whereabouts.as_deref().map_or(Ok(()), check_whereabouts)
+        }
+        Message::Whisper { entries } => entries.iter().try_for_each(check_entry),
+        Message::Heard { upto, .. } => check_count(upto.0, "number"),
         Message::Observed { .. }
+        | Message::Seek { .. }
         | Message::TableDigest { .. }
         | Message::Unlisted { .. }
         | Message::Introduce { .. }
@@ -237,6 +253,14 @@ fn check_gossip(gossip: &Gossip) -> Result<(), DecodeError> {
 
 fn check_lease(lease: &Lease) -> Result<(), DecodeError> {
     check_count(lease.epoch.number, "epoch")
+}
+
+fn check_whereabouts(whereabouts: &Whereabouts) -> Result<(), DecodeError> {
+    check_length(whereabouts.over.len(), FOUND_AT, "supernodes")?;
+    if whereabouts.at.0 > WALL_MAX {
+        return Err(DecodeError::OverLimit("time"));
+    }
+    Ok(())
 }
 
 fn check_charter(charter: &Charter) -> Result<(), DecodeError> {

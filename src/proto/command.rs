@@ -1,5 +1,6 @@
 //! What a face (screen, `--plain`, `--json`, a gateway, a test) asks of the client.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::event::What;
@@ -38,6 +39,22 @@ pub enum Command {
         who: Option<Who>,
         asking: Asking,
     },
+    /// Open a private talk with somebody, and say `text` to him, if there is one. `near` is the group in which his
+    /// nick is looked up first; `is_front` brings the talk's window into view.
+    Query {
+        who: Who,
+        near: Option<GroupName>,
+        text: Option<String>,
+        is_front: bool,
+    },
+    /// Tell who somebody is, or without a name we, and where and how they are reached
+    /// ([`super::event::Event::Whois`]).
+    Whois {
+        who: Option<Who>,
+        near: Option<GroupName>,
+    },
+    /// From here on take nothing in private from these persons, and from no others.
+    Ignore { persons: BTreeSet<NodeId> },
     /// Tell a page of a group's stored log ([`super::event::Event::History`]): the `limit` lines before the
     /// one with the order `before`, or the newest ones.
     History {

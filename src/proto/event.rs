@@ -6,6 +6,8 @@ use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
 use super::past::Told;
 use super::ruling::{Rank, Ruling};
 use super::time::Wall;
+pub use super::whois::{Reached, Whois};
+pub use super::wire::Whether;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +118,21 @@ pub enum Event {
         lines: Vec<Line>,
         more: bool,
     },
+    /// The window of a private talk opens. Its `group` is what the talk goes by; all that is said in it comes under
+    /// that name. `nick` is what to call the other one: his nick, with a tag if that is also somebody else's.
+    Talk {
+        group: GroupName,
+        person: NodeId,
+        nick: Nick,
+        opening: Opening,
+    },
+    /// How the other one of a private talk is, as far as we looked for him, on change.
+    Near {
+        group: GroupName,
+        nearness: Nearness,
+    },
+    /// Who somebody is, in answer to [`super::command::Command::Whois`].
+    Whois(Box<Whois>),
     /// What is stored, in answer to [`super::command::Command::Past`].
     Past(Told),
     /// Whether the disk takes what is written, on change: `trouble` says what is wrong with it.
@@ -134,6 +151,32 @@ pub enum Event {
     },
     /// The last of all events: everything is stored and handed over.
     Bye,
+}
+
+/// How a private talk's window comes to open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// It was open when we last ended.
+    Restored,
+    /// We asked for it.
+    Asked,
+    /// We wrote to him from elsewhere.
+    Written,
+    /// He wrote to us.
+    Begun,
+    /// It is open already, and by now what he calls himself is known, or is something else.
+    Named,
+}
+
+/// How near the other one of a private talk is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nearness {
+    /// We have a link to him, or could have one.
+    Here,
+    /// He is not on line: what is said to him waits here.
+    Away,
+    /// He takes no more of us for the moment.
+    Closed,
 }
 
 /// An entry as people see it, at its place in the log.

@@ -64,6 +64,8 @@ impl fmt::Debug for NodeId {
     }
 }
 
+/// What a private talk's name begins with; no group's does.
+const PERSON_SIGN: char = '@';
 /// What stands between a group's root and its tag.
 const TAG_SIGN: char = '~';
 /// Characters of a tag: enough to tell the two or three groups apart that ever meet under one name.
@@ -110,6 +112,30 @@ impl GroupName {
             return Err(NameError::BadCharacter(TAG_SIGN));
         }
         Ok(Self(folded))
+    }
+
+    /// What a private talk goes by on this machine: `@` and the other person's key. It is no group's name: nothing
+    /// that reads names, of a person or from a peer, takes it for one.
+    #[must_use]
+    pub fn of_person(person: &NodeId) -> Self {
+        Self(format!("{PERSON_SIGN}{person}"))
+    }
+
+    /// Whose private talk it is, if it is one.
+    #[must_use]
+    pub fn person(&self) -> Option<NodeId> {
+        NodeId::parse(self.0.strip_prefix(PERSON_SIGN)?).ok()
+    }
+
+    /// Reads a group's name, or what a private talk goes by: for what this machine itself wrote down.
+    ///
+    /// # Errors
+    /// If it is neither.
+    pub fn recall(text: &str) -> Result<Self, NameError> {
+        match text.strip_prefix(PERSON_SIGN) {
+            Some(key) => NodeId::parse(key).map(|person| Self::of_person(&person)),
+            None => Self::parse(text),
+        }
     }
 
     /// The name without its tag: what entries and charters are signed for.
@@ -172,6 +198,20 @@ impl Nick {
         }
         check(&nick, NICK_SIZE_MAX, &[',', '!', '@'])?;
         Ok(Self(nick))
+    }
+
+    /// What to call somebody whose nick is not known: the beginning of the key.
+    #[must_use]
+    pub fn of_key(key: &NodeId) -> Self {
+        Self(key.short())
+    }
+
+    /// This nick with the beginning of a key behind it, where the nick alone could be somebody else.
+    #[must_use]
+    pub fn tagged(&self, key: &NodeId) -> Self {
+        let tag = &key.short()[..TAG_SIZE];
+        let tagged = format!("{}{TAG_SIGN}{tag}", self.0);
+        Self::parse(&tagged).unwrap_or_else(|_| Self::of_key(key))
     }
 
     #[must_use]
@@ -421,6 +461,19 @@ mod tests {
             GroupName::parse(&format!("#{}", "x".repeat(64))),
             Err(NameError::TooLong(GROUP_NAME_SIZE_MAX))
         );
+    }
+
+    #[test]
+    fn a_private_talk_is_named_by_a_key_and_is_no_group() {
+        let id = NodeId([7; 32]);
+        let name = GroupName::of_person(&id);
+        assert_eq!(name.person(), Some(id));
+        assert_eq!(GroupName::recall(name.as_str()), Ok(name.clone()));
+        assert_eq!(GroupName::parse(name.as_str()), Err(NameError::NoHash));
+        assert!(GroupName::try_from(name.as_str().to_owned()).is_err());
+        let hearth = GroupName::recall("#hearth").unwrap();
+        assert_eq!(hearth.person(), None);
+        assert_eq!(GroupName::recall("@bob"), Err(NameError::NotAKey));
     }
 
     #[test]

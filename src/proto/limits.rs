@@ -82,6 +82,26 @@ pub const WALL_MAX: u64 = 253_402_300_799_999;
 /// Own lines waiting for a place; more are refused with a clear word.
 pub const OUTBOX_MAX: usize = 1_000;
 
+/// Supernodes at which a person is found: the responsible one, and the next in case it dies.
+pub const FOUND_AT: usize = 2;
+/// Private talks of a client that are open at once.
+pub const TALKS_MAX: usize = 100;
+/// Private talks open at once with people who begin them, share no group with us, and have had no answer yet: more
+/// of them find the door closed until some of these are answered or closed.
+pub const STRANGERS_MAX: usize = 10;
+/// Own lines that wait for one person; more are refused with a clear word.
+pub const WHISPERS_MAX: usize = 200;
+/// Own lines sent to one person and not heard yet; the same number may wait there for their turn.
+pub const WHISPERS_UNDER_WAY: usize = 16;
+/// Persons whose coming one link is told of by a supernode: all private talks, and some curiosity.
+pub const SOUGHT_PER_LINK_MAX: usize = TALKS_MAX + 28;
+/// Persons of whom a supernode remembers when they left: some ten megabytes.
+pub const GONE_MAX: usize = 100_000;
+/// How often a supernode is asked again for somebody it should have told of by itself.
+pub const SEEK_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a link between two who talk in private is kept after the last word.
+pub const WHISPER_IDLE: Duration = Duration::from_secs(60);
+
 /// Bytes waiting for one slow link before it is dropped; it comes back and resumes (InspIRCd: 1 MiB hard).
 pub const SEND_QUEUE_SIZE_MAX: usize = 1024 * 1024;
 /// Messages read from one link and not yet handled; then its reader waits, and QUIC's window with it.

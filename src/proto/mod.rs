@@ -31,4 +31,5 @@ mod supernode;
 pub mod table;
 pub mod time;
 pub mod vector;
+pub mod whois;
 pub mod wire;

@@ -69,12 +69,28 @@ pub enum Mutant {
     TablesNotCompared,
     /// A supernode keeps the groups that are another's.
     GroupsKept,
+    /// A supernode hands over all groups that are another's at once.
+    HandedOverAtOnce,
+    /// Supernodes that learn of another one at once hand over to it at once.
+    HandedOverTogether,
+    /// Who is sent to another supernode stays where it is until its table says so too.
+    SentOnInVain,
     /// In a large mesh nobody passes on who is dead, or has signed a later record.
     WordNotPassedOn,
     /// Who is suspected is not told so.
     SuspectNotTold,
     /// A node that was called dead does not come back under a higher clock.
     NotRenewed,
+    /// A line of a private talk is said to have arrived before it is on disk.
+    HeardUnflushed,
+    /// A line of a private talk that comes again is a line like any other.
+    WhisperedTwice,
+    /// What waits for somebody goes out once, and not again over the next link.
+    WhisperedOnce,
+    /// Anybody says of anybody that he is here.
+    AnybodyIsHere,
+    /// People who begin private talks are not counted.
+    StrangersUncounted,
 }
 
 #[cfg(feature = "mutants")]

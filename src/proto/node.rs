@@ -353,6 +353,14 @@ impl MeshNode {
                     supernode.transferred(cx, from.peer, &record);
                 });
             }
+            Message::Here { whereabouts } => {
+                self.in_supernode(now, |supernode, cx| {
+                    supernode.person_here(cx, link, from.peer, *whereabouts);
+                });
+            }
+            Message::Seek { person } => {
+                self.in_supernode(now, |supernode, cx| supernode.seek(cx, link, person));
+            }
             // Whoever is not listed here yet has no say.
             Message::Transfer { .. } | Message::Known { .. } if self.nodes.contains(&link) => {}
             Message::Transfer { .. }
@@ -374,7 +382,10 @@ impl MeshNode {
             | Message::Declined { .. }
             | Message::Blocks { .. }
             | Message::Older { .. }
-            | Message::Merged { .. } => self.close(now, link, Reason::Unexpected),
+            | Message::Merged { .. }
+            | Message::Sought { .. }
+            | Message::Whisper { .. }
+            | Message::Heard { .. } => self.close(now, link, Reason::Unexpected),
         }
     }
 
@@ -623,6 +634,7 @@ impl Role for MeshNode {
     fn figures(&self) -> Figures {
         Figures {
             groups: self.supernode.figures(),
+            persons: self.supernode.persons_figures(&self.links),
             nodes: self.table.figures(),
         }
     }

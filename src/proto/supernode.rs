@@ -8,6 +8,7 @@ mod birth;
 mod grant;
 mod handoff;
 mod keep;
+mod persons;
 mod wait;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use self::birth::Birth;
 use self::keep::Keep;
+use self::persons::Persons;
 use self::wait::Wait;
 use super::actions::Actions;
 use super::figures::Groups;
@@ -49,6 +51,7 @@ pub(crate) struct Supernode {
     arrivals: u64,
     /// Where the next look at the records goes on.
     kept_upto: Option<GroupName>,
+    persons: Persons,
     done: Done,
 }
 
@@ -349,6 +352,7 @@ impl Supernode {
 
     /// A link is gone, and with it what was registered over it.
     pub(crate) fn unlinked(&mut self, cx: &mut Context<'_>, link: LinkId, peer: NodeId) {
+        self.persons.unlinked(cx.now, link, peer);
         for group in self.by_link.remove(&link).unwrap_or_default() {
             let Some(held) = self.held.get_mut(&group) else {
                 continue;
@@ -408,6 +412,7 @@ impl Supernode {
 
     /// A quiet link has come to itself.
     pub(crate) fn heard_again(&mut self, cx: &mut Context<'_>, link: LinkId, peer: NodeId) {
+        self.person_heard(cx, link, peer);
         for group in self.by_link.get(&link).cloned().unwrap_or_default() {
             let held = self.held.get_mut(&group);
             let registered = held.and_then(|held| held.registered.get_mut(&peer));

@@ -192,6 +192,49 @@ pub enum Message {
         group: GroupName,
         charter: Box<Charter>,
     },
+
+    // -- a person and the two supernodes closest to his key ----------------------------------------------
+    /// I am here, and whoever looks for me may be told so for as long as this link lasts.
+    Here { whereabouts: Box<Whereabouts> },
+    /// Is this person here? Tell me now, and again when he comes, for as long as this link lasts.
+    Seek { person: NodeId },
+    /// What I know of this person. `ask` is who is responsible for him, as far as I know, if I am not one of the two.
+    Sought {
+        person: NodeId,
+        standing: Whether,
+        whereabouts: Option<Box<Whereabouts>>,
+        ask: Option<NodeId>,
+    },
+
+    // -- two persons who talk in private, end to end -----------------------------------------------------
+    /// My lines for you, in the order of their numbers, from the first that you have not said you heard.
+    Whisper { entries: Vec<Entry> },
+    /// Your lines up to this number are on my disk. `asks` wants to hear the same of mine, before I whisper.
+    Heard { upto: Number, asks: bool },
+}
+
+/// Whether a person is linked to a supernode, and for how long that has been so, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Whether {
+    Here {
+        for_ms: u64,
+    },
+    /// He was, since this supernode has been up.
+    Gone {
+        for_ms: u64,
+    },
+    Unknown,
+}
+
+/// A person's own word on where he is to be found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whereabouts {
+    pub person: NodeId,
+    /// When he said so.
+    pub at: Wall,
+    /// The supernodes he keeps a link to for this: those closest to his key.
+    pub over: Vec<NodeId>,
+    pub signature: Signature,
 }
 
 /// Why a node takes no more of a line.
@@ -846,6 +889,32 @@ impl Charter {
 
     fn witnessed_bytes(&self) -> Vec<u8> {
         to_sign(&("fireside witness 1", self.hash()))
+    }
+}
+
+impl Whereabouts {
+    /// Where we are, as the person that `seal` belongs to.
+    #[must_use]
+    pub fn signed(seal: &dyn Seal, at: Wall, over: Vec<NodeId>) -> Self {
+        let person = seal.id();
+        let signature = seal.sign(&Self::signed_bytes(person, at, &over));
+        Self {
+            person,
+            at,
+            over,
+            signature,
+        }
+    }
+
+    /// Whether the person it is about said it.
+    #[must_use]
+    pub fn is_genuine(&self, seal: &dyn Seal) -> bool {
+        let bytes = Self::signed_bytes(self.person, self.at, &self.over);
+        seal.verify(&self.person, &bytes, &self.signature)
+    }
+
+    fn signed_bytes(person: NodeId, at: Wall, over: &[NodeId]) -> Vec<u8> {
+        to_sign(&("fireside whereabouts 1", person, at, over))
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) enum Verb {
     Nick,
     Act,
     Msg,
+    Query,
+    Whois,
     Say,
     Topic,
     Op,
@@ -83,9 +85,23 @@ pub const SPECS: &[Spec] = &[
     spec(
         "msg",
         &["m"],
-        "#group text",
-        "say something in another group",
+        "#group|nick|key text",
+        "say it in another group, or in private",
         Verb::Msg,
+    ),
+    spec(
+        "query",
+        &["dm"],
+        "nick|key [text]",
+        "talk in private, end to end; /close ends it",
+        Verb::Query,
+    ),
+    spec(
+        "whois",
+        &["wi", "wii"],
+        "[nick|key]",
+        "tell who somebody is, where, and how reached",
+        Verb::Whois,
     ),
     spec(
         "me",
@@ -423,17 +439,17 @@ const ELSEWHERE: &[(&[&str], &str, &str)] = &[
     (
         &["q"],
         "it ends the program for some and opens a talk for others",
-        "/quit ends it",
+        "/quit ends it, /query opens a talk",
     ),
     (
-        &["query", "dm", "notice", "reply", "r", "whisper"],
-        "private talk is not there yet",
-        "talk in a group of two: /join #some-name",
+        &["notice", "reply", "r", "whisper"],
+        "it has another name here",
+        "/query NICK talks in private, /msg NICK says a line",
     ),
     (
-        &["whois", "who", "whowas", "w", "wi", "wii"],
-        "people are not looked up here yet",
-        "/names tells who is in the group",
+        &["who", "whowas", "w"],
+        "it has other names here",
+        "/names tells who is in the group, /whois who somebody is",
     ),
     (
         &[
@@ -593,7 +609,10 @@ mod tests {
             ("/tpoic", "did you mean /topic?"),
             ("/zzzzzz", "/help tells what there is"),
             ("/", "/help tells what there is"),
-            ("/whois", "/names tells who is in the group"),
+            (
+                "/who",
+                "/names tells who is in the group, /whois who somebody is",
+            ),
             ("/voice", "/op, /kick, /ban and /mode are what those may do"),
             ("/quote", "/help tells what can be typed"),
         ] {

@@ -186,6 +186,8 @@ impl<'a> Log<'a> {
         };
         let stands = self.stands(place, &entry)?;
         let what = match entry.body {
+            // How somebody is called when a private talk begins is no news.
+            Body::Join { .. } if self.group.person().is_some() => return Ok(None),
             Body::Join { .. } => What::Join,
             Body::Part { why } => What::Part(why),
             Body::Quit { why } => What::Quit(why),
@@ -246,7 +248,7 @@ fn nick_before(
     who: NodeId,
     before: &Ord,
 ) -> rusqlite::Result<Nick> {
-    let fallback = || Nick::parse(&who.short()).expect("eight base32 characters are a nick");
+    let fallback = || Nick::of_key(&who);
     let Some(who) = row::known_key(db, who)? else {
         return Ok(fallback());
     };

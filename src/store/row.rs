@@ -197,7 +197,7 @@ pub(super) fn group_name(db: &Connection, id: i64) -> rusqlite::Result<GroupName
     let name: String = db
         .prepare_cached("SELECT name FROM groups WHERE id = ?1")?
         .query_row([id], |row| row.get(0))?;
-    GroupName::parse(&name).map_err(|why| unreadable(0, why))
+    GroupName::recall(&name).map_err(|why| unreadable(0, why))
 }
 
 /// The small number of a group, given to it if it has none.

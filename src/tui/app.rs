@@ -348,6 +348,9 @@ impl App {
             | Command::Topic { .. }
             | Command::Rule { .. }
             | Command::Reach { .. }
+            | Command::Query { .. }
+            | Command::Whois { .. }
+            | Command::Ignore { .. }
             | Command::Nick { .. }
             | Command::History { .. }
             | Command::Past(_) => {}
@@ -406,15 +409,24 @@ impl App {
         self.numbers
     }
 
+    /// Nicks of this window, and of those we talk with in private.
+    fn known_nicks(&self) -> Vec<String> {
+        let mut nicks = self.window().nicks(self.us.as_ref().map(|(id, _)| id));
+        for window in self.windows.iter().filter(|window| window.is_private()) {
+            let nick = window.name();
+            if !nicks.contains(&nick) {
+                nicks.push(nick);
+            }
+        }
+        nicks
+    }
+
     /// What Tab can complete to in this window.
     pub(crate) fn known(&self) -> Known {
         let options = self.choices.options();
-        let names = self
-            .windows
-            .iter()
-            .filter(|window| window.group().is_some());
+        let names = self.windows.iter().filter(|window| window.is_group());
         Known {
-            nicks: self.window().nicks(self.us.as_ref().map(|(id, _)| id)),
+            nicks: self.known_nicks(),
             groups: names.map(Window::name).collect(),
             themes: self.themes.names(),
             aliases: options.alias.clone().into_iter().collect(),

@@ -8,6 +8,7 @@ use super::log::Note;
 use super::look::Clock;
 use crate::choose::{self, People};
 use crate::config::{BIND, Change, Choices, Hours};
+use crate::proto::command::Command;
 use crate::proto::id::{Nick, NodeId};
 use crate::proto::time::Now;
 use crate::report::Failure;
@@ -129,6 +130,12 @@ impl App {
         self.hint = Some(Hint::Plain(format!("people you ignore are {told}")));
     }
 
+    /// Tells the client of whom nothing is to be taken in private.
+    pub(crate) fn tell_ignored(&mut self) {
+        let persons = self.choices.options().ignore.keys().copied().collect();
+        self.command(Command::Ignore { persons });
+    }
+
     fn take_up(&mut self, now: Now, before: &Choices, all: bool) {
         let (old, new) = (before.options(), self.choices.options().clone());
         if all || old.bind != new.bind || old.keys != new.keys {
@@ -161,6 +168,9 @@ impl App {
         }
         if old.ignore != new.ignore || old.show_ignored != new.show_ignored {
             self.look.turn += 1;
+        }
+        if old.ignore != new.ignore {
+            self.tell_ignored();
         }
     }
 

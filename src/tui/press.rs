@@ -543,8 +543,8 @@ impl App {
                 Subject::Home => {
                     self.hint = Some(Hint::Error("home stays: /quit ends it all".to_owned()))
                 }
-                Subject::Group(group) => {
-                    let group = group.clone();
+                Subject::Group(name) | Subject::Person { name, .. } => {
+                    let group = name.clone();
                     self.run(Command::Part {
                         group,
                         why: String::new(),

@@ -6,7 +6,7 @@ use super::window::{Phase, Subject};
 use super::words::count;
 use crate::config::Level;
 use crate::proto::command::Command;
-use crate::proto::event::{Event, Line, Member, MeshState, Standing, Trouble, What};
+use crate::proto::event::{Event, Line, Member, MeshState, Opening, Standing, Trouble, What};
 use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
 use crate::proto::past::Ask;
 use crate::proto::time::{Now, Wall};
@@ -16,7 +16,27 @@ impl App {
     /// Takes an event in.
     pub fn tell(&mut self, now: Now, event: Event) {
         match event {
-            Event::Ready { id, nick } => self.us = Some((id, nick)),
+            Event::Ready { id, nick } => {
+                self.us = Some((id, nick));
+                if !self.choices.options().ignore.is_empty() {
+                    self.tell_ignored();
+                }
+            }
+            Event::Talk {
+                group,
+                person,
+                nick,
+                opening,
+            } => self.talk(group, person, &nick, opening),
+            Event::Near { group, nearness } => {
+                if let Some(window) = self.find(&group) {
+                    window.nearness = Some(nearness);
+                }
+            }
+            Event::Whois(whois) => {
+                let told = whois.words().join("\n");
+                self.answer(now, &sanitize::text(&told));
+            }
             Event::Opened {
                 group,
                 topic,
@@ -146,6 +166,32 @@ impl App {
         }
     }
 
+    /// A private talk opens; only one that we asked for comes into view.
+    fn talk(&mut self, name: GroupName, id: NodeId, nick: &Nick, opening: Opening) {
+        let nick = sanitize::name(nick.as_str()).into_owned();
+        let index = match self.index(&name) {
+            Some(index) => {
+                self.windows[index].subject = Subject::Person { name, id, nick };
+                index
+            }
+            None => self.add_window(Subject::Person { name, id, nick }),
+        };
+        self.windows[index].phase = Phase::Joined;
+        if let Some(command) = self.windows[index].ask_older() {
+            self.command(command);
+        }
+        match opening {
+            Opening::Asked => self.go(index),
+            Opening::Restored => {
+                if let Some(group) = self.windows[index].group().cloned() {
+                    let words = Vec::new();
+                    self.command(Command::Past(Ask::Missed { group, words }));
+                }
+            }
+            Opening::Written | Opening::Begun | Opening::Named => {}
+        }
+    }
+
     fn joined(&mut self, group: &GroupName, members: Vec<Member>) {
         if let Some(window) = self.find(group) {
             window.phase = Phase::Joined;
@@ -176,7 +222,7 @@ impl App {
         if !is_active {
             let bounded = |count| u32::try_from(count).unwrap_or(u32::MAX);
             window.unread.lines += bounded(lines);
-            window.unread.mentions += bounded(mentions);
+            window.unread.mentions += bounded(if window.is_private() { lines } else { mentions });
         }
     }
 
@@ -256,6 +302,8 @@ impl App {
         {
             *ours = nick.clone();
         }
+        // All that is said to us alone is for us.
+        let mention = mention || said && window.is_private();
         let options = self.choices.options();
         let is_heard = !line.own && !options.hides(&line.id.author);
         let is_quiet = options.level(&line.group) == Level::None;

@@ -5,13 +5,15 @@ use super::log::{Key, Kind, Log, Said};
 use super::past::Past;
 use super::scroll::Anchor;
 use crate::proto::command::Command;
-use crate::proto::event::{Member, Standing};
+use crate::proto::event::{Member, Nearness, Standing};
 use crate::proto::id::{GroupName, NodeId, Place};
 use crate::proto::past::Ask;
 use crate::sanitize;
 
 /// Lines asked from the disk at once: some three screens.
 pub(crate) const PAGE: usize = 150;
+/// Lines asked for when a group comes back: a screen. There may be a hundred groups, and most are not looked at.
+const FIRST_PAGE: usize = 60;
 
 /// What a window is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,12 @@ pub(crate) enum Subject {
     /// Notices of the machine.
     Home,
     Group(GroupName),
+    /// A private talk: what it goes by, and what to call the other one, cleaned.
+    Person {
+        name: GroupName,
+        id: NodeId,
+        nick: String,
+    },
 }
 
 /// Where we stand with a group.
@@ -77,6 +85,8 @@ pub(crate) struct Window {
     pub(crate) names_asked: bool,
     /// Whether the host is missed, and nobody has taken over yet.
     pub(crate) is_adrift: bool,
+    /// How near the other one of a private talk is, if that is known.
+    pub(crate) nearness: Option<Nearness>,
     /// What is read instead of the end of the log.
     pub(crate) past: Option<Past>,
     /// Lines behind the mark that came while nobody was here to see them, from the start of this life until the
@@ -104,6 +114,7 @@ impl Window {
             history: History::default(),
             names_asked: false,
             is_adrift: false,
+            nearness: None,
             past: None,
             missed: None,
             seen: None,
@@ -114,7 +125,23 @@ impl Window {
     pub(crate) fn group(&self) -> Option<&GroupName> {
         match &self.subject {
             Subject::Home => None,
-            Subject::Group(group) => Some(group),
+            Subject::Group(name) | Subject::Person { name, .. } => Some(name),
+        }
+    }
+
+    /// Whether it is a group's, with members of whom some keep it.
+    pub(crate) fn is_group(&self) -> bool {
+        match self.subject {
+            Subject::Group(_) => true,
+            Subject::Home | Subject::Person { .. } => false,
+        }
+    }
+
+    /// Whether it is a private talk's: what comes there is for us.
+    pub(crate) fn is_private(&self) -> bool {
+        match self.subject {
+            Subject::Person { .. } => true,
+            Subject::Home | Subject::Group(_) => false,
         }
     }
 
@@ -123,6 +150,7 @@ impl Window {
         match &self.subject {
             Subject::Home => "home".to_owned(),
             Subject::Group(group) => sanitize::name(group.as_str()).into_owned(),
+            Subject::Person { nick, .. } => nick.clone(),
         }
     }
 
@@ -132,10 +160,12 @@ impl Window {
         match self.older {
             Older::Stored => {
                 self.older = Older::Asked;
+                let before = self.log.oldest_order();
+                let limit = if before.is_some() { PAGE } else { FIRST_PAGE };
                 Some(Command::History {
                     group,
-                    before: self.log.oldest_order(),
-                    limit: PAGE,
+                    before,
+                    limit,
                 })
             }
             Older::Asked | Older::None => None,

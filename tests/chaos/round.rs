@@ -179,6 +179,10 @@ impl Round {
                 }
             }
         }
+        if all.is_empty() && fault.deed != Deed::Part {
+            // Nobody is left that it could happen to. Who would freeze the others would have nobody to strike.
+            return;
+        }
         self.say(fault.deed.done(), &all);
         self.is_mesh_whole &= !all.iter().any(|ix| self.town.mesh().contains(ix));
         let back = Instant::now() + Duration::from_millis(fault.for_ms);
@@ -188,8 +192,8 @@ impl Round {
                 self.mend_later(back, &all, Mend::Start);
             }
             Deed::Lose => {
-                let now_ms = self.town.now_ms();
                 self.town.kill(&all);
+                let now_ms = self.town.now_ms();
                 self.gone.extend(all.iter().map(|ix| (*ix, now_ms)));
             }
             Deed::Freeze => {
@@ -206,9 +210,6 @@ impl Round {
                 }
                 self.mend_later(back, &all, Mend::Start);
             }
-            // With everybody cut off or frozen already there is no host to be left alone, and nothing that would
-            // thaw the others again.
-            Deed::Strand if all.is_empty() => {}
             Deed::Strand => {
                 let others = self.town.people().filter(|ix| !all.contains(ix));
                 for ix in others.collect::<Vec<_>>() {

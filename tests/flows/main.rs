@@ -8,5 +8,6 @@ mod harness;
 mod names;
 mod operator;
 mod past;
+mod private;
 mod servers;
 mod together;

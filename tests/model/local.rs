@@ -253,7 +253,7 @@ impl Local {
         self.runs += 1;
         match &actor.part {
             Casting::Person(nick) => {
-                let client = Client::new(seal, nick.clone(), saved, self.runs);
+                let client = Client::new(seal, nick.clone(), saved, self.runs).unlisted();
                 self.part = Some(Part::Client(Box::new(client)));
                 self.give(step, Input::Start)
             }

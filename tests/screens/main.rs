@@ -19,6 +19,7 @@ mod modes;
 mod monkey;
 mod past;
 mod pictures;
+mod private;
 mod reading;
 mod screens;
 mod story;

@@ -468,7 +468,9 @@ fn help_lies_over_everything_until_a_key_is_pressed() {
         |   What can be typed                                                            |
         |   /join #group[,#group...]     come into a group; it is created if nobody h…   |
         |   /part [#group] [reason]      leave a group; whoever is next keeps it         |
-        |   /msg #group text             say something in another group                  |
+        |   /msg #group|nick|key text    say it in another group, or in private          |
+        |   /query nick|key [text]       talk in private, end to end; /close ends it     |
+        |   /whois [nick|key]            tell who somebody is, where, and how reached    |
         |   /me text                     tell what you do: /me lights a candle           |
         |   /say text                    say a line, whatever it begins with             |
         |   /nick name                   go by another name, everywhere                  |
@@ -476,8 +478,6 @@ fn help_lies_over_everything_until_a_key_is_pressed() {
         |   /names [#group]              tell who is here, in join order                 |
         |   /path [nick]                 tell how your packets reach the host, or som…   |
         |   /ping [nick]                 ask the host, or somebody, to answer on ever…   |
-        |   /resend [number | all]       say a line again that was not sent              |
-        |   /drop [number | all]         forget one, or take back one that still waits   |
         |   Up, Down: more   any other key: back                                         |
         ",
     );

@@ -199,6 +199,9 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
             | Command::Rule { .. }
             | Command::Nick { .. }
             | Command::Names { .. }
+            | Command::Query { .. }
+            | Command::Whois { .. }
+            | Command::Ignore { .. }
             | Command::Reach { .. }
             | Command::Past(_) => {}
         }

@@ -107,6 +107,9 @@ impl Checker {
             | Command::Nick { .. }
             | Command::Names { .. }
             | Command::Reach { .. }
+            | Command::Query { .. }
+            | Command::Whois { .. }
+            | Command::Ignore { .. }
             | Command::History { .. }
             | Command::Past(_) => {}
         }
@@ -240,6 +243,9 @@ impl Checker {
             | Event::Mesh { .. }
             | Event::History { .. }
             | Event::Past(_)
+            | Event::Talk { .. }
+            | Event::Near { .. }
+            | Event::Whois(_)
             | Event::Error { .. }
             | Event::Bye => {}
         }

@@ -53,6 +53,9 @@ impl Judged {
             | Command::Drop { .. }
             | Command::Quit { .. }
             | Command::Names { .. }
+            | Command::Query { .. }
+            | Command::Whois { .. }
+            | Command::Ignore { .. }
             | Command::Reach { .. }
             | Command::History { .. }
             | Command::Past(_) => {}
@@ -183,6 +186,9 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         | Event::Merge { .. }
         | Event::History { .. }
         | Event::Past(_)
+        | Event::Talk { .. }
+        | Event::Near { .. }
+        | Event::Whois(_)
         | Event::Notice { .. }
         | Event::Error { .. }
         | Event::Bye => return None,

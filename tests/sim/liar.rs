@@ -35,6 +35,8 @@ pub struct Notes {
     /// How often it was told of a higher lease.
     pub nots: usize,
     /// How often a supernode told it who hosts.
+    /// How often it was sent on to another supernode.
+    pub moved: usize,
     pub hosts: usize,
     orders: VecDeque<(NodeId, Message)>,
 }
@@ -104,6 +106,7 @@ impl Role for Liar {
                 }
                 Message::Not { .. } => self.notes.borrow_mut().nots += 1,
                 Message::HostIs { .. } => self.notes.borrow_mut().hosts += 1,
+                Message::Moved { .. } => self.notes.borrow_mut().moved += 1,
                 _ => {}
             },
             _ => {}

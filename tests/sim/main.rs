@@ -38,6 +38,7 @@ mod moment;
 mod moves;
 mod mutants;
 mod own;
+mod private;
 mod rng;
 mod scenarios;
 mod seal;

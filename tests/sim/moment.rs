@@ -65,7 +65,12 @@ impl Moment {
             | Message::Blocks { .. }
             | Message::Older { .. }
             | Message::Founded { .. }
-            | Message::Merged { .. } => None,
+            | Message::Merged { .. }
+            | Message::Here { .. }
+            | Message::Seek { .. }
+            | Message::Sought { .. }
+            | Message::Whisper { .. }
+            | Message::Heard { .. } => None,
         }
     }
 }

@@ -1,12 +1,17 @@
 //! Groups that move: to a supernode that has joined or come back, and from one that leaves; and the people in them, who
 //! notice nothing.
 
+use std::cell::RefCell;
 use std::panic::catch_unwind;
+use std::rc::Rc;
 
 use fireside::proto::command::Command;
 use fireside::proto::event::Event;
+use fireside::proto::id::NodeId;
 use fireside::proto::mutant::{self, Mutant};
+use fireside::proto::wire::Message;
 
+use crate::liar::Puppet;
 use crate::link::NodeIx;
 use crate::town::Town;
 
@@ -204,7 +209,114 @@ fn many_groups_return(seed: u64) {
 }
 
 #[test]
-fn a_supernode_that_keeps_what_is_anothers_is_noticed() {
-    let keeps = || mutant::with(Mutant::GroupsKept, || a_supernode_joins(1));
-    assert!(catch_unwind(keeps).is_err(), "nothing shows it");
+fn supernodes_that_learn_of_another_at_once_do_not_all_begin_at_once_to_hand_over() {
+    those_beside_it_begin_apart(21);
+}
+
+/// The two that kept the groups of one that comes back learn of it within a round trip. In some of a few worlds they
+/// have to begin further apart than that.
+fn those_beside_it_begin_apart(first_seed: u64) {
+    const WORLDS: u64 = 4;
+    const ROUND_TRIP_MS: u64 = 60;
+    let apart = (first_seed..first_seed + WORLDS).map(|seed| {
+        let (mut town, away, names) = without_the_last(seed, 4, 200);
+        let after = |town: &Town, name: &str| town.by_distance(name)[1];
+        let one = after(&town, &names[0]);
+        let (ones, twos): (Vec<_>, Vec<_>) =
+            names.iter().partition(|name| after(&town, name) == one);
+        town.start(away);
+        town.run(5_000);
+        let people = [(&ones[..6], "anna"), (&twos[..6], "bob")].map(|(groups, nick)| {
+            let who = town.person(nick);
+            town.start(who);
+            for group in groups {
+                town.join(who, group);
+            }
+            who
+        });
+        town.run(10_000);
+        town.crash(away);
+        town.run(20_000);
+        for who in people {
+            // They move when they are told to, and not by themselves.
+            town.world.keep_tables_from(who, 60_000);
+        }
+        let others = town.supernodes.iter().filter(|ix| **ix != away);
+        let others: Vec<_> = others.copied().collect();
+        let passed_on = |town: &Town, ix: NodeIx| town.world.figures(ix).groups.passed_on;
+        let before: Vec<_> = others.iter().map(|ix| passed_on(&town, *ix)).collect();
+        town.start(away);
+        let start = town.world.now();
+        let mut began = vec![None; others.len()];
+        while town.world.figures(away).groups.registered < 12 {
+            town.run(5);
+            let after = town.world.now() - start;
+            assert!(after < 15_000, "some are not back after {after} ms");
+            for ((ix, before), began) in others.iter().zip(&before).zip(&mut began) {
+                if passed_on(&town, *ix) > *before {
+                    began.get_or_insert(after);
+                }
+            }
+        }
+        let began: Vec<_> = began.into_iter().flatten().collect();
+        assert_eq!(began.len(), 2, "two have kept them");
+        began[0].abs_diff(began[1])
+    });
+    let apart: Vec<_> = apart.collect();
+    println!("those who hand over begin {apart:?} ms apart");
+    assert!(apart.iter().any(|apart| *apart > 2 * ROUND_TRIP_MS));
+}
+
+#[test]
+fn whose_table_is_old_is_sent_on_once_and_not_again() {
+    (31..=34).for_each(is_sent_on_once);
+}
+
+/// A supernode comes back to its group, and somebody hears of no table meanwhile. How often they are sent on is
+/// counted, not how long it takes.
+fn is_sent_on_once(seed: u64) {
+    let (mut town, keeper, groups) = without_the_last(seed, 6, 1);
+    let group = groups[0].as_str();
+    town.start(keeper);
+    town.run(5_000);
+    meet(&mut town, group);
+    let dan = Puppet::new(&mut town, "dan");
+    dan.join(&mut town, group);
+    town.crash(keeper);
+    town.run(20_000);
+    let asked = Rc::<RefCell<Vec<NodeId>>>::default();
+    let heard = Rc::clone(&asked);
+    dan.twist(move |to, message| {
+        if matches!(message, Message::Register { .. }) {
+            heard.borrow_mut().push(to);
+        }
+        vec![message]
+    });
+    town.world.keep_tables_from(dan.ix, 60_000);
+    dan.notes.borrow_mut().moved = 0;
+    town.start(keeper);
+    let start = town.world.now();
+    while town.world.figures(keeper).groups.registered < 4 {
+        let after = town.world.now() - start;
+        assert!(after < 20_000, "seed {seed}: not all are there");
+        town.run(10);
+    }
+    let (id, asked) = (town.world.node(keeper).id, asked.borrow());
+    assert_eq!(asked.last(), Some(&id));
+    assert_eq!(dan.notes.borrow().moved, 1, "seed {seed}");
+}
+
+#[test]
+fn each_rule_of_moving_is_missed_when_it_is_broken() {
+    type Story = fn(u64);
+    let rules: [(Mutant, u64, Story); 4] = [
+        (Mutant::GroupsKept, 1, a_supernode_joins),
+        (Mutant::HandedOverAtOnce, 8, many_groups_return),
+        (Mutant::HandedOverTogether, 21, those_beside_it_begin_apart),
+        (Mutant::SentOnInVain, 31, is_sent_on_once),
+    ];
+    for (rule, seed, story) in rules {
+        let is_missed = mutant::with(rule, || catch_unwind(|| story(seed))).is_err();
+        assert!(is_missed, "nothing shows {rule:?}");
+    }
 }

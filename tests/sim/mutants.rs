@@ -29,7 +29,27 @@ enum Witness {
     Story(fn(u64)),
 }
 
-const MUTANTS: [(Mutant, Witness); 26] = [
+const MUTANTS: [(Mutant, Witness); 31] = [
+    (
+        Mutant::HeardUnflushed,
+        Witness::Story(crate::private::a_slow_disk_dies),
+    ),
+    (
+        Mutant::WhisperedTwice,
+        Witness::Story(crate::private::either_crashes),
+    ),
+    (
+        Mutant::WhisperedOnce,
+        Witness::Story(crate::private::either_crashes),
+    ),
+    (
+        Mutant::AnybodyIsHere,
+        Witness::Story(crate::private::an_impostor),
+    ),
+    (
+        Mutant::StrangersUncounted,
+        Witness::Story(crate::private::strangers_come),
+    ),
     (Mutant::ConfirmedUnstored, Witness::Worlds),
     (Mutant::ReportedUnflushed, Witness::Worlds),
     (
@@ -314,6 +334,8 @@ fn who_comes_under_a_taken_nick_talks_at_once(seed: u64) {
 
 fn a_supernode_is_back_where_another_has_granted(seed: u64) {
     let mut town = town(seed);
+    // It takes a moment of few links to show.
+    town.are_listed = false;
     let [anna] = town.circle(HEARTH, ["anna"]);
     let keeper = town.keeper(HEARTH);
     town.world.back_up(anna);

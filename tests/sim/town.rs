@@ -29,6 +29,8 @@ pub struct Town {
     pub directories: Vec<NodeIx>,
     pub supernodes: Vec<NodeIx>,
     pub people: Vec<NodeIx>,
+    /// Whether those who come tell supernodes where they are found.
+    pub are_listed: bool,
     strangers: usize,
     /// Who means to be in which group.
     wants: BTreeMap<NodeIx, BTreeSet<GroupName>>,
@@ -45,6 +47,7 @@ impl Town {
             directories: Vec::new(),
             supernodes: Vec::new(),
             people: Vec::new(),
+            are_listed: true,
             strangers: 0,
             wants: BTreeMap::new(),
             quitting: BTreeSet::new(),
@@ -96,9 +99,11 @@ impl Town {
     /// Somebody with a client, which is not running yet.
     pub fn person(&mut self, nick: &str) -> NodeIx {
         let nick_of = Nick::parse(nick).unwrap();
+        let is_listed = self.are_listed;
         let maker = Box::new(move |seal, saved: fireside::proto::saved::Saved, seed| {
             let nick = saved.nick.clone().unwrap_or_else(|| nick_of.clone());
-            Box::new(Client::new(seal, nick, saved, seed)) as Box<_>
+            let client = Client::new(seal, nick, saved, seed);
+            Box::new(if is_listed { client } else { client.unlisted() }) as Box<_>
         });
         let ix = self.stranger(nick, maker);
         self.people.push(ix);
@@ -136,7 +141,9 @@ impl Town {
         }
         self.world.start(ix);
         self.quitting.remove(&ix);
-        let groups: BTreeSet<_> = self.world.node(ix).disk.joined().cloned().collect();
+        let joined = self.world.node(ix).disk.joined();
+        let groups = joined.filter(|group| group.person().is_none());
+        let groups: BTreeSet<_> = groups.cloned().collect();
         self.wants.insert(ix, groups);
     }
 
@@ -218,7 +225,7 @@ impl Town {
         self.world.is_running(who) && !self.quitting.contains(&who)
     }
 
-    fn ask(&mut self, who: NodeIx, command: Command) {
+    pub fn ask(&mut self, who: NodeIx, command: Command) {
         if self.is_up(who) {
             self.world.command(who, command);
         }

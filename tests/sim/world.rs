@@ -26,6 +26,7 @@ use crate::judge::Ending;
 use crate::judged::Judged;
 use crate::link::{Death, Link, LinkNo, NodeIx, Side, State};
 use crate::moment::Moment;
+use crate::private;
 use crate::rng::Rng;
 use crate::seal::CheapSeal;
 use crate::weather::{SPIKE_MS, Weather};
@@ -399,10 +400,23 @@ impl World {
     /// Asks a running client for something.
     pub fn command(&mut self, ix: NodeIx, command: Command) {
         if self.is_running(ix) {
-            self.checker.asked(self.nodes[ix].id, &command);
-            self.judged.asked(self.now, self.nodes[ix].id, &command);
+            if !private::is_asked(&command) {
+                self.checker.asked(self.nodes[ix].id, &command);
+                self.judged.asked(self.now, self.nodes[ix].id, &command);
+            }
             self.give_later(ix, 0, Input::Command(command));
         }
+    }
+
+    /// Says something in a node's name, over a link that it has to another.
+    pub fn forge(&mut self, from: NodeIx, to: NodeIx, message: &Message) {
+        let links = self.nodes[from].links.iter().filter_map(|no| {
+            let link = self.links.get(no)?;
+            let side = link.side_of(from);
+            (link.end(side.other()).node == to).then(|| no.id(side))
+        });
+        let links: Vec<_> = links.collect();
+        self.send(from, &links, message);
     }
 
     /// Has an operator say whom a mesh node is open to.
@@ -801,6 +815,12 @@ impl World {
     }
 
     fn tell(&mut self, ix: NodeIx, event: &Event) {
+        if self.ears.contains(&ix) {
+            self.heard.push((ix, event.clone()));
+        }
+        if let Some(person) = private::with(event) {
+            return self.tell_in_private(ix, person, event);
+        }
         if let Event::Confirmed {
             group, id, copies, ..
         } = event
@@ -816,8 +836,19 @@ impl World {
         }
         self.checker.told(self.nodes[ix].id, event);
         self.judged.told(self.now, self.nodes[ix].id, event);
-        if self.ears.contains(&ix) {
-            self.heard.push((ix, event.clone()));
+    }
+
+    /// What is said to have arrived is on the other one's disk.
+    fn tell_in_private(&mut self, ix: NodeIx, person: NodeId, event: &Event) {
+        let Event::Confirmed { id, .. } = event else {
+            return;
+        };
+        let ours = GroupName::of_person(&self.nodes[ix].id);
+        let other = self.nodes.iter().find(|node| node.id == person);
+        let kept = other.map(|other| other.disk.keeps(&ours, *id));
+        if kept != Some(Kept::Placed) {
+            let what = format!("{} has arrived nowhere: {id}", self.nodes[ix].name);
+            self.checker.blame(what);
         }
     }
 

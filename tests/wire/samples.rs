@@ -9,7 +9,7 @@ use fireside::proto::time::{Hlc, Wall};
 use fireside::proto::wire::{
     Body, Burial, Charter, Decline, Doing, Edition, Entry, Gossip, GroupRecord, Lease, Lines,
     Listed, Liveness, Message, News, Outcome, Record, Refusal, Rest, Roles, Run, Sequenced, Served,
-    Standing, Tip, Unlisted, Vector, Witness,
+    Standing, Tip, Unlisted, Vector, Whereabouts, Whether, Witness,
 };
 
 pub(crate) fn group() -> GroupName {
@@ -96,6 +96,15 @@ fn edition() -> Edition {
     Edition {
         key: id(0xcc),
         clock: 300,
+    }
+}
+
+fn whereabouts() -> Whereabouts {
+    Whereabouts {
+        person: id(0x88),
+        at: Wall(2_000),
+        over: vec![id(0xbb), id(0xcc)],
+        signature: Signature([0x22; 64]),
     }
 }
 
@@ -365,6 +374,23 @@ pub(crate) fn messages() -> Vec<Message> {
             group,
             charter: Box::new(charter()),
         },
+        Message::Here {
+            whereabouts: Box::new(whereabouts()),
+        },
+        Message::Seek { person: id(0x88) },
+        Message::Sought {
+            person: id(0x88),
+            standing: Whether::Gone { for_ms: 300 },
+            whereabouts: Some(Box::new(whereabouts())),
+            ask: Some(id(0xbb)),
+        },
+        Message::Whisper {
+            entries: vec![entry(text("hi"))],
+        },
+        Message::Heard {
+            upto: Number(300),
+            asks: true,
+        },
     ];
     for (at, message) in messages.iter().enumerate() {
         assert_eq!(at, place(message), "the samples are not complete");
@@ -412,5 +438,10 @@ fn place(message: &Message) -> usize {
         Message::Older { .. } => 33,
         Message::Merged { .. } => 34,
         Message::Founded { .. } => 35,
+        Message::Here { .. } => 36,
+        Message::Seek { .. } => 37,
+        Message::Sought { .. } => 38,
+        Message::Whisper { .. } => 39,
+        Message::Heard { .. } => 40,
     }
 }

@@ -112,7 +112,11 @@ impl Sheet {
 }
 
 fn tell_figures(page: &mut Page, figures: &Figures) {
-    let Figures { groups, nodes } = figures;
+    let Figures {
+        groups,
+        persons,
+        nodes,
+    } = figures;
     page.gauges(
         "fireside_nodes",
         "Mesh nodes in the table, by what is believed of them.",
@@ -140,6 +144,16 @@ fn tell_figures(page: &mut Page, figures: &Figures) {
         "fireside_registrations",
         "Registered members, one for each of their groups.",
         groups.registered,
+    );
+    page.gauge(
+        "fireside_persons_here",
+        "People linked here who may be found by their keys.",
+        persons.here,
+    );
+    page.gauge(
+        "fireside_persons_sought",
+        "People whom somebody linked here looks for.",
+        persons.sought,
     );
     page.count(
         "fireside_leases_granted_total",

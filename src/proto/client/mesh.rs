@@ -63,6 +63,7 @@ impl Client {
         for quiet in quiet {
             self.close(now, quiet, Reason::Done);
         }
+        self.talk_dialled(now, dial, peer);
         self.act.send(
             link,
             Message::Open {
@@ -98,6 +99,7 @@ impl Client {
         for name in self.names() {
             self.in_group(now, &name, |group, cx| group.undialled(cx, dial));
         }
+        self.talk_undialled(now, dial);
     }
 
     pub(super) fn lost(&mut self, now: Now, link: LinkId, why: Option<Reason>) {
@@ -109,8 +111,9 @@ impl Client {
             self.in_group(now, &name, |group, cx| group.unlinked(cx, link, gone.peer));
         }
         if gone.kind != Kind::Mesh {
-            return;
+            return self.talk_unlinked(now, link, gone.peer, why);
         }
+        self.person_unlinked(link, gone.peer);
         if let (Some(address), Some(why)) = (reached, why) {
             self.refused(now, address, why);
         }
@@ -181,8 +184,12 @@ impl Client {
                 group.fell_quiet(cx, link, hushed.peer, since);
             });
         }
-        if hushed.kind == Kind::Mesh {
-            self.without(now, hushed.peer);
+        match hushed.kind {
+            Kind::Mesh => {
+                self.person_unlinked(link, hushed.peer);
+                self.without(now, hushed.peer);
+            }
+            Kind::Peer => self.talk_unlinked(now, link, hushed.peer, None),
         }
     }
 
@@ -425,6 +432,7 @@ impl Client {
             .filter_map(|group| group.registration.at)
             .chain(standbys.filter_map(|id| self.links.to_node(&id)))
             .chain(self.doubted_links())
+            .chain(self.finding_links())
             .collect();
         let idle = self
             .links
@@ -437,9 +445,12 @@ impl Client {
     }
 
     /// Closes end-to-end links that no group has needed for a while: to the host before this one, mostly.
-    pub(super) fn prune_peers(&mut self) {
+    pub(super) fn prune_peers(&mut self, now: Now) {
         let groups = self.groups.values().filter(|group| !group.has_left());
-        let needed: BTreeSet<_> = groups.flat_map(Group::peers).collect();
+        let needed: BTreeSet<_> = groups
+            .flat_map(Group::peers)
+            .chain(self.talk_peers(now.mono))
+            .collect();
         let idle = self
             .links
             .peer_links()

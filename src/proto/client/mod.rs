@@ -5,17 +5,23 @@
 //! group's responsible supernode, a registration there, a way to each host. Nothing else has to remember to.
 
 mod mesh;
+mod persons;
+mod private;
 mod reach;
 mod rivals;
 mod talk;
+mod whois;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::persons::Persons;
+use self::private::Talk;
 use self::reach::Question;
 use self::rivals::Doubt;
+use self::whois::Curiosity;
 use crate::proto::actions::Actions;
 use crate::proto::command::{Command, Who};
 use crate::proto::event::{Event, MeshState, Trouble};
@@ -32,6 +38,7 @@ use crate::proto::saved::{Saved, Write};
 use crate::proto::seal::Seal;
 use crate::proto::table::Table;
 use crate::proto::time::{Mono, Now, Wall};
+use crate::proto::whois::Reached;
 use crate::proto::wire::{Body, Reason};
 
 /// How long the table gathers changes before it is written to disk.
@@ -50,6 +57,17 @@ pub struct Client {
     links: Links,
     groups: BTreeMap<GroupName, Group>,
     search: Search,
+    /// Private talks, and those that were, by who the other one is.
+    talks: BTreeMap<NodeId, Talk>,
+    /// Where people are, and that we say where we are.
+    persons: Persons,
+    is_listed: bool,
+    /// Persons our person wants to hear nothing of.
+    ignored: BTreeSet<NodeId>,
+    /// Persons our person asked about.
+    curiosities: VecDeque<Curiosity>,
+    /// How packets reach those we have links to.
+    paths: BTreeMap<NodeId, Reached>,
     /// Groups whose name is said to be another's.
     doubts: BTreeMap<GroupName, Doubt>,
     /// Questions about paths that wait for an answer.
@@ -122,7 +140,9 @@ impl Client {
     pub fn new(seal: Arc<dyn Seal>, nick: Nick, saved: Saved, seed: u64) -> Self {
         let me = seal.id();
         let table = Table::restored(saved.table, &*seal);
+        let talks = Self::talks_of(&me, &saved.groups);
         let groups = saved.groups.iter();
+        let groups = groups.filter(|(name, _)| name.person().is_none());
         let groups =
             groups.map(|(name, group)| (name.clone(), Group::restored(name.clone(), group)));
         Self {
@@ -133,6 +153,12 @@ impl Client {
             links: Links::default(),
             groups: groups.collect(),
             search: Search::default(),
+            talks,
+            persons: Persons::default(),
+            is_listed: true,
+            ignored: BTreeSet::new(),
+            curiosities: VecDeque::new(),
+            paths: BTreeMap::new(),
             doubts: BTreeMap::new(),
             questions: VecDeque::new(),
             trouble: None,
@@ -146,6 +172,14 @@ impl Client {
             due: None,
             seal,
         }
+    }
+
+    /// The same client, which tells no supernode where it is, so that nobody finds it who shares no group with it: for
+    /// worlds so small that every order of things is tried in them.
+    #[must_use]
+    pub fn unlisted(mut self) -> Self {
+        self.is_listed = false;
+        self
     }
 
     fn start(&mut self, now: Now) {
@@ -163,6 +197,7 @@ impl Client {
             });
             group.show_outbox(&mut self.act);
         }
+        self.start_talks(now);
         self.act.tell(Event::Mesh {
             state: MeshState::Searching,
         });
@@ -173,6 +208,9 @@ impl Client {
         if self.end.is_some() {
             return;
         }
+        let Some(command) = self.in_private(now, command) else {
+            return;
+        };
         match command {
             Command::Join { group } => self.join(now, group),
             Command::Part { group, why } => {
@@ -196,6 +234,8 @@ impl Client {
             Command::Names { group } => self.in_group(now, &group, |group, _| group.show_again()),
             // Pages come from the store; whoever drives us answers this before it gets here.
             Command::History { .. } | Command::Past(_) => {}
+            // These are done already.
+            Command::Query { .. } | Command::Whois { .. } | Command::Ignore { .. } => {}
             Command::Quit { why } => {
                 let why = clip(why);
                 for name in self.names() {
@@ -336,6 +376,7 @@ impl Client {
             return self.finish(now);
         }
         self.search(now);
+        let is_all = matches!(self.touched, Touched::All);
         let touched = match std::mem::replace(&mut self.touched, Touched::These(BTreeSet::new())) {
             Touched::All => self.names(),
             Touched::These(names) => names.into_iter().collect(),
@@ -345,13 +386,17 @@ impl Client {
             self.forget(&name);
         }
         self.touched = Touched::These(BTreeSet::new());
+        if is_all || self.is_looking_for_somebody() {
+            self.keep_found(now);
+        }
+        self.settle_talks(now);
         self.ask_others(now);
         if !self.is_adrift() {
             self.prune();
         }
         if now.mono >= self.idle_due {
             self.idle_due = now.mono + IDLE_INTERVAL;
-            self.prune_peers();
+            self.prune_peers(now);
         }
         if self.table_due.is_some_and(|due| now.mono >= due) {
             self.table_due = None;
@@ -470,6 +515,9 @@ impl Client {
         let dues = groups
             .chain([end, search, self.table_due, idle, self.doubts_due()])
             .flatten()
+            .chain(self.finding_due())
+            .chain(self.talks_due(now))
+            .chain(self.curious_until())
             .chain(raced)
             .chain(pauses);
         // What is due and could not be done waits for an input that changes something.
@@ -564,6 +612,7 @@ impl Role for Client {
                 let name = via
                     .and_then(|via| self.table.get(&via))
                     .map(|l| l.record.name.to_string());
+                self.path_is(peer, path, name.clone(), rtt_ms);
                 self.act.tell(Event::Path {
                     peer,
                     path,
@@ -575,8 +624,11 @@ impl Role for Client {
                 let waiting = self.groups.values().find(|group| group.is_writing(ticket));
                 if let Some(name) = waiting.map(|group| group.name.clone()) {
                     self.in_any_group(now, &name, |group, cx| group.written(cx, ticket, &moved));
+                } else {
+                    self.talk_written(now, ticket);
                 }
-                if !self.groups.values().any(Group::is_unsaved) {
+                let is_unsaved = self.groups.values().any(Group::is_unsaved);
+                if !is_unsaved && !self.talks.values().any(Talk::is_unsaved) {
                     self.disk_is(None);
                 }
             }
@@ -584,6 +636,7 @@ impl Role for Client {
                 for name in self.names() {
                     self.in_any_group(now, &name, |group, cx| group.unwritten(cx, ticket));
                 }
+                self.talk_unwritten(now, ticket);
                 self.table_due.get_or_insert(now.mono + DISK_RETRY);
                 let try_ = "free some space, or mend the disk".to_owned();
                 self.disk_is(Some(Trouble { why, try_ }));

@@ -2,9 +2,10 @@
 
 use super::Client;
 use crate::proto::command::{Asking, Who};
-use crate::proto::event::Event;
+use crate::proto::event::{Event, Path};
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::path::report::Report;
+use crate::proto::whois::Reached;
 
 /// Questions that wait for an answer; the oldest gives way.
 const QUESTIONS_MAX: usize = 16;
@@ -21,6 +22,9 @@ pub(super) struct Question {
 impl Client {
     /// Asks the network about somebody in a group, or about its host.
     pub(super) fn ask_reach(&mut self, group: GroupName, who: Option<Who>, asking: Asking) {
+        if let Some(person) = group.person() {
+            return self.ask_reach_in_private(group, person, asking);
+        }
         let Some(in_group) = self.groups.get(&group).filter(|group| group.is_staying()) else {
             return self.cannot_tell(group, "you are not in it", "/join it first");
         };
@@ -44,16 +48,52 @@ impl Client {
             let why = format!("you and {nick} talk through the host, without a path of your own");
             return self.cannot_tell(group, &why, "ask about the host: /path");
         }
-        if self.questions.len() >= QUESTIONS_MAX {
-            self.questions.pop_front();
-        }
-        self.questions.push_back(Question {
+        self.ask_network(Question {
             peer,
             asking,
             group,
             nick,
         });
-        self.act.reach(peer, asking);
+    }
+
+    fn ask_reach_in_private(&mut self, group: GroupName, peer: NodeId, asking: Asking) {
+        let nick = self.name_for(&peer).to_string();
+        if self.links.to_peer(&peer).is_none() {
+            let why = format!("there is no link to {nick} at the moment");
+            return self.cannot_tell(group, &why, "say something: that makes one");
+        }
+        self.ask_network(Question {
+            peer,
+            asking,
+            group,
+            nick,
+        });
+    }
+
+    fn ask_network(&mut self, question: Question) {
+        if self.questions.len() >= QUESTIONS_MAX {
+            self.questions.pop_front();
+        }
+        self.act.reach(question.peer, question.asking);
+        self.questions.push_back(question);
+    }
+
+    /// The way to somebody has changed.
+    pub(super) fn path_is(
+        &mut self,
+        peer: NodeId,
+        path: Path,
+        via: Option<String>,
+        rtt_ms: Option<u64>,
+    ) {
+        match path {
+            Path::Direct | Path::Relayed if self.links.to_peer(&peer).is_some() => {
+                self.paths.insert(peer, Reached { path, via, rtt_ms });
+            }
+            Path::Direct | Path::Relayed | Path::Lost => {
+                self.paths.remove(&peer);
+            }
+        }
     }
 
     /// Tells what the network knows.

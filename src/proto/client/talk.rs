@@ -122,6 +122,20 @@ impl Client {
             Message::Query { group } => {
                 self.in_group(now, &group, |group, cx| group.asked(cx, link))
             }
+            Message::Sought {
+                person,
+                standing,
+                whereabouts,
+                ask,
+            } => self.sought(
+                now,
+                link,
+                from,
+                person,
+                standing,
+                whereabouts.as_deref(),
+                ask,
+            ),
             // Our address as others see it matters once direct paths are tried.
             Message::Observed { .. } => {}
             Message::Open { .. }
@@ -153,7 +167,11 @@ impl Client {
             | Message::Declined { .. }
             | Message::Blocks { .. }
             | Message::Older { .. }
-            | Message::Merged { .. } => self.close(now, link, Reason::Unexpected),
+            | Message::Merged { .. }
+            | Message::Here { .. }
+            | Message::Seek { .. }
+            | Message::Whisper { .. }
+            | Message::Heard { .. } => self.close(now, link, Reason::Unexpected),
         }
     }
 
@@ -277,6 +295,8 @@ impl Client {
             Message::Unfollow { group } => {
                 self.in_group(now, &group, |group, cx| group.unfollow(cx, link, from));
             }
+            Message::Whisper { entries } => self.whispered(now, link, from, entries),
+            Message::Heard { upto, asks } => self.was_heard(now, link, from, upto, asks),
             Message::Open { .. }
             | Message::Observed { .. }
             | Message::TableWanted { .. }
@@ -296,7 +316,10 @@ impl Client {
             | Message::Moved { .. }
             | Message::Query { .. }
             | Message::Known { .. }
-            | Message::Transfer { .. } => self.close(now, link, Reason::Unexpected),
+            | Message::Transfer { .. }
+            | Message::Here { .. }
+            | Message::Seek { .. }
+            | Message::Sought { .. } => self.close(now, link, Reason::Unexpected),
         }
     }
 

@@ -36,7 +36,7 @@ use self::follow::Follow;
 use self::host::Host;
 use self::log::Log;
 use self::loss::Losses;
-use self::outbox::Outbox;
+pub(crate) use self::outbox::Outbox;
 pub(crate) use self::registration::Registration;
 pub(crate) use self::rights::Rights;
 use self::roster::Roster;
@@ -256,6 +256,16 @@ impl Group {
     /// What somebody is called here.
     pub(crate) fn nick_of(&self, id: &NodeId) -> Nick {
         self.roster.nick(id)
+    }
+
+    /// Whether somebody is in the group.
+    pub(crate) fn is_known(&self, id: &NodeId) -> bool {
+        self.roster.contains(id)
+    }
+
+    /// Whether the host has a link to somebody, as far as we know.
+    pub(crate) fn is_here(&self, id: &NodeId) -> bool {
+        self.here.contains(id) || self.followed() == Some(*id)
     }
 
     /// The member whom we follow; none while we host, or look for one.

@@ -166,8 +166,13 @@ impl Outbox {
 
     /// What to send next; it counts as sent.
     pub(crate) fn unsent(&mut self) -> Vec<Entry> {
+        self.unsent_within(UNDER_WAY_MAX)
+    }
+
+    /// The same, so that no more than `under_way_max` are on their way.
+    pub(crate) fn unsent_within(&mut self, under_way_max: usize) -> Vec<Entry> {
         let under_way = self.entries.range(..=self.sent).count();
-        let room = UNDER_WAY_MAX.saturating_sub(under_way);
+        let room = under_way_max.saturating_sub(under_way);
         let next = Number(self.sent.0 + 1);
         let entries: Vec<_> = self
             .entries

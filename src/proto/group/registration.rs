@@ -117,7 +117,7 @@ impl Group {
     /// after a while is noticed a quarter of that later at most. Says whether it is where we are registered.
     pub(crate) fn sent_on(&mut self, cx: &mut Context<'_>, link: LinkId, to: NodeId) -> bool {
         let registration = &mut self.registration;
-        if registration.at != Some(link) {
+        if registration.at != Some(link) || mutant::is(Mutant::SentOnInVain) {
             return false;
         }
         let is_first = registration.astray.is_none();

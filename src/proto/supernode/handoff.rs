@@ -103,7 +103,10 @@ impl Supernode {
             self.leaving.clear();
         }
         if !self.leaving.is_empty() && self.leaving_due.is_none() {
-            let jitter = cx.act.jitter(HANDOFF_SPREAD_MS);
+            let mut jitter = cx.act.jitter(HANDOFF_SPREAD_MS);
+            if mutant::is(Mutant::HandedOverTogether) {
+                jitter = 0;
+            }
             self.leaving_due = Some(cx.now + Duration::from_millis(jitter));
         }
         self.keep(cx);
@@ -115,7 +118,12 @@ impl Supernode {
         if self.leaving_due.is_none_or(|due| cx.now < due) {
             return;
         }
-        for _ in 0..HANDOFFS_AT_ONCE {
+        let at_once = if mutant::is(Mutant::HandedOverAtOnce) {
+            usize::MAX
+        } else {
+            HANDOFFS_AT_ONCE
+        };
+        for _ in 0..at_once {
             let Some(group) = self.leaving.pop_first() else {
                 break;
             };

@@ -156,13 +156,20 @@ fn beginning(app: &App, window: &Window) -> Vec<(String, Role)> {
         {
             vec![(format!("looking for {}", window.name()), Role::Dim)]
         }
+        (Subject::Person { nick, .. }, _) if window.has_all() => vec![
+            (
+                format!("this is the beginning of what you and {nick} said"),
+                Role::Faint,
+            ),
+            line("nobody else can read it", Role::Faint),
+        ],
         (Subject::Group(_), _) if window.has_all() => {
             vec![(
                 format!("this is the beginning of {}", window.name()),
                 Role::Faint,
             )]
         }
-        (Subject::Group(_), _) => Vec::new(),
+        (Subject::Group(_) | Subject::Person { .. }, _) => Vec::new(),
     }
 }
 

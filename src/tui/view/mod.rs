@@ -159,7 +159,7 @@ fn places(app: &App, area: Rect) -> Places {
     let below = area.height - input_height - 1;
     let trouble = u16::from(app.trouble.is_some() && below >= 3);
     let above = below - trouble;
-    let in_group = app.window().group().is_some();
+    let in_group = app.window().is_group();
     let groups_width = match app.groups_column {
         Column::Usual if area.width < GROUPS_WIDTH => 0,
         Column::Hidden => 0,

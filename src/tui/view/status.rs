@@ -5,7 +5,8 @@ use ratatui::layout::Rect;
 
 use super::foreground;
 use super::groups::label;
-use crate::proto::event::{Member, MeshState, Path, Trouble};
+use crate::proto::event::{Member, MeshState, Nearness, Path, Trouble};
+use crate::proto::id::NodeId;
 use crate::sanitize;
 use crate::tui::app::{App, Hint, Life};
 use crate::tui::link;
@@ -35,10 +36,14 @@ pub(super) fn draw_title(app: &App, area: Rect, buf: &mut Buffer, spots: &mut Sp
         &name,
         theme.style(Role::Title),
     );
-    let topic = match (&window.subject, window.topic.as_str()) {
-        (Subject::Home, _) => "what concerns the machine",
-        (Subject::Group(_), topic) => topic,
+    let topic = match &window.subject {
+        Subject::Home => "what concerns the machine".to_owned(),
+        Subject::Group(_) => window.topic.clone(),
+        Subject::Person { id, .. } => {
+            format!("private, end to end {} {}", app.look.signs.dot, id.short())
+        }
     };
+    let topic = topic.as_str();
     let room = area.right().saturating_sub(x + 3);
     let shown = fit(topic, room, dots);
     put(buf, area, x + 2, area.y, &shown, theme.style(Role::Topic));
@@ -191,6 +196,7 @@ fn standing(app: &App, columns: u16) -> Words {
             vec![(format!("looking for {}", window.name()), Role::Dim)]
         }
         (Subject::Group(_), Phase::Joined) => group(app, columns),
+        (Subject::Person { id, nick, .. }, _) => private(app, id, nick, columns),
     }
 }
 
@@ -208,6 +214,35 @@ fn home(app: &App) -> Words {
         format!("{nick} {} ", app.look.signs.dot)
     });
     vec![(who, Role::Status), (mesh, Role::Dim)]
+}
+
+/// Whether the other one is there, how we reach him, and what waits for him.
+fn private(app: &App, id: &NodeId, nick: &str, columns: u16) -> Words {
+    let window = app.window();
+    let between = || (format!(" {} ", app.look.signs.dot), Role::Dim);
+    let mut words = vec![(nick.to_owned(), Role::Status)];
+    let path = path(app, id, columns < SHORT_WIDTH);
+    match (window.nearness, path) {
+        (Some(Nearness::Away), _) => words.extend([between(), ("away".to_owned(), Role::Dim)]),
+        (Some(Nearness::Closed), _) => {
+            words.extend([between(), ("takes no more".to_owned(), Role::Warn)]);
+        }
+        (Some(Nearness::Here) | None, Some(path)) => words.extend([between(), path]),
+        (Some(Nearness::Here), None) => words.extend([between(), ("here".to_owned(), Role::Dim)]),
+        (None, None) => {}
+    }
+    let waiting = window.log.waiting();
+    if waiting > 0 {
+        let word = match window.nearness {
+            Some(Nearness::Away | Nearness::Closed) => "waiting",
+            Some(Nearness::Here) | None => "on the way",
+        };
+        words.extend([between(), (format!("{waiting} {word}"), Role::Warn)]);
+    }
+    if app.mesh == Some(MeshState::Searching) {
+        words.extend([between(), ("looking for the network".to_owned(), Role::Dim)]);
+    }
+    words
 }
 
 fn group(app: &App, columns: u16) -> Words {
@@ -255,7 +290,7 @@ fn group(app: &App, columns: u16) -> Words {
     }
     // How the host is reached is the first to go where there is no room for all.
     let is_reached = !window.is_adrift && !app.is_us(&host.id);
-    if let Some(path) = path(app, host, short).filter(|_| is_reached) {
+    if let Some(path) = path(app, &host.id, short).filter(|_| is_reached) {
         let used: u16 = words.iter().map(|(text, _)| width(text)).sum();
         let room = columns.saturating_sub(used + width(&between().0) + 1);
         if width(&path.0) <= room {
@@ -285,8 +320,8 @@ fn shown_nick(member: &Member) -> String {
     sanitize::name(member.nick.as_str()).into_owned()
 }
 
-fn path(app: &App, host: &Member, short: bool) -> Option<(String, Role)> {
-    let reach = app.reach.get(&host.id)?;
+fn path(app: &App, peer: &NodeId, short: bool) -> Option<(String, Role)> {
+    let reach = app.reach.get(peer)?;
     let ms = reach.rtt_ms.map_or(String::new(), |ms| format!(" {ms} ms"));
     Some(match (reach.path, &reach.via) {
         (Path::Direct, _) if short && reach.rtt_ms.is_some() => {
