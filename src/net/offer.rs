@@ -35,7 +35,7 @@ pub(super) struct Offer {
 }
 
 impl Offer {
-    fn of(terms: Terms, is_hidden: bool, places: &Places) -> Self {
+    pub(super) fn of(terms: Terms, is_hidden: bool, places: &Places) -> Self {
         let Places { addresses, doors } = if is_hidden {
             Places::default()
         } else {

@@ -444,3 +444,42 @@ impl Path {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::vantage::Places;
+    use super::*;
+
+    /// An answer as bo makes one: to the probe that anna's packet is, with another nonce or with the right one.
+    fn answer(keys: &Keys, probe: &[u8], is_received: bool) -> Vec<u8> {
+        let probe = Frame::read(probe).unwrap();
+        let mut nonce = probe.nonce;
+        nonce[0] ^= u8::from(!is_received);
+        keys.seal(Kind::Answer, probe.number, nonce).to_vec()
+    }
+
+    #[test]
+    fn a_peer_that_has_not_received_a_probe_where_it_was_sent_cannot_answer_it() {
+        let at = "[fd00::1]:4433".parse().unwrap();
+        let anna = Peer::new(NodeId([2; 32]), at, Mono(0));
+        let bo = Terms::random();
+        let keys = Keys::agreed(&bo, &anna.terms).unwrap();
+        // Where bo says that it is, and somebody else may be.
+        let victim: SocketAddr = "203.0.113.7:40000".parse().unwrap();
+        let places = Places {
+            addresses: vec![victim],
+            doors: Vec::new(),
+        };
+        let posted = anna.offered(Mono(1), Offer::of(bo, false, &places), 1);
+        let (to, probe) = &posted[0];
+        assert_eq!(*to, victim);
+        let forged = answer(&keys, probe, false);
+        let frame = Frame::read(&forged).unwrap();
+        assert!(anna.probed(Mono(20), Some(victim), &frame).is_none());
+        assert_eq!(anna.way(), Way::Relay);
+        let honest = answer(&keys, probe, true);
+        let frame = Frame::read(&honest).unwrap();
+        assert!(anna.probed(Mono(20), Some(victim), &frame).is_some());
+        assert_eq!(anna.way(), Way::Direct(victim));
+    }
+}

@@ -8,6 +8,7 @@ use fireside::identity::Identity;
 use fireside::net::tls;
 use fireside::proto::id::NodeId;
 use fireside::proto::role::{Input, Kind, Target};
+use fireside::proto::wire::Reason;
 use quinn::{Connection, Endpoint, RecvStream, SendStream, ServerConfig};
 use tokio::time::{sleep, timeout};
 
@@ -31,6 +32,8 @@ struct Evil {
     endpoint: Endpoint,
     packets: Arc<Mutex<u64>>,
     deed: Deed,
+    /// Who every tunnel is said to be from, if not whoever opened it.
+    said_from: Option<NodeId>,
 }
 
 impl Evil {
@@ -45,6 +48,7 @@ impl Evil {
             endpoint,
             packets: Arc::default(),
             deed,
+            said_from: None,
         }
     }
 
@@ -63,7 +67,7 @@ impl Evil {
             .unwrap()
             .push((node.id, connection.clone()));
         let (links, packets) = (Arc::clone(&self.links), Arc::clone(&self.packets));
-        let (deed, from) = (self.deed, node.id);
+        let (deed, from) = (self.deed, self.said_from.unwrap_or(node.id));
         tokio::spawn(async move {
             let _kept = (messages, first);
             while let Ok((send, receive)) = connection.accept_bi().await {
@@ -180,6 +184,36 @@ async fn they_talk_over(seed: u8, deed: Deed) {
     let packets = *evil.packets.lock().unwrap();
     println!("{deed:?}: {packets} packets, a third of them harmed");
     assert!(packets > u64::from(LINES), "they did not pass here");
+}
+
+#[tokio::test]
+async fn a_tunnel_is_nobodys_whose_key_does_not_speak_through_it() {
+    let mut evil = Evil::new(160, Deed::Double);
+    let (mut anna, mut bert, cat) = (client(161), client(162), client(163));
+    evil.said_from = Some(cat.id);
+    let via = evil.takes_in(&mut anna).await;
+    evil.takes_in(&mut bert).await;
+    let dial = anna.begin(Target::Peer { id: bert.id, via }).await;
+    // Her own handshake may be done before he has looked at her key.
+    let why = anna.until("its end", |input| match input {
+        Input::Undialled {
+            dial: by, reason, ..
+        } if *by == dial => Some(*reason),
+        Input::Lost { why, .. } => Some(*why),
+        _ => None,
+    });
+    let why = timeout(PATIENCE, why).await.unwrap();
+    assert_eq!(why, Some(Reason::WrongIdentity));
+    let is_link = |input: &Input| {
+        matches!(
+            input,
+            Input::Linked {
+                kind: Kind::Peer,
+                ..
+            }
+        )
+    };
+    assert!(!bert.unseen().iter().any(is_link));
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! What a stranger may send: it costs the stranger its link, and nobody else anything.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fireside::identity::Identity;
+use fireside::net::relay::Observer;
 use fireside::net::tls;
 use fireside::proto::codec;
-use fireside::proto::id::{GroupName, Number};
+use fireside::proto::id::{GroupName, NodeId, Number};
 use fireside::proto::limits::{FRAME_SIZE_MAX, TEXT_SIZE_MAX};
 use fireside::proto::role::{Kind, LinkId};
 use fireside::proto::seal::Seal;
@@ -133,6 +135,54 @@ async fn a_stream_that_begins_as_nothing_known_is_refused_alone() {
         .await
         .unwrap();
     assert_eq!(scene.node.heard(scene.from_stranger).await, open());
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Observer for Count {
+    fn relayed(&self, _: NodeId, _: NodeId, bytes: &[u8]) {
+        self.0.fetch_add(bytes.len(), Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_tunnel_that_is_not_read_takes_no_more_than_its_windows() {
+    const FLOOD: usize = 8 * 1024 * 1024;
+    let count = Arc::new(Count::default());
+    let observer = Arc::clone(&count) as Arc<dyn Observer>;
+    let mut node = Node::start(165, "127.0.0.165:0", Kind::Mesh, Some(observer));
+    let (sender, deaf) = (identity(166), identity(167));
+    let from = stranger::link(&sender, node.address).await;
+    let to = stranger::link(&deaf, node.address).await;
+    node.dialled_by(sender.id()).await;
+    node.dialled_by(deaf.id()).await;
+    let (mut send, _receive) = from.connection.open_bi().await.unwrap();
+    let tunnel = [&b"t"[..], &deaf.id().0].concat();
+    send.write_all(&tunnel).await.unwrap();
+    let mut other_end = to.connection.accept_bi().await.unwrap();
+    // Whatever it is: nobody reads it who would find that it makes no sense.
+    let flood = tokio::spawn(async move { send.write_all(&vec![7; FLOOD]).await });
+    // A talk beside it shows that there was time to take more, and that nobody waits.
+    let (mut anna, mut bert) = (client(168), client(169));
+    let via = anna.link(&node).await;
+    bert.link(&node).await;
+    let to_bert = anna.reach(bert.id, via).await;
+    let from_anna = bert.dialled_by(anna.id).await;
+    for n in 0..300 {
+        let said = message(&format!("#{n}"));
+        anna.say(to_bert, said.clone()).await;
+        assert_eq!(bert.heard(from_anna).await, said);
+    }
+    let taken = count.0.load(Ordering::SeqCst);
+    println!("{taken} bytes were taken, with those of the talk");
+    assert!(taken < FLOOD / 8, "{taken}");
+    assert!(!flood.is_finished());
+    // Once it is read it goes on.
+    let mut piece = vec![0; FLOOD];
+    other_end.1.read_exact(&mut piece[..33]).await.unwrap();
+    other_end.1.read_exact(&mut piece).await.unwrap();
+    flood.await.unwrap().unwrap();
 }
 
 #[tokio::test]

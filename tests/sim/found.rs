@@ -1,5 +1,16 @@
 //! Mistakes that random worlds found, each told again as a story of its own.
 
+use std::sync::Arc;
+
+use fireside::proto::client::Client;
+use fireside::proto::event::Event;
+use fireside::proto::id::{Nick, NodeId};
+use fireside::proto::role::{Input, Kind, LinkId, Output, Role};
+use fireside::proto::saved::Saved;
+use fireside::proto::time::{Mono, Now, Wall};
+use fireside::proto::wire::Reason;
+
+use crate::seal::CheapSeal;
 use crate::town::Town;
 
 const HEARTH: &str = "#hearth";
@@ -24,6 +35,51 @@ fn who_loses_the_only_supernode_and_keeps_a_directory_finds_it_again() {
     town.world.cut_between(bob, supernode);
     town.settle();
     assert_eq!(town.host(bob, HEARTH), anna);
+}
+
+#[test]
+fn who_is_replaced_by_another_process_ends_and_dials_nobody() {
+    let seal = Arc::new(CheapSeal(NodeId([1; 32])));
+    let nick = Nick::parse("anna").unwrap();
+    let mut client = Client::new(seal, nick, Saved::default(), 1);
+    let now = Now {
+        mono: Mono(1_000),
+        wall: Wall(1_000_000),
+    };
+    let mut given = |input| {
+        client.handle(now, input);
+        std::iter::from_fn(|| client.poll()).collect::<Vec<_>>()
+    };
+    given(Input::Start);
+    let address = "192.0.2.1:7700".parse().unwrap();
+    let addresses = vec![address];
+    let dials = given(Input::Found { addresses });
+    let dial = dials.iter().find_map(|output| {
+        let Output::Dial { dial, .. } = output else {
+            return None;
+        };
+        Some(*dial)
+    });
+    assert!(dial.is_some(), "{dials:?}");
+    let link = LinkId(1);
+    given(Input::Linked {
+        link,
+        dial,
+        kind: Kind::Mesh,
+        peer: NodeId([2; 32]),
+        address: Some(address),
+        rtt_ms: 10,
+    });
+    let why = Some(Reason::Replaced);
+    let ending = given(Input::Lost { link, why });
+    let is_dial = |output: &Output| matches!(output, Output::Dial { .. });
+    assert!(!ending.iter().any(is_dial), "{ending:?}");
+    assert!(
+        ending
+            .iter()
+            .any(|o| matches!(o, Output::Tell(Event::Error { .. })))
+    );
+    assert!(ending.iter().any(|o| matches!(o, Output::Finish)));
 }
 
 #[test]

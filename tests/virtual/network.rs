@@ -46,6 +46,8 @@ struct State {
     sent_to: BTreeMap<SocketAddr, u64>,
     /// Whose system sends nothing, and what it says instead.
     jammed: BTreeMap<IpAddr, io::ErrorKind>,
+    /// Those of them who have not noticed yet: where there was room, there is believed to be.
+    hopeful: BTreeSet<IpAddr>,
     /// Who waits until it does again.
     waiting: Vec<Waker>,
     /// Whose system fails so often to give what has come.
@@ -85,6 +87,7 @@ impl Network {
             probes: Vec::new(),
             sent_to: BTreeMap::new(),
             jammed: BTreeMap::new(),
+            hopeful: BTreeSet::new(),
             waiting: Vec::new(),
             failing: BTreeMap::new(),
             stopped: BTreeMap::new(),
@@ -171,7 +174,9 @@ impl Network {
 
     /// The system there sends nothing, and says why: there is no way, it is not allowed, or there is no room for it.
     pub fn jam(&self, ip: IpAddr, why: io::ErrorKind) {
-        self.0.lock().unwrap().jammed.insert(ip, why);
+        let mut state = self.0.lock().unwrap();
+        state.jammed.insert(ip, why);
+        state.hopeful.insert(ip);
     }
 
     pub fn unjam(&self, ip: IpAddr) {
@@ -276,7 +281,9 @@ struct Room(Arc<Socket>);
 impl UdpPoller for Room {
     fn poll_writable(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.0.network.0.lock().unwrap();
-        if state.jammed.get(&self.0.address.ip()) == Some(&io::ErrorKind::WouldBlock) {
+        let ip = self.0.address.ip();
+        let is_full = state.jammed.get(&ip) == Some(&io::ErrorKind::WouldBlock);
+        if is_full && !state.hopeful.contains(&ip) {
             state.waiting.push(context.waker().clone());
             return Poll::Pending;
         }
@@ -298,8 +305,9 @@ impl AsyncUdpSocket for Socket {
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let size = transmit.segment_size.unwrap_or(transmit.contents.len());
         let mut state = self.network.0.lock().unwrap();
-        if let Some(why) = state.jammed.get(&self.address.ip()) {
-            return Err((*why).into());
+        if let Some(why) = state.jammed.get(&self.address.ip()).copied() {
+            state.hopeful.remove(&self.address.ip());
+            return Err(why.into());
         }
         for bytes in transmit.contents.chunks(size.max(1)) {
             state.send(self.address, transmit.destination, bytes.to_vec());
@@ -358,5 +366,10 @@ impl AsyncUdpSocket for Socket {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.address)
+    }
+
+    /// Where length matters QUIC looks for the longest packets that get through.
+    fn may_fragment(&self) -> bool {
+        self.network.0.lock().unwrap().longest == usize::MAX
     }
 }

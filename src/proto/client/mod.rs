@@ -375,6 +375,10 @@ impl Client {
 
     fn maintain(&mut self, now: Now) {
         self.drop_closed(now);
+        if matches!(self.end, Some(End::Leaving(until)) if now.mono >= until) {
+            // Nothing is begun any more: a dial of one whose identity runs elsewhere would throw that one out.
+            return self.finish(now);
+        }
         self.search(now);
         let is_all = matches!(self.touched, Touched::All);
         let touched = match std::mem::replace(&mut self.touched, Touched::These(BTreeSet::new())) {

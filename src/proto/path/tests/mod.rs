@@ -107,6 +107,54 @@ fn either_may_move_and_is_followed_within_three_tenths_of_a_second() {
 }
 
 #[test]
+fn who_has_moved_sends_both_ways_and_asks_everywhere_at_once() {
+    let mut world = World::of(Kind::Home, Kind::Home, 20);
+    world.until_direct().unwrap();
+    world.run(3_000);
+    let finder = world.finder(0);
+    drain(finder);
+    let Way::Direct(address) = finder.way() else {
+        panic!("{:?}", finder.way());
+    };
+    let offered = finder.tried().filter(|(_, tried)| tried.is_offered);
+    let offered: Vec<_> = offered.map(|(address, _)| address).collect();
+    finder.moved(Mono(60_000));
+    assert_eq!(finder.way(), Way::Both(address));
+    let acts = drain(finder);
+    let is_probed = |at| {
+        let mut acts = acts.iter();
+        acts.any(|act| matches!(act, Act::Probe { to, .. } if *to == at))
+    };
+    assert!(offered.into_iter().all(is_probed), "{acts:?}");
+    assert!(acts.contains(&Act::Kick));
+}
+
+#[test]
+fn who_is_sent_something_through_the_supernode_does_not_wait_for_doubts_of_its_own() {
+    let mut world = World::of(Kind::Home, Kind::Home, 20);
+    world.until_direct().unwrap();
+    world.run(3_000);
+    let mut finder = world.finder(0).clone();
+    finder.heard_relayed(Mono(60_000));
+    assert!(matches!(finder.way(), Way::Both(_)), "{:?}", finder.way());
+    // What was on its way there before the path became direct says nothing.
+    let mut finder = world.finder(0).clone();
+    let Way::Direct(address) = finder.way() else {
+        panic!("{:?}", finder.way());
+    };
+    finder.moved(Mono(60_000));
+    let probe = drain(&mut finder).into_iter().find_map(|act| {
+        let Act::Probe { to, number } = act else {
+            return None;
+        };
+        (to == address).then_some(number)
+    });
+    finder.answered(Mono(60_040), address, probe.unwrap());
+    finder.heard_relayed(Mono(60_100));
+    assert_eq!(finder.way(), Way::Direct(address));
+}
+
+#[test]
 fn one_that_moves_without_knowing_is_followed_all_the_same() {
     let mut world = World::of(Kind::Open, Kind::Home, 20);
     world.until_direct().unwrap();
