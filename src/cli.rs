@@ -86,8 +86,8 @@ enum Verb {
     Demo,
     /// Tell a group's log from disk, from the beginning; without a group, of which ones there is something
     Log {
-        /// Like '#hearth' (a bare name gets its #)
-        #[arg(value_parser = config::group)]
+        /// Like '#hearth' (a bare name gets its #), or the key of somebody you talked to in private
+        #[arg(value_name = "GROUP|KEY", value_parser = logged)]
         group: Option<GroupName>,
     },
     /// Tell the table: every directory and supernode that is known
@@ -145,7 +145,7 @@ struct Options {
     #[arg(long)]
     relay_only: bool,
 
-    /// Do not ask the router at home to let members in (PCP, NAT-PMP)
+    /// Do not ask the router at home to let members in (PCP, NAT-PMP, UPnP)
     #[arg(long, hide_short_help = true)]
     no_port_mapping: bool,
 
@@ -437,6 +437,14 @@ fn subject(text: &str) -> Result<Subject, String> {
         Ok(person) => Ok(Subject::Person(person)),
         Err(_) => config::group(text).map(Subject::Group),
     }
+}
+
+/// Whose log is asked for.
+fn logged(text: &str) -> Result<GroupName, String> {
+    Ok(match subject(text.strip_prefix('@').unwrap_or(text))? {
+        Subject::Group(group) => group,
+        Subject::Person(person) => GroupName::of_person(&person),
+    })
 }
 
 /// clap's several lines in our three parts.

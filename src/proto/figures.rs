@@ -4,6 +4,7 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     pub groups: Groups,
+    pub persons: Persons,
     pub nodes: Nodes,
 }
 
@@ -22,6 +23,15 @@ pub struct Groups {
     pub succeeded: u64,
     /// Times a group's record went to the supernode that is responsible for it.
     pub passed_on: u64,
+}
+
+/// What a supernode has to do with where people are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Persons {
+    /// Those whose links are heard that may be told to whoever looks for them.
+    pub here: usize,
+    /// Those that somebody linked here looks for.
+    pub sought: usize,
 }
 
 /// The table, by what is believed of its nodes.

@@ -636,6 +636,7 @@ impl Role for MeshNode {
     fn figures(&self) -> Figures {
         Figures {
             groups: self.supernode.figures(),
+            persons: self.supernode.persons_figures(&self.links),
             nodes: self.table.figures(),
         }
     }

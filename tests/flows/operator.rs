@@ -255,6 +255,9 @@ fn figures_are_told_to_prometheus_and_they_move() {
     let page = scrape_until(&at, "fireside_links{kind=\"client\"}", 2.0);
     assert_eq!(figure(&page, "fireside_groups{state=\"live\"}"), 1.0);
     assert_eq!(figure(&page, "fireside_registrations"), 2.0);
+    scrape_until(&at, "fireside_persons_here", 2.0);
+    anna.types("/query bo");
+    scrape_until(&at, "fireside_persons_sought", 1.0);
     assert_eq!(figure(&page, "fireside_leases_granted_total"), 1.0);
     assert_eq!(figure(&page, "fireside_handovers_total"), 0.0);
     assert!(
@@ -262,6 +265,8 @@ fn figures_are_told_to_prometheus_and_they_move() {
         "{page}"
     );
     assert!(figure(&page, "fireside_relay_tunnels") >= 1.0, "{page}");
+    assert_eq!(figure(&page, "fireside_relay_waits_total"), 0.0);
+    assert_eq!(figure(&page, "fireside_relay_wait_seconds_total"), 0.0);
 
     anna.is_killed();
     bo.sees("that it hosts", |e| {

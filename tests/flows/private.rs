@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Client, Machine};
+use crate::harness::{Client, Machine, output};
 
 /// Somebody's key, as `/whois` tells it to its owner.
 fn key_of(client: &mut Client) -> String {
@@ -55,6 +55,15 @@ fn two_who_share_no_group_talk_by_key_and_again_after_a_restart() {
         e["event"] == "confirmed" && e["peer"] == bobs.as_str()
     });
     bob.has_once("are you there?");
+    bob.types("/quit");
+    assert!(bob.ends().success());
+    let mut command = machine.fireside();
+    command.args(["log", &annas, "--data"]).arg(machine.data("bob"));
+    let (status, told, err) = output(command);
+    assert!(status.success(), "{err}");
+    for line in ["hello bob", "are you there?"] {
+        assert!(told.contains(&format!(" {line}\n")), "{told}");
+    }
 }
 
 #[test]

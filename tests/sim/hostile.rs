@@ -17,7 +17,7 @@ use fireside::proto::seal::{Hash, Seal, Signature};
 use fireside::proto::time::{Hlc, Mono, Now, Wall};
 use fireside::proto::wire::{
     Body, Charter, Decline, Entry, GroupRecord, Lease, Lines, Listed, Liveness, Message, Reason,
-    Record, Refusal, Roles, Run, Sequenced, Served, Tip, Vector,
+    Record, Refusal, Roles, Run, Sequenced, Served, Tip, Vector, Whereabouts, Whether,
 };
 
 use crate::rng::Rng;
@@ -162,14 +162,19 @@ impl Liar {
     }
 
     fn entry(&mut self) -> Entry {
-        let (seal, group, number) = (CheapSeal(self.key()), self.group(), Number(self.count()));
+        let group = self.group();
+        self.entry_in(&group)
+    }
+
+    fn entry_in(&mut self, group: &GroupName) -> Entry {
+        let (seal, number) = (CheapSeal(self.key()), Number(self.count()));
         let time = Wall(if self.rng.chance(1, 9) {
             WALL_MAX
         } else {
             self.mono
         });
         let body = self.body();
-        let mut entry = Entry::signed(&seal, &group, number, time, body);
+        let mut entry = Entry::signed(&seal, group, number, time, body);
         if entry.author == ME || self.rng.chance(1, 20) {
             entry.signature = Signature([9; 64]);
         }
@@ -260,7 +265,55 @@ impl Liar {
         (0..self.rng.range(0, 4)).map(|_| self.key()).collect()
     }
 
+    /// What somebody says of where he is, most of the time in his own name.
+    fn whereabouts(&mut self) -> Box<Whereabouts> {
+        let (seal, over) = (CheapSeal(self.key()), self.keys());
+        let mut whereabouts = Whereabouts::signed(&seal, Wall(self.mono), over);
+        if self.rng.chance(1, 10) {
+            whereabouts.signature = Signature([5; 64]);
+        }
+        Box::new(whereabouts)
+    }
+
+    /// Of private talks, and of who is where.
+    fn private(&mut self) -> Message {
+        match self.rng.range(0, 5) {
+            0 => Message::Here {
+                whereabouts: self.whereabouts(),
+            },
+            1 => Message::Seek { person: self.key() },
+            2 => {
+                let whereabouts = self.whereabouts();
+                let for_ms = self.count();
+                Message::Sought {
+                    person: whereabouts.person,
+                    standing: match self.rng.range(0, 4) {
+                        0 => Whether::Unknown,
+                        1 => Whether::Gone { for_ms },
+                        _ => Whether::Here { for_ms },
+                    },
+                    whereabouts: self.rng.chance(4, 5).then_some(whereabouts),
+                    ask: self.rng.chance(1, 3).then(|| self.key()),
+                }
+            }
+            3 | 4 => {
+                let talk = GroupName::of_person(&ME);
+                let entries = (0..self.rng.range(0, 4)).map(|_| self.entry_in(&talk));
+                Message::Whisper {
+                    entries: entries.collect(),
+                }
+            }
+            _ => Message::Heard {
+                upto: Number(self.count()),
+                asks: self.rng.chance(1, 2),
+            },
+        }
+    }
+
     fn message(&mut self) -> Message {
+        if self.rng.chance(1, 6) {
+            return self.private();
+        }
         let group = self.group();
         match self.rng.range(0, 26) {
             0 => Message::Open {
@@ -415,9 +468,23 @@ impl Liar {
     }
 
     fn command(&mut self) -> Command {
-        let group = self.group();
-        match self.rng.range(0, 6) {
+        let group = if self.rng.chance(1, 6) {
+            GroupName::of_person(&self.key())
+        } else {
+            self.group()
+        };
+        match self.rng.range(0, 8) {
             0 | 1 => Command::Join { group },
+            7 => Command::Query {
+                who: Who::Key(self.key()),
+                near: Some(group),
+                text: self.rng.chance(1, 2).then(|| "psst".to_owned()),
+                is_front: self.rng.chance(1, 2),
+            },
+            8 => Command::Whois {
+                who: self.rng.chance(4, 5).then(|| Who::Key(self.key())),
+                near: None,
+            },
             6 => Command::Rule {
                 group,
                 ruling: Ruling::Ban {

@@ -77,6 +77,16 @@ impl Sheet {
             "Sealed bytes that were carried between clients.",
             self.relayed.bytes(),
         );
+        page.count(
+            "fireside_relay_waits_total",
+            "Times that sealed bytes were held back since their sender, or its address, was over its quota.",
+            self.relayed.waits(),
+        );
+        page.count(
+            "fireside_relay_wait_seconds_total",
+            "How long they were held back, taken together.",
+            format!("{:.3}", self.relayed.waited().as_secs_f64()),
+        );
     }
 
     fn tell_process(&self, page: &mut Page) {
@@ -102,7 +112,11 @@ impl Sheet {
 }
 
 fn tell_figures(page: &mut Page, figures: &Figures) {
-    let Figures { groups, nodes } = figures;
+    let Figures {
+        groups,
+        persons,
+        nodes,
+    } = figures;
     page.gauges(
         "fireside_nodes",
         "Mesh nodes in the table, by what is believed of them.",
@@ -130,6 +144,16 @@ fn tell_figures(page: &mut Page, figures: &Figures) {
         "fireside_registrations",
         "Registered members, one for each of their groups.",
         groups.registered,
+    );
+    page.gauge(
+        "fireside_persons_here",
+        "People linked here who may be found by their keys.",
+        persons.here,
+    );
+    page.gauge(
+        "fireside_persons_sought",
+        "People whom somebody linked here looks for.",
+        persons.sought,
     );
     page.count(
         "fireside_leases_granted_total",
@@ -244,7 +268,7 @@ impl Page {
         self.family(name, "gauge", help, [(String::new(), value)]);
     }
 
-    fn count(&mut self, name: &str, help: &str, value: u64) {
+    fn count(&mut self, name: &str, help: &str, value: impl Display) {
         self.family(name, "counter", help, [(String::new(), value)]);
     }
 

@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Context, Supernode};
+use crate::proto::figures;
 use crate::proto::id::NodeId;
 use crate::proto::limits::{FOUND_AT, GONE_MAX, SOUGHT_PER_LINK_MAX};
+use crate::proto::links::Links;
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::ring::Point;
 use crate::proto::role::LinkId;
@@ -130,6 +132,14 @@ impl Supernode {
         let here = self.persons.here.get(&person);
         if here.is_some_and(|here| here.link == link) {
             self.tell_seekers(cx, person);
+        }
+    }
+
+    pub(crate) fn persons_figures(&self, links: &Links) -> figures::Persons {
+        let is_heard = |here: &&Person| links.get(here.link).is_some_and(|link| !link.is_quiet);
+        figures::Persons {
+            here: self.persons.here.values().filter(is_heard).count(),
+            sought: self.persons.sought.len(),
         }
     }
 
