@@ -57,6 +57,18 @@ pub enum Mutant {
     ToldOnce,
     /// A lease counts for any group that has gone by its name.
     LeaseOfAnyCharter,
+    /// Who knows nothing of a group believes the first supernode that says something of it.
+    FirstWordBelieved,
+    /// A host whom nobody has granted that is passed over, and so is who named it.
+    FalseGrantBorne,
+    /// A supernode that does not say who hosts is waited for.
+    SilenceBorne,
+    /// A node that nobody finds is on the ring for as long as somebody says that it is up.
+    UnheardBelieved,
+    /// A client believes of the mesh whatever it was told last.
+    LastTellerBelieved,
+    /// Who knows nothing of a group asks for it by the first table that it is told.
+    FirstTableEnough,
     /// A lease counts though a higher one is known.
     LowerEpochObeyed,
     /// An entry is shown at each place it is found at.

@@ -29,7 +29,8 @@ use super::event::Event;
 use super::figures::Figures;
 use super::id::{NodeId, NodeName};
 use super::limits::{
-    ADDRESSES_MAX, RECORDS_PER_MESSAGE_MAX, RESPONSIBLE_INTERVAL, TABLE_INTERVAL, WIRE_VERSION,
+    ADDRESSES_MAX, COUNT_MAX, RECORDS_PER_MESSAGE_MAX, RESPONSIBLE_INTERVAL, TABLE_INTERVAL,
+    WIRE_VERSION,
 };
 use super::links::Links;
 use super::role::{DialId, Input, Kind, LinkId, Output, Role};
@@ -151,7 +152,8 @@ impl MeshNode {
 
     /// Signs our record anew, above `clock` and above every clock we used before.
     fn sign(&mut self, now: Now, clock: u64) {
-        self.record.clock = self.record.clock.max(clock) + 1;
+        // Nobody reads a higher one than that.
+        self.record.clock = (self.record.clock.max(clock) + 1).min(COUNT_MAX);
         self.record = self.record.clone().signed(&*self.seal);
         self.act.write(vec![Write::Clock(self.record.clock)]);
         self.watch.renewed(now.mono, self.record.clock);

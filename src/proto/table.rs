@@ -193,6 +193,26 @@ impl Table {
         old
     }
 
+    /// Lets go of the nodes that are not up and stand in the way of a record: under its name, at its address, or in its
+    /// network. Says whether there were any. It is for who has to take others' word for all of them.
+    pub fn make_way(&mut self, record: &Record) -> bool {
+        let in_the_way = |other: &Record| {
+            let is_same = |place: fn(&Record) -> Option<IpAddr>| {
+                place(record).is_some_and(|at| place(other) == Some(at))
+            };
+            other.name == record.name || is_same(network) || is_same(owner)
+        };
+        let down = self.listed().filter(|listed| !listed.liveness.is_up());
+        let down = down.filter(|listed| listed.record.key != record.key);
+        let down = down.filter(|listed| !listed.record.tombstone && in_the_way(&listed.record));
+        let down: Vec<_> = down.map(|listed| listed.record.key).collect();
+        for key in &down {
+            self.remove(key);
+            self.changed();
+        }
+        !down.is_empty()
+    }
+
     /// Makes room by what has been dead for longest.
     fn has_room(&mut self) -> bool {
         let dead = self.listed().filter(|listed| !listed.liveness.is_up());

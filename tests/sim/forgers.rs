@@ -100,6 +100,10 @@ impl Stage {
         stage.give(Input::Command(Command::Join { group }));
         let addresses = vec![stage.records[0].addresses[0]];
         stage.give(Input::Found { addresses });
+        // Whoever knows nothing of a group asks the other supernode, too.
+        let (group, record) = (name(HEARTH), None);
+        stage.say(stage.far.1, Message::Known { group, record });
+        stage.sent.clear();
         stage
     }
 

@@ -18,7 +18,9 @@ mod closed;
 #[allow(dead_code, reason = "its costs are of interest to the bench")]
 #[path = "../bench/mesh/crowd.rs"]
 mod crowd;
+mod directories;
 mod disk;
+mod door;
 mod forgers;
 mod found;
 mod hostile;
@@ -37,12 +39,14 @@ mod merges;
 mod moment;
 mod moves;
 mod mutants;
+mod opinions;
 mod own;
 mod private;
 mod rng;
 mod scenarios;
 mod seal;
 mod town;
+mod twisted;
 mod weather;
 mod world;
 mod worlds;

@@ -17,6 +17,7 @@ use fireside::proto::wire::{Burial, Liveness, Message, Outcome, Roles};
 
 use crate::link::NodeIx;
 use crate::town::Town;
+use crate::twisted::twisted;
 use crate::world::World;
 
 /// What a node believes: of each other one the clock it knows, and how it is.
@@ -598,10 +599,59 @@ fn every_node_dies_and_comes_back_in_turn() {
 }
 
 #[test]
+fn a_directory_that_tells_the_mesh_of_nodes_that_are_not_there_puts_nobody_in_or_out() {
+    tells_of_nobody(15);
+}
+
+fn tells_of_nobody(seed: u64) {
+    const JUNK: u32 = 20;
+    /// Until then a dial to somebody who is not there may be waited for.
+    const FOUND_OUT_S: u32 = 15;
+    let mut mesh = Mesh::several(seed, &[(3, 4)]);
+    mesh.world.has_liar = true;
+    let liar = mesh.nodes[0];
+    let lie = twisted(&mut mesh.world, liar);
+    mesh.start_all();
+    mesh.comes_together(30_000);
+    let (mut said, mut clock) = (0, 0);
+    // Of everything it says, every tenth word is followed by a tale, in which all clocks have gone on.
+    *lie.borrow_mut() = Some(Box::new(move |_, _, message| {
+        said += 1;
+        if said % 10 != 0 {
+            return vec![message];
+        }
+        clock += 1;
+        let junk = (0..JUNK).map(|n| crate::directories::junk(n, clock, &format!("junk-{n}")));
+        let (listed, more) = (junk.collect(), false);
+        vec![message, Message::Table { listed, more }]
+    }));
+    let honest: Vec<_> = mesh.nodes[1..].to_vec();
+    let ids: BTreeSet<_> = mesh.nodes.iter().map(|ix| mesh.id(*ix)).collect();
+    let mut most = 0;
+    for second in 0..40 {
+        mesh.world.run_for(1_000);
+        for one in &honest {
+            assert!(
+                honest.iter().all(|two| mesh.is_up(*one, *two)),
+                "one is out"
+            );
+            let view = mesh.view(*one);
+            let junk = view.iter().filter(|(id, _)| !ids.contains(*id));
+            if second > FOUND_OUT_S {
+                most = most.max(junk.clone().filter(|(_, (_, l))| l.is_up()).count());
+            }
+            assert!(junk.count() <= JUNK as usize);
+        }
+    }
+    assert_eq!(most, 0, "some of {JUNK} that are not there are held for up");
+}
+
+#[test]
 fn each_rule_of_the_mesh_is_missed_when_it_is_broken() {
-    let rules: [(Mutant, fn(u64)); 3] = [
+    let rules: [(Mutant, fn(u64)); 4] = [
         (Mutant::NotDialledBack, claims_a_place),
         (Mutant::AnybodyBuries, strangers_bury),
+        (Mutant::UnheardBelieved, tells_of_nobody),
         (Mutant::NotRenewed, |seed| {
             parts_and_heals(seed, 3);
         }),

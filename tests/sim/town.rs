@@ -75,7 +75,8 @@ impl Town {
         town
     }
 
-    fn mesh_node(
+    /// A node of a mesh, which does not run yet.
+    pub fn mesh_node(
         &mut self,
         name: &str,
         address: SocketAddr,

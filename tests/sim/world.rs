@@ -138,6 +138,8 @@ pub struct Node {
     spins: (u64, u32),
     /// Until when it hears of no tables.
     tables_at: u64,
+    /// But of this one's.
+    tables_but_of: Option<NodeIx>,
 }
 
 enum Job {
@@ -246,8 +248,21 @@ impl World {
             wall_off: 0,
             spins: (0, 0),
             tables_at: 0,
+            tables_but_of: None,
         });
         ix
+    }
+
+    /// Puts something around the role of a node that does not run yet.
+    pub fn wrap(
+        &mut self,
+        ix: NodeIx,
+        wrap: impl Fn(Arc<dyn Seal>, Box<dyn Role>) -> Box<dyn Role> + 'static,
+    ) {
+        assert!(!self.is_running(ix), "its role is made");
+        let maker = &mut self.nodes[ix].maker;
+        let inner = std::mem::replace(maker, Box::new(|_, _, _| unreachable!("it is replaced")));
+        *maker = Box::new(move |seal, saved, seed| wrap(seal.clone(), inner(seal, saved, seed)));
     }
 
     pub fn node(&self, ix: NodeIx) -> &Node {
@@ -441,6 +456,12 @@ impl World {
     /// Has a node hear of tables so much later than of all else.
     pub fn keep_tables_from(&mut self, ix: NodeIx, ms: u64) {
         self.nodes[ix].tables_at = self.now + ms;
+    }
+
+    /// The same, of all tables but this one's.
+    pub fn keep_tables_but_of(&mut self, ix: NodeIx, ms: u64, teller: NodeIx) {
+        self.keep_tables_from(ix, ms);
+        self.nodes[ix].tables_but_of = Some(teller);
     }
 
     /// Cuts the network: nodes on different sides do not reach each other. Nodes not named are on side 0.
@@ -1192,11 +1213,14 @@ impl World {
         let Some(link) = self.links.get(&no).filter(alive) else {
             return;
         };
-        let ix = link.end(side).node;
+        let (ix, teller) = (link.end(side).node, link.end(side.other()).node);
         self.hush(no, side, false);
         let link = no.id(side);
         match codec::decode(&frame[codec::LENGTH_SIZE..]) {
-            Ok(Message::Table { .. }) if self.now < self.nodes[ix].tables_at => {
+            Ok(Message::Table { .. })
+                if self.now < self.nodes[ix].tables_at
+                    && self.nodes[ix].tables_but_of != Some(teller) =>
+            {
                 let at = self.nodes[ix].tables_at;
                 self.schedule(at, What::Arrive(no, side, frame.clone()));
             }

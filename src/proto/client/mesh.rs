@@ -14,7 +14,7 @@ use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{DialId, Kind, LinkId, Target};
 use crate::proto::table::Change;
 use crate::proto::time::{Mono, Now};
-use crate::proto::wire::{Listed, Liveness, Message, Reason, Record};
+use crate::proto::wire::{Listed, Liveness, Message, Reason, Record, Unlisted};
 
 /// Mesh nodes dialled at once when none is linked, of those we were told of and of those we remember: enough to
 /// race, few enough to be polite.
@@ -221,6 +221,7 @@ impl Client {
     /// What follows when a link to a mesh node is gone or quiet, unless there is another one.
     fn without(&mut self, now: Now, node: NodeId) {
         if self.links.to_node(&node).is_none() {
+            self.hearsay.forget(&node);
             self.missed(now, node);
         }
         if !self.links.has_node() {
@@ -262,9 +263,10 @@ impl Client {
         }
     }
 
-    pub(super) fn list(&mut self, now: Now, listed: Listed) {
+    /// Takes in what is told of a node; says whether its record is not in the way of others, or they of it.
+    pub(super) fn list(&mut self, now: Now, listed: Listed) -> bool {
         let key = listed.record.key;
-        let is_linked = self.links.to_node(&key).is_some();
+        let is_linked = self.is_heard(&key);
         let known = self.table.known_clock(&key);
         let is_newer = known.is_none_or(|known| listed.record.clock > known);
         // Somebody's word does not weigh against our own link to a node, be it heard or quiet; but one that has
@@ -283,14 +285,27 @@ impl Client {
             since,
             ..listed
         };
-        // What the table refuses, its teller may keep: nothing here depends on it.
-        if let Ok(Change::New | Change::Updated | Change::Liveness(_)) =
-            self.table.merge(&*self.seal, listed)
-        {
-            self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
-            for group in self.groups.values_mut() {
-                group.registration.moved = None;
+        let is_place_taken = |why: &Unlisted| {
+            matches!(
+                why,
+                Unlisted::NameTaken | Unlisted::NetworkFull | Unlisted::AddressFull
+            )
+        };
+        let mut change = self.table.merge(&*self.seal, listed.clone());
+        if change.as_ref().is_err_and(is_place_taken) && self.table.make_way(&listed.record) {
+            change = self.table.merge(&*self.seal, listed);
+        }
+        match change {
+            Ok(Change::New | Change::Updated | Change::Liveness(_)) => {
+                self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
+                for group in self.groups.values_mut() {
+                    group.registration.moved = None;
+                }
+                true
             }
+            Ok(Change::Nothing) => true,
+            // What is refused else, its teller may keep: nothing here depends on it.
+            Err(why) => !is_place_taken(&why) && why != Unlisted::TableFull,
         }
     }
 
@@ -423,7 +438,11 @@ impl Client {
 
     /// Closes links to mesh nodes that no group needs, but one, which tells us the table.
     pub(super) fn prune(&mut self) {
-        let is_open = |id: &LinkId| self.links.get(*id).is_some_and(|link| link.is_open);
+        // What the others know weighs what one tells, so that each is heard.
+        let is_open = |id: &LinkId| {
+            let link = self.links.get(*id);
+            link.is_some_and(|link| link.is_open && self.has_told(&link.peer))
+        };
         let groups = self.groups.values().filter(|group| !group.has_left());
         let standbys = groups.filter_map(|group| group.registration.standby);
         let used: BTreeSet<_> = self
@@ -433,13 +452,16 @@ impl Client {
             .chain(standbys.filter_map(|id| self.links.to_node(&id)))
             .chain(self.doubted_links())
             .chain(self.finding_links())
+            .chain(self.opinion_links())
             .collect();
         let idle = self
             .links
             .node_links()
             .filter(|id| is_open(id) && !used.contains(id));
         for link in idle.skip(usize::from(used.is_empty())).collect::<Vec<_>>() {
-            self.links.remove(link);
+            if let Some(gone) = self.links.remove(link) {
+                self.hearsay.forget(&gone.peer);
+            }
             self.act.close(link, Reason::Done);
         }
     }

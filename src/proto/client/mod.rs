@@ -4,7 +4,9 @@
 //! After every input `Client::maintain` looks at what should be and asks for what is missing: a link to each
 //! group's responsible supernode, a registration there, a way to each host. Nothing else has to remember to.
 
+mod hearsay;
 mod mesh;
+mod opinion;
 mod persons;
 mod private;
 mod reach;
@@ -17,6 +19,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::hearsay::Hearsay;
+use self::opinion::Opinions;
 use self::persons::Persons;
 use self::private::Talk;
 use self::reach::Question;
@@ -46,6 +50,10 @@ const TABLE_GATHERED: Duration = Duration::from_secs(1);
 /// How often end-to-end links that no group needs are looked for; one seen twice in a row is closed.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Supernodes nearest to a group, of which the first that has not lied to us is asked: who crowds a point may have
+/// several there.
+const NEAR_MAX: usize = 8;
+
 /// A person's client.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -68,8 +76,10 @@ pub struct Client {
     curiosities: VecDeque<Curiosity>,
     /// How packets reach those we have links to.
     paths: BTreeMap<NodeId, Reached>,
+    hearsay: Hearsay,
     /// Groups whose name is said to be another's.
     doubts: BTreeMap<GroupName, Doubt>,
+    opinions: Opinions,
     /// Questions about paths that wait for an answer.
     questions: VecDeque<Question>,
     /// What our person was told is wrong with the disk.
@@ -159,7 +169,9 @@ impl Client {
             ignored: BTreeSet::new(),
             curiosities: VecDeque::new(),
             paths: BTreeMap::new(),
+            hearsay: Hearsay::default(),
             doubts: BTreeMap::new(),
+            opinions: Opinions::default(),
             questions: VecDeque::new(),
             trouble: None,
             table_due: None,
@@ -395,6 +407,7 @@ impl Client {
         }
         self.settle_talks(now);
         self.ask_others(now);
+        self.ask_around(now);
         if !self.is_adrift() {
             self.prune();
         }
@@ -419,13 +432,16 @@ impl Client {
         if group.has_left() {
             return;
         }
-        let (ring, point) = (self.table.ring(), Point::of_group(name));
         let moved = group.registration.moved;
+        let near = self.table.ring().around(Point::of_group(name), NEAR_MAX);
+        let mut near: Vec<_> = near.filter(|id| !self.is_liar(now.mono, id)).collect();
+        if near.is_empty() {
+            near = self.near_by_hearsay(Point::of_group(name));
+        }
         let target = moved
-            .filter(|to| self.links.to_node(to).is_some())
-            .or_else(|| ring.responsible(point));
-        let standby = [ring.responsible(point), ring.second(point)];
-        let standby = standby.into_iter().flatten().find(|id| Some(*id) != target);
+            .filter(|to| self.links.to_node(to).is_some() && !self.is_liar(now.mono, to))
+            .or_else(|| near.first().copied());
+        let standby = near.into_iter().find(|id| Some(*id) != target);
         let link = target.and_then(|target| self.links.to_node(&target));
         let link = link.filter(|link| self.links.get(*link).is_some_and(|link| link.is_open));
         if link.is_none()
@@ -435,6 +451,10 @@ impl Client {
             self.dial_node(now, target);
         }
         self.stand_by(now, name, standby);
+        self.be_wary(name);
+        // The dial is under way meanwhile.
+        let is_blank = self.groups.get(name).is_some_and(Group::is_blank);
+        let link = link.filter(|_| !is_blank || self.has_heard_enough(now, Point::of_group(name)));
         self.in_group(now, name, |group, cx| {
             if let Some(link) = link {
                 group.register(cx, link);
@@ -442,6 +462,10 @@ impl Client {
             group.tick(cx);
             group.show(cx);
         });
+        let group = self.groups.get(name);
+        if group.is_some_and(|group| group.registration.is_silent(now.mono)) {
+            self.forsake(name);
+        }
     }
 
     /// Dials a mesh node that another one says is alive, though it may not have answered us lately.
@@ -505,7 +529,7 @@ impl Client {
             .filter(|group| !group.has_left())
             .flat_map(|group| {
                 let registration = group.registration.at.map(|_| group.registration.due());
-                [group.due(), registration]
+                [group.due(), registration, group.registration.silent_from()]
             });
         let end = match self.end {
             Some(End::Leaving(until)) => Some(until),
@@ -522,6 +546,8 @@ impl Client {
             .chain(self.finding_due())
             .chain(self.talks_due(now))
             .chain(self.curious_until())
+            .chain(self.opinions_due())
+            .chain(self.hearsay.due())
             .chain(raced)
             .chain(pauses);
         // What is due and could not be done waits for an input that changes something.

@@ -37,6 +37,26 @@ impl Client {
         charter: Option<Box<Charter>>,
     ) {
         let name = lease.group.clone();
+        if self.is_false(lease, charter.as_deref()) {
+            return self.caught(now, link, from, &name);
+        }
+        if self.is_sure(now, link, from, lease, charter.as_deref()) {
+            self.told_host(now, link, from, lease, charter);
+        } else {
+            self.in_group(now, &name, |group, _| group.registration.found(link));
+        }
+    }
+
+    /// Takes a supernode's word of who hosts, which nothing speaks against.
+    pub(super) fn told_host(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        from: NodeId,
+        lease: &Lease,
+        charter: Option<Box<Charter>>,
+    ) {
+        let name = lease.group.clone();
         let mut bearing = Bearing::Ours;
         self.in_group(now, &name, |group, _| group.registration.found(link));
         if let Some(charter) = &charter {
@@ -114,7 +134,7 @@ impl Client {
     }
 
     /// Who else holds the record of a group: the opposite supernode, as the most independent, first.
-    fn others(&self, name: &GroupName) -> Vec<NodeId> {
+    pub(super) fn others(&self, name: &GroupName) -> Vec<NodeId> {
         let (ring, point) = (self.table.ring(), Point::of_group(name));
         let three = [
             ring.opposite(point),

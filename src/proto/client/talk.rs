@@ -84,9 +84,13 @@ impl Client {
                     self.doubt_cache(now);
                 }
                 for listed in listed {
-                    self.list(now, listed);
+                    let liveness = self.weighed(from, listed.record.key, listed.liveness);
+                    if !self.list(now, Listed { liveness, ..listed }) {
+                        self.was_refused(from);
+                    }
                 }
                 if !more {
+                    self.told_all(now, from, is_same);
                     self.table_due.get_or_insert(now.mono + TABLE_GATHERED);
                 }
             }
@@ -96,9 +100,15 @@ impl Client {
                 self.act.send(link, Message::Leave { group });
             }
             Message::HostIs { lease, charter } => self.host_is(now, link, from, &lease, charter),
-            Message::Known { group, record } => self.known(now, from, &group, record),
+            Message::Known { group, record } => {
+                self.opined(now, from, &group, record.as_deref());
+                self.known(now, from, &group, record);
+            }
             Message::Moved { group, to } => {
                 let mut is_meant = false;
+                if self.is_liar(now.mono, &to) {
+                    return;
+                }
                 self.in_group(now, &group, |group, cx| {
                     is_meant = to != from && group.sent_on(cx, link, to);
                 });

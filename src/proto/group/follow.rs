@@ -225,7 +225,7 @@ impl Group {
                     self.hello(cx, link);
                 } else if let Some(via) = self
                     .registration
-                    .at
+                    .way(cx, follow.failures)
                     .filter(|_| dial.is_none() && cx.now.mono >= *again)
                 {
                     *dial = Some(cx.act.dial(Target::Peer {

@@ -239,6 +239,16 @@ impl Group {
         self.lease.as_ref()
     }
 
+    /// Whether we know nothing of the group but its name.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.lease.is_none() && self.charter().is_none() && !self.has_left()
+    }
+
+    /// Whether nobody has told us who hosts.
+    pub(crate) fn is_finding(&self) -> bool {
+        matches!(self.phase, Phase::Finding) && !self.has_left()
+    }
+
     pub(crate) fn has_left(&self) -> bool {
         self.intent == Intent::Left
     }

@@ -13,6 +13,9 @@ use crate::proto::wire::Message;
 /// Members named in a registration: as many as could come to host before the next one is sent.
 const SUCCESSION_MAX: usize = 16;
 
+/// How long a supernode may take to say who hosts, if it does: a second registration goes unanswered as well.
+const SILENT: Duration = Duration::from_secs(2 * REGISTER_INTERVAL.as_secs());
+
 /// How soon a supernode that sends us to one we do not reach is asked again, at first. Nearly always the other is dead,
 /// and it will have missed it, too, within [`limits::QUIET_SPREAD`].
 const ASTRAY_FIRST: Duration = Duration::from_millis(250);
@@ -27,6 +30,8 @@ pub(crate) struct Registration {
     /// once.
     pub(crate) standby: Option<NodeId>,
     pub(super) again: Mono,
+    /// Since when we are registered without an answer.
+    unanswered: Option<Mono>,
     /// Since when we are sent from one supernode to another, and when to ask the next time.
     astray: Option<Mono>,
     not_before: Mono,
@@ -56,12 +61,34 @@ impl Registration {
         self.at.is_some() && self.astray.is_none()
     }
 
+    /// From when a supernode that has not answered counts as silent.
+    pub(crate) fn silent_from(&self) -> Option<Mono> {
+        self.unanswered.map(|since| since + SILENT)
+    }
+
+    pub(crate) fn is_silent(&self, now: Mono) -> bool {
+        let is_late = self.silent_from().is_some_and(|from| now >= from);
+        is_late && !mutant::is(Mutant::SilenceBorne)
+    }
+
     /// A supernode has taken us in.
     pub(crate) fn found(&mut self, link: LinkId) {
         if self.at == Some(link) {
+            self.unanswered = None;
             self.astray = None;
             self.not_before = Mono::default();
         }
+    }
+}
+
+impl Registration {
+    /// Over which supernode to dial the host: the one that we are registered with, and every other time, since that
+    /// one may not pass anything on, the one that stands by.
+    pub(super) fn way(&self, cx: &Context<'_>, failures: u32) -> Option<LinkId> {
+        let other = self.standby.and_then(|id| cx.links.to_node(&id));
+        let is_open = |link: &LinkId| cx.links.get(*link).is_some_and(|link| link.is_open);
+        let other = other.filter(|link| failures % 2 == 1 && is_open(link));
+        other.filter(|_| self.at.is_some()).or(self.at)
     }
 }
 
@@ -88,6 +115,9 @@ impl Group {
             self.tell_leave(cx);
         }
         self.registration.again = cx.now.mono + limits::REGISTER_INTERVAL;
+        if matches!(self.phase, Phase::Finding) {
+            self.registration.unanswered.get_or_insert(cx.now.mono);
+        }
         let is_here = |id: &NodeId| *id == cx.me || self.here.contains(id);
         let mut roster: Vec<_> = self
             .roster
@@ -120,6 +150,7 @@ impl Group {
         if registration.at != Some(link) || mutant::is(Mutant::SentOnInVain) {
             return false;
         }
+        registration.unanswered = None;
         let is_first = registration.astray.is_none();
         let since = *registration.astray.get_or_insert(cx.now.mono);
         let mut pause = ((cx.now.mono - since) / 4).clamp(ASTRAY_FIRST, REGISTER_INTERVAL);

@@ -66,6 +66,7 @@ impl MeshNode {
         for key in self.table.forget_old(now.wall) {
             self.unwatch(now, &key);
         }
+        self.tidy_watch(now);
         self.ward.is_left = true;
         let others = self
             .table
@@ -275,7 +276,7 @@ impl MeshNode {
             return;
         }
         let is_linked = self.links.to_node(&key).is_some();
-        let is_up = is_up || is_linked;
+        let is_up = is_linked || is_up && !self.is_unheard(&key);
         let told = Listed {
             // The engine has the last word, below.
             liveness: if is_up {

@@ -1,18 +1,23 @@
 //! Watching who is alive: what the engine is told of our links and of the table, and what it finds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::MeshNode;
 use crate::proto::id::NodeId;
 use crate::proto::limits::FULL_MESH_MAX;
 use crate::proto::membership::{Membership, Note};
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::LinkId;
 use crate::proto::time::{Mono, Now};
 use crate::proto::wire::{Doing, Edition, Gossip, Liveness, Message};
 
 /// How often the table takes over who is suspected, and who has objected.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long others' word that a node is up counts for nothing once a dial of ours has found nobody there, and we have
+/// never heard it. Those with whom it would share groups dial it again and again.
+const UNHEARD_FOR: Duration = Duration::from_secs(60);
 
 /// How a node finds out who is alive.
 #[derive(Clone, Debug)]
@@ -29,6 +34,12 @@ pub(super) struct Watching {
     /// Nodes that we have lost our links to, and which word of theirs we knew then: a later one proves that others
     /// still hear them.
     missed: BTreeMap<NodeId, Option<(u64, u16)>>,
+    /// Nodes that we have heard over links of our own, since our start.
+    heard: BTreeSet<NodeId>,
+    /// Nodes that we have never heard and not found where their records say that they are, and for how long that
+    /// weighs more than others' word: who tells of nodes that are not there, under ever higher clocks, would put
+    /// them on the ring.
+    unheard: BTreeMap<NodeId, Mono>,
     refresh_due: Mono,
 }
 
@@ -38,6 +49,8 @@ impl Watch {
             engine: Membership::new(me, seed),
             seed,
             missed: BTreeMap::new(),
+            heard: BTreeSet::new(),
+            unheard: BTreeMap::new(),
             refresh_due: Mono::default(),
         }))
     }
@@ -122,11 +135,17 @@ impl Watching {
         self.engine.renew(now, clock);
     }
 
+    /// Whether others' word that a node is up counts for nothing: we have looked for it in vain. Who hears more than
+    /// everybody hears in a small mesh does not look for all.
+    fn is_unheard(&self, key: &NodeId) -> bool {
+        self.heard.len() <= FULL_MESH_MAX && self.unheard.contains_key(key)
+    }
+
     /// How a node is by all we know.
     fn opinion(&self, edition: Edition) -> Liveness {
         if !self.engine.is_up(edition) {
             Liveness::Dead
-        } else if self.missed.contains_key(&edition.key) {
+        } else if self.missed.contains_key(&edition.key) || self.is_unheard(&edition.key) {
             Liveness::Missed
         } else {
             Liveness::Alive
@@ -158,6 +177,9 @@ impl MeshNode {
     /// Somebody says that a node is up which we do not count. Either we have never heard of it, or it was called dead:
     /// then it must come back under a higher clock, and has to be told so.
     pub(super) fn is_said_to_be_up(&mut self, now: Now, edition: Edition) {
+        if self.is_unheard(&edition.key) {
+            return;
+        }
         if !self.is_in_ward(&edition.key) && !self.watch.knows(&edition.key) {
             let listed = self.table.get(&edition.key);
             if listed.is_some_and(|listed| !listed.liveness.is_up()) {
@@ -191,6 +213,8 @@ impl MeshNode {
             return self.set_liveness(now, key, Liveness::Alive);
         };
         watching.missed.remove(&key);
+        watching.unheard.remove(&key);
+        watching.heard.insert(key);
         if watching.engine.is_down(edition) {
             watching.engine.announce(now.mono, edition);
         } else {
@@ -207,6 +231,12 @@ impl MeshNode {
         };
         let was_up = listed.liveness.is_up();
         if let Some(watching) = self.watch.watching_mut()
+            && !watching.heard.contains(&key)
+            && !mutant::is(Mutant::UnheardBelieved)
+        {
+            watching.unheard.insert(key, now.mono + UNHEARD_FOR);
+        }
+        if let Some(watching) = self.watch.watching_mut()
             && (watching.engine.incarnation(&key).is_some() || self.table.len() <= FULL_MESH_MAX)
         {
             let known = watching.engine.incarnation(&key);
@@ -218,10 +248,29 @@ impl MeshNode {
         }
     }
 
+    /// Whether others' word that a node is up counts for nothing here.
+    pub(super) fn is_unheard(&self, key: &NodeId) -> bool {
+        let watching = self.watch.watching();
+        watching.is_some_and(|watching| watching.is_unheard(key))
+    }
+
+    /// Lets go of what is known of nodes that are not in the table any more, and of what has weighed for long enough.
+    pub(super) fn tidy_watch(&mut self, now: Now) {
+        let table = &self.table;
+        if let Some(watching) = self.watch.watching_mut() {
+            watching.heard.retain(|key| table.get(key).is_some());
+            watching
+                .unheard
+                .retain(|key, until| now.mono < *until && table.get(key).is_some());
+        }
+    }
+
     /// A node is no longer in the table.
     pub(super) fn unwatch(&mut self, now: Now, key: &NodeId) {
         if let Some(watching) = self.watch.watching_mut() {
             watching.missed.remove(key);
+            watching.heard.remove(key);
+            watching.unheard.remove(key);
             watching.engine.forget(now.mono, key);
         }
     }
@@ -356,7 +405,8 @@ impl MeshNode {
             if has_objected && liveness == Liveness::Alive {
                 watching.missed.remove(&edition.key);
             }
-            let is_missed = watching.missed.contains_key(&edition.key);
+            let is_missed =
+                watching.missed.contains_key(&edition.key) || watching.is_unheard(&edition.key);
             let liveness = if is_missed && liveness.is_up() {
                 Liveness::Missed
             } else {

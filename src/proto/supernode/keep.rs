@@ -96,7 +96,7 @@ impl Held {
 
 impl GroupRecord {
     /// Whether it was kept for long enough.
-    pub(super) fn is_outdated(&self) -> bool {
+    pub(crate) fn is_outdated(&self) -> bool {
         self.quiet_ms >= millis(RECORD_KEPT)
     }
 }
