@@ -8,6 +8,7 @@ use quinn::{
     Connecting, Connection, ConnectionError, RecvStream, SendStream, TransportErrorCode, VarInt,
 };
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::knock;
 use super::peer::Peer;
@@ -45,6 +46,8 @@ pub(super) enum Error {
     TimedOut,
     #[error("nobody listens there")]
     Nobody,
+    #[error("it took its time, and others were waiting")]
+    GivenUp,
     #[error("it takes no more links from here")]
     Full,
     #[error("it closed the link: {0}")]
@@ -61,9 +64,12 @@ impl Error {
         match self {
             Self::Full => Some(Reason::Limit),
             Self::Closed(reason) => Some(*reason),
-            Self::Dial(_) | Self::TimedOut | Self::Nobody | Self::Refused(_) | Self::Lost(_) => {
-                None
-            }
+            Self::Dial(_)
+            | Self::TimedOut
+            | Self::Nobody
+            | Self::GivenUp
+            | Self::Refused(_)
+            | Self::Lost(_) => None,
         }
     }
 }
@@ -182,6 +188,18 @@ pub(super) async fn answer(
         })
     })
     .await
+}
+
+/// The same, until it is given up.
+pub(super) async fn unless(
+    given_up: CancellationToken,
+    answered: impl Future<Output = Result<Up, Error>>,
+) -> Result<Up, Error> {
+    tokio::select! {
+        biased;
+        up = answered => up,
+        () = given_up.cancelled() => Err(Error::GivenUp),
+    }
 }
 
 /// Who it is. On a virtual address it must be the one whose address that is: a supernode says who a tunnel is

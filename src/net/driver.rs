@@ -3,7 +3,7 @@
 //! The driver's task owns the links and their numbers. What waits does so in tasks of their own (dials, handshakes,
 //! links, tunnels), which send events here through bounded queues; a panic in one of them ends the driver.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::join;
 use quinn::{Incoming, VarInt};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
@@ -48,7 +50,8 @@ use crate::proto::path::report::Report;
 use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
 use crate::proto::wire::{Message, Reason};
 
-/// Handshakes at a time; a dialler beyond them is refused, and tries again.
+/// Handshakes at a time. For one more the oldest is given up: an honest one is done by then, and who only begins them
+/// keeps nobody out.
 const HANDSHAKES_MAX: usize = 1024;
 /// Handshakes at a time from which on an address must prove that it is one, which costs it a round trip.
 const HANDSHAKES_UNPROVEN_MAX: usize = 256;
@@ -86,7 +89,8 @@ pub async fn run(
         links: Links::default(),
         shares: Shares::new(endpoint.links_per_address),
         tally: Tally::default(),
-        handshakes: 0,
+        handshakes: BTreeMap::new(),
+        answered: 0,
         tasks: JoinSet::new(),
         doors: TaskTracker::new(),
         events,
@@ -116,7 +120,10 @@ struct Driver {
     links: Links,
     shares: Shares,
     tally: Tally,
-    handshakes: usize,
+    /// With those who dialled us, the oldest first, and how each is given up.
+    handshakes: BTreeMap<u64, CancellationToken>,
+    /// How many there were.
+    answered: u64,
     tasks: JoinSet<Done>,
     /// Those that keep doors of routers, which are closed at the end.
     doors: TaskTracker,
@@ -131,8 +138,8 @@ struct Driver {
 /// What a task came to.
 enum Done {
     Dialled(DialId, Result<Up, dial::Error>),
-    /// Somebody dialled us, from an address that was proven beforehand or was not.
-    Answered(SocketAddr, bool, Result<Up, dial::Error>),
+    /// Somebody dialled us, by the handshake of this number, from an address that was proven beforehand or was not.
+    Answered(u64, SocketAddr, bool, Result<Up, dial::Error>),
     /// A link or a tunnel; what it had to say came as events.
     Carried,
     /// What is known of the way to a peer.
@@ -213,7 +220,7 @@ impl Driver {
 
     fn reading(&self) -> Reading {
         let mut links = self.links.figures();
-        links.handshakes = self.handshakes;
+        links.handshakes = self.handshakes.len();
         Reading {
             figures: self.role.figures(),
             links,
@@ -469,13 +476,9 @@ impl Driver {
             Kind::Peer if path.is_none() => return incoming.ignore(),
             Kind::Mesh | Kind::Peer => {}
         }
-        if self.handshakes >= HANDSHAKES_MAX {
-            self.tally.handshake(Handshake::Busy);
-            return incoming.refuse();
-        }
         // Below a virtual address there is no other to be proven.
         let is_proven = kind == Kind::Peer || incoming.remote_address_validated();
-        let must_prove = !is_proven && self.handshakes >= HANDSHAKES_UNPROVEN_MAX;
+        let must_prove = !is_proven && self.handshakes.len() >= HANDSHAKES_UNPROVEN_MAX;
         let verdict = if must_prove {
             Verdict::Prove
         } else {
@@ -497,16 +500,31 @@ impl Driver {
         }
         match incoming.accept() {
             Ok(connecting) => {
-                self.handshakes += 1;
-                let answered = self.timed(path.clone(), dial::answer(connecting, kind, path));
-                self.tasks
-                    .spawn(async move { Done::Answered(address, is_proven, answered.await) });
+                let (number, given_up) = self.answers();
+                let answered = dial::answer(connecting, kind, path.clone());
+                let answered = self.timed(path, dial::unless(given_up, answered));
+                self.tasks.spawn(async move {
+                    Done::Answered(number, address, is_proven, answered.await)
+                });
             }
             Err(error) => {
                 self.shared_in_vain(address, is_proven);
                 tracing::debug!(%address, %error, "refusing a packet that opens no link");
             }
         }
+    }
+
+    /// Makes room for one more handshake; its number, and what says that it is given up.
+    fn answers(&mut self) -> (u64, CancellationToken) {
+        if self.handshakes.len() >= HANDSHAKES_MAX
+            && let Some((_, oldest)) = self.handshakes.pop_first()
+        {
+            oldest.cancel();
+        }
+        self.answered += 1;
+        let given_up = CancellationToken::new();
+        self.handshakes.insert(self.answered, given_up.clone());
+        (self.answered, given_up)
     }
 
     /// Whether somebody who dials has a share left; those who dial through tunnels are known by those.
@@ -550,8 +568,8 @@ impl Driver {
                 let (why, reason) = (error.to_string(), error.reason());
                 self.handle(Input::Undialled { dial, why, reason });
             }
-            Done::Answered(address, is_proven, answered) => {
-                self.handshakes -= 1;
+            Done::Answered(number, address, is_proven, answered) => {
+                self.handshakes.remove(&number);
                 self.answered(address, is_proven, answered);
             }
         }
@@ -563,7 +581,16 @@ impl Driver {
         let up = match up {
             Ok(up) => up,
             Err(error) => {
-                self.tally.handshake(Handshake::Failed);
+                self.tally.handshake(match &error {
+                    dial::Error::GivenUp => Handshake::GivenUp,
+                    dial::Error::Dial(_)
+                    | dial::Error::TimedOut
+                    | dial::Error::Nobody
+                    | dial::Error::Full
+                    | dial::Error::Closed(_)
+                    | dial::Error::Refused(_)
+                    | dial::Error::Lost(_) => Handshake::Failed,
+                });
                 self.shared_in_vain(from, is_proven);
                 return tracing::info!(address = %from, %error, "a handshake came to nothing");
             }
@@ -612,10 +639,8 @@ impl Driver {
         let streams = self.streams(id, relayed_for);
         if let Some(link) = self.links.get(id) {
             let running = link.run(id, send, receive, streams, self.events.clone());
-            self.tasks.spawn(async move {
-                running.await;
-                Done::Carried
-            });
+            // Not by a block that awaits it: that would take its room twice, of every link.
+            self.tasks.spawn(running.map(|()| Done::Carried));
         }
         tracing::info!(link = id.0, peer = %peer.short(), ?kind, ?address, rtt_ms, "linked");
         self.handle(Input::Linked {
@@ -651,9 +676,7 @@ impl Driver {
             (None, _, Some(client)) => {
                 let relayed = relay::serve(Arc::clone(&self.exchange), connection.clone(), client);
                 let seen = vantage::tell(connection, link.seen.subscribe());
-                Box::pin(async {
-                    tokio::join!(relayed, seen);
-                })
+                Box::pin(join(relayed, seen).map(|_| ()))
             }
             (None, Some(uplink), None) if self.endpoint.accepts == Kind::Peer => {
                 let seen = vantage::hear(connection, id, self.events.clone());

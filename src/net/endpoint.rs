@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
-    AsyncUdpSocket, ClientConfig, EndpointConfig, Runtime, ServerConfig, TokioRuntime,
-    TransportConfig, VarInt,
+    AsyncUdpSocket, ClientConfig, EndpointConfig, MtuDiscoveryConfig, Runtime, ServerConfig,
+    TokioRuntime, TransportConfig, VarInt,
 };
 use quinn_proto::HashedConnectionIdGenerator;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -43,9 +43,12 @@ const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// Every Internet path carries QUIC packets of this size (RFC 9000, section 14); a larger start would stall for
 /// seconds on those that carry no more.
 const INITIAL_MTU: u16 = 1200;
-/// Streams the other end may open at first. Each allowed stream costs memory whether it is used or not, so that
+/// What Ethernet carries is tried at once, and if the path does not carry it, what every path does is enough: the
+/// search for its exact size would cost each link eight packets and more, as many as all else of a look-up.
+const MTU_STEP: u16 = 128;
+/// Streams the other end may open at first. Each allowed stream costs 90 bytes whether it is used or not, so that
 /// links that relay raise it as they go.
-pub(super) const STREAMS_AT_FIRST: u32 = 16;
+pub(super) const STREAMS_AT_FIRST: u32 = 8;
 /// A link between peers is one stream.
 const PEER_STREAMS: u32 = 1;
 /// And one in each direction for where we are: a peer's offers, or a supernode's word on where it sees us.
@@ -345,6 +348,13 @@ fn endpoint_config(identity: &Identity) -> EndpointConfig {
     config
 }
 
+/// How a client of this identity dials mesh nodes, for those who measure what that costs.
+#[must_use]
+pub fn of_client(identity: &Identity) -> ClientConfig {
+    let tls = tls::client(identity, Kind::Mesh);
+    client_config(tls, Kind::Mesh, Kind::Peer)
+}
+
 /// For links of this kind, dialled by one who accepts links of that. Between mesh nodes the driver itself asks for
 /// signs of life, where they are wanted.
 fn client_config(tls: QuicClientConfig, kind: Kind, accepts: Kind) -> ClientConfig {
@@ -393,7 +403,10 @@ fn transport_config(kind: Kind) -> TransportConfig {
         .datagram_receive_buffer_size(None);
     match kind {
         Kind::Mesh => {
+            let mut mtu = MtuDiscoveryConfig::default();
+            mtu.minimum_change(MTU_STEP);
             config
+                .mtu_discovery_config(Some(mtu))
                 .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS_AT_FIRST))
                 .stream_receive_window(VarInt::from_u32(MESH_WINDOW))
                 .send_window(u64::from(MESH_WINDOW))

@@ -58,8 +58,8 @@ pub enum Handshake {
     Done,
     /// It broke off, or the other end was not what it said.
     Failed,
-    /// Refused: there were too many at once.
-    Busy,
+    /// Given up while it was under way: there were too many at once, and others waited.
+    GivenUp,
     /// Refused: its address or network has its share already.
     Share,
     /// Asked to prove its address before anything else.

@@ -28,8 +28,8 @@ use crate::proto::wire::{Message, Reason};
 const FLUSH_WAIT: Duration = Duration::from_secs(1);
 /// How long an other end that has finished its messages may take to close the link.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
-/// Pieces taken from the stream at once.
-const PIECES: usize = 16;
+/// Pieces taken from the stream at once; every link has room for them all the time.
+const PIECES: usize = 4;
 
 /// What happens on links and below them.
 #[derive(Debug)]
@@ -307,29 +307,38 @@ impl Reader {
                 }
             }
             loop {
-                match frames.next() {
+                // What it says is read when there is room for it, so that no message is held while we wait: ten
+                // thousand idle links would each have room for one.
+                let passed = match frames.next() {
                     Ok(None) => break,
-                    Ok(Some(message)) => self.pass(&room, message).await,
-                    Err(error) => {
-                        let reason = error.reason();
-                        tracing::warn!(peer = %self.peer.short(), %error, %reason, "closing a link");
-                        self.shared.close(&self.connection, reason);
-                        return self.connection.closed().await;
-                    }
+                    Ok(Some(frame)) => self.pass(&room, frame).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = passed {
+                    let reason = error.reason();
+                    tracing::warn!(peer = %self.peer.short(), %error, %reason, "closing a link");
+                    self.shared.close(&self.connection, reason);
+                    return self.connection.closed().await;
                 }
             }
         }
     }
 
-    async fn pass(&self, room: &Arc<Semaphore>, message: Message) {
+    /// Waits for room, in the link's share of the driver's queue and in the queue.
+    async fn pass(&self, room: &Arc<Semaphore>, frame: BytesMut) -> Result<(), DecodeError> {
         let permit = Arc::clone(room).acquire_owned().await;
         let permit = permit.expect("this semaphore is never closed");
-        let event = Event::Received {
-            link: self.id,
-            message,
-            permit,
-        };
-        let _ = self.events.send(event).await;
+        let place = self.events.reserve().await;
+        let message = codec::decode(&frame)?;
+        // Without a driver there is nobody left to tell.
+        if let Ok(place) = place {
+            place.send(Event::Received {
+                link: self.id,
+                message,
+                permit,
+            });
+        }
+        Ok(())
     }
 }
 
@@ -340,7 +349,8 @@ struct Frames {
 }
 
 impl Frames {
-    fn next(&mut self) -> Result<Option<Message>, DecodeError> {
+    /// The next frame that is there whole, without its length.
+    fn next(&mut self) -> Result<Option<BytesMut>, DecodeError> {
         while self.buffer.starts_with(&[0; LENGTH_SIZE]) {
             // A frame of nothing: somebody wants to know whether we are there.
             self.buffer.advance(LENGTH_SIZE);
@@ -352,8 +362,8 @@ impl Frames {
         if self.buffer.len() < LENGTH_SIZE + size {
             return Ok(None);
         }
-        let frame = self.buffer.split_to(LENGTH_SIZE + size);
-        codec::decode(&frame[LENGTH_SIZE..]).map(Some)
+        self.buffer.advance(LENGTH_SIZE);
+        Ok(Some(self.buffer.split_to(size)))
     }
 }
 
@@ -406,8 +416,8 @@ mod tests {
             let mut read = Vec::new();
             for piece in bytes.chunks(cut) {
                 frames.buffer.extend_from_slice(piece);
-                while let Some(message) = frames.next().unwrap() {
-                    read.push(message);
+                while let Some(frame) = frames.next().unwrap() {
+                    read.push(codec::decode(&frame).unwrap());
                 }
             }
             assert_eq!(read, sent, "cut every {cut} bytes");

@@ -90,11 +90,15 @@ impl Links {
     /// Looks at every link, and says what is to be seen of it.
     pub(super) fn look(&mut self, now: Mono) -> Vec<(LinkId, Seen)> {
         let look = |(id, link): (&LinkId, &mut Link)| {
-            link.look_where();
+            let heard = watch::heard(&link.connection);
+            // Whoever moves is heard from there.
+            if link.watch.is_news(heard) {
+                link.look_where();
+            }
             if link.has_to_ask() && link.watch.asks(now, link.is_ours) {
                 link.ask();
             }
-            let seen = link.watch.look(now, watch::heard(&link.connection));
+            let seen = link.watch.look(now, heard);
             seen.map(|seen| (*id, seen))
         };
         self.by_id.iter_mut().filter_map(look).collect()

@@ -74,9 +74,14 @@ impl Watch {
         is_due
     }
 
+    /// Whether more has come than at the last look.
+    pub(super) fn is_news(&self, heard: u64) -> bool {
+        heard != self.heard
+    }
+
     /// Looks at how much has come so far.
     pub(super) fn look(&mut self, now: Mono, heard: u64) -> Option<Seen> {
-        if heard != self.heard {
+        if self.is_news(heard) {
             self.heard = heard;
             return self.hear(now).then_some(Seen::Heard);
         }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::id::Epoch;
 use super::limits::{
@@ -20,6 +20,8 @@ use super::wire::{
 
 /// Bytes of the length in front of a frame.
 pub const LENGTH_SIZE: usize = 4;
+/// What small frames fit in; those that wait for a slow link are counted by what is in them.
+const FRAME_SIZE_USUAL: usize = 64;
 
 /// Why bytes are not a message. The link they came over is closed with [`DecodeError::reason`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,17 +54,15 @@ impl DecodeError {
 /// If the message is longer than [`FRAME_SIZE_MAX`], which its maker must prevent by splitting.
 #[must_use]
 pub fn encode(message: &Message) -> Bytes {
-    let body = postcard::to_stdvec(message)
+    let mut frame = Vec::with_capacity(FRAME_SIZE_USUAL);
+    frame.extend_from_slice(&[0; LENGTH_SIZE]);
+    let mut frame = postcard::to_extend(message, frame)
         .expect("plain data with no map of unknown length always encodes");
-    assert!(
-        body.len() <= FRAME_SIZE_MAX,
-        "a message of {} bytes was made",
-        body.len()
-    );
-    let mut frame = BytesMut::with_capacity(LENGTH_SIZE + body.len());
-    frame.put_u32_le(u32::try_from(body.len()).expect("a frame's size fits"));
-    frame.extend_from_slice(&body);
-    frame.freeze()
+    let size = frame.len() - LENGTH_SIZE;
+    assert!(size <= FRAME_SIZE_MAX, "a message of {size} bytes was made");
+    let length = u32::try_from(size).expect("a frame's size fits");
+    frame[..LENGTH_SIZE].copy_from_slice(&length.to_le_bytes());
+    frame.into()
 }
 
 /// The size that the length in front of a frame announces.

@@ -239,9 +239,9 @@ impl MeshNode {
         let Some(gone) = self.links.remove(link) else {
             return;
         };
-        self.dials.forget(link);
+        let is_client = !self.nodes.remove(&link) && self.table.get(&gone.peer).is_none();
+        self.dials.forget(link, is_client);
         self.told.remove(&link);
-        self.nodes.remove(&link);
         self.door.unlinked(link);
         self.deeds.unlinked(link);
         self.in_supernode(now, |supernode, cx| supernode.unlinked(cx, link, gone.peer));
@@ -301,9 +301,12 @@ impl MeshNode {
                 if !self.nodes.contains(&link) || self.watch.is_by_links() {
                     self.told.insert(link);
                 }
-                let is_news = digest != self.table.digest();
-                let listed: Vec<_> = self.table.listed().filter(|_| is_news).cloned().collect();
-                self.tell_table(&[link], &listed);
+                let listed = if digest == self.table.digest() {
+                    Vec::new()
+                } else {
+                    self.table.listed().cloned().collect()
+                };
+                self.tell_table(&[link], listed);
             }
             Message::Introduce { address } => self.introduce(link, from.peer, address),
             Message::Buried { burials } => self.told_of_burials(now, link, from.peer, burials),
@@ -479,25 +482,17 @@ impl MeshNode {
         self.dials.is_stale = true;
     }
 
-    fn tell_table(&mut self, links: &[LinkId], listed: &[Listed]) {
-        let parts = listed
-            .chunks(RECORDS_PER_MESSAGE_MAX)
-            .map(<[Listed]>::to_vec)
-            .collect::<Vec<_>>();
-        let parts = if parts.is_empty() {
-            vec![Vec::new()]
-        } else {
-            parts
-        };
-        let last = parts.len() - 1;
-        for (index, listed) in parts.into_iter().enumerate() {
-            self.act.send_all(
-                links.to_vec(),
-                Message::Table {
-                    listed,
-                    more: index < last,
-                },
-            );
+    /// Tells all of this, in as many messages as it takes; one says that there is nothing.
+    fn tell_table(&mut self, links: &[LinkId], listed: Vec<Listed>) {
+        let mut rest = listed.into_iter();
+        loop {
+            let listed: Vec<_> = rest.by_ref().take(RECORDS_PER_MESSAGE_MAX).collect();
+            let more = rest.len() > 0;
+            self.act
+                .send_all(links.to_vec(), Message::Table { listed, more });
+            if !more {
+                return;
+            }
         }
     }
 
@@ -521,7 +516,7 @@ impl MeshNode {
                 .collect();
             let told: Vec<_> = self.told.iter().copied().collect();
             if !listed.is_empty() {
-                self.tell_table(&told, &listed);
+                self.tell_table(&told, listed);
             }
         }
         if self.table_due.is_some_and(|due| now.mono >= due) {

@@ -7,6 +7,7 @@
 mod birth;
 mod grant;
 mod handoff;
+mod holdings;
 mod keep;
 mod persons;
 mod wait;
@@ -15,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use self::birth::Birth;
+use self::holdings::Holdings;
 use self::keep::Keep;
 use self::persons::Persons;
 use self::wait::Wait;
@@ -41,7 +43,7 @@ const SUCCESSION_MAX: usize = 16;
 /// The groups a supernode holds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Supernode {
-    held: BTreeMap<GroupName, Held>,
+    held: Holdings,
     /// Which groups each link has registered.
     by_link: BTreeMap<LinkId, BTreeSet<GroupName>>,
     /// Groups in use that are another's, and when the next of them are handed over.
@@ -369,19 +371,23 @@ impl Supernode {
                 }
             }
         }
-        let waiting = self
+        let asked: Vec<_> = self
             .held
-            .iter_mut()
-            .filter_map(|(group, held)| match &mut held.wait {
-                Wait::Witnesses(witnesses) => witnesses.unlinked(peer).then(|| group.clone()),
-                Wait::Back { .. } | Wait::Host { .. } | Wait::Nothing => None,
-            });
-        for group in waiting.collect::<Vec<_>>() {
-            self.decide(cx, &group);
+            .waiting()
+            .filter(|(_, held)| matches!(held.wait, Wait::Witnesses(_)))
+            .map(|(group, _)| group.clone())
+            .collect();
+        for group in asked {
+            let held = self.held.get_mut(&group);
+            if let Some(Wait::Witnesses(witnesses)) = held.map(|held| &mut held.wait)
+                && witnesses.unlinked(peer)
+            {
+                self.decide(cx, &group);
+            }
         }
         if cx.table.is_supernode(&peer) {
             let mut voting = Vec::new();
-            for (group, held) in &mut self.held {
+            for (group, held) in self.held.tend_all() {
                 held.keep.forget_holder(&peer);
                 if held.birth.is_open() {
                     voting.push(group.clone());
@@ -425,8 +431,8 @@ impl Supernode {
 
     /// When a wait is over.
     pub(crate) fn due(&self, now: Mono) -> Option<Mono> {
-        let waits = self.held.values();
-        let waits = waits.flat_map(|held| [held.due(now), held.birth.due()]);
+        let waits = self.held.waiting();
+        let waits = waits.flat_map(|(_, held)| [held.due(now), held.birth.due()]);
         waits.flatten().chain(self.leaving_due).min()
     }
 
@@ -436,7 +442,7 @@ impl Supernode {
         let is_over = |held: &Held| held.is_due(cx);
         let over: Vec<_> = self
             .held
-            .iter()
+            .waiting()
             .filter(|(_, held)| is_over(held))
             .map(|(group, _)| group.clone())
             .collect();
@@ -444,10 +450,11 @@ impl Supernode {
             self.decide(cx, &group);
         }
         let is_due = |held: &Held| held.birth.due().is_some_and(|due| cx.now >= due);
-        let due = self.held.iter().filter(|(_, held)| is_due(held));
+        let due = self.held.waiting().filter(|(_, held)| is_due(held));
         for group in due.map(|(group, _)| group.clone()).collect::<Vec<_>>() {
             self.settle_birth(cx, &group);
         }
+        self.held.settle();
     }
 
     /// Whether to believe a lease: a supernode we know signed it, or it is for the epoch in force, or we have

@@ -57,6 +57,8 @@ pub struct Table {
     version: u64,
     /// Computed when first asked for after a change.
     ring: OnceCell<Ring>,
+    digest: OnceCell<Hash>,
+    block_digests: OnceCell<Vec<u64>>,
 }
 
 /// The same nodes, as they are.
@@ -219,6 +221,7 @@ impl Table {
         let oldest = dead.min_by_key(|listed| listed.since).map(|l| l.record.key);
         if let Some(key) = oldest {
             self.remove(&key);
+            self.changed();
         }
         oldest.is_some()
     }
@@ -265,6 +268,10 @@ impl Table {
     /// The same for two tables that say the same, whatever way they came by it; also of who is up.
     #[must_use]
     pub fn digest(&self) -> Hash {
+        *self.digest.get_or_init(|| self.digested())
+    }
+
+    fn digested(&self) -> Hash {
         let mut said = Vec::with_capacity(self.nodes.len() * 105);
         for (key, listed) in &self.nodes {
             let Listed { record, .. } = listed;
@@ -278,7 +285,11 @@ impl Table {
 
     /// Digests of what mesh nodes compare, by block: which records there are, who is up, and who was buried.
     #[must_use]
-    pub fn block_digests(&self) -> Vec<u64> {
+    pub fn block_digests(&self) -> &[u64] {
+        self.block_digests.get_or_init(|| self.blocks_digested())
+    }
+
+    fn blocks_digested(&self) -> Vec<u64> {
         let mut said = vec![Vec::new(); TABLE_BLOCKS];
         for standing in self.standings() {
             let block = &mut said[usize::from(block_of(&standing.key))];
@@ -499,6 +510,8 @@ impl Table {
     fn changed(&mut self) {
         self.version += 1;
         self.ring.take();
+        self.digest.take();
+        self.block_digests.take();
     }
 }
 
@@ -717,6 +730,36 @@ mod tests {
             let record = record(n, 1, &format!("127.0.0.{n}:1"));
             assert_eq!(table.merge(&seal, up(&record)), Ok(Change::New));
         }
+    }
+
+    #[test]
+    fn what_was_computed_once_follows_every_change() {
+        let (seal, mut table) = (Key(1), Table::new());
+        let is_fresh = |table: &Table| {
+            assert_eq!(table.digest(), table.digested());
+            assert_eq!(table.block_digests(), table.blocks_digested());
+            table.digest()
+        };
+        let mut digests = vec![is_fresh(&table)];
+        for n in 1..=3 {
+            let record = record(n, 1, &format!("10.0.0.{n}:1"));
+            table.merge(&seal, up(&record)).unwrap();
+            digests.push(is_fresh(&table));
+        }
+        table.merge(&seal, up(&record(1, 2, "10.0.0.1:1"))).unwrap();
+        digests.push(is_fresh(&table));
+        assert!(table.set_alive(Key(2).id(), false, Wall(1)));
+        digests.push(is_fresh(&table));
+        let name = NodeName::parse("node-3").unwrap();
+        assert!(table.bury(Burial::signed(&seal, Key(3).id(), name)));
+        digests.push(is_fresh(&table));
+        let remembered = u64::try_from(NODE_REMEMBERED.as_millis()).unwrap();
+        assert_eq!(table.forget_old(Wall(remembered + 2)), [Key(2).id()]);
+        digests.push(is_fresh(&table));
+        table.retain(|_| false);
+        assert_eq!(is_fresh(&table), digests[0]);
+        let different: std::collections::BTreeSet<_> = digests.iter().collect();
+        assert_eq!(different.len(), digests.len());
     }
 
     fn up(record: &Record) -> Listed {

@@ -6,8 +6,10 @@
     reason = "a test waits for one thing, whatever else there will be"
 )]
 
+mod begun;
 mod ends;
 mod evil;
+mod flood;
 mod hostile;
 mod puppet;
 mod relay;

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fireside::identity::Identity;
+use fireside::net::gauge::Gauge;
 use fireside::net::relay::Observer;
 use fireside::net::{Endpoint, driver};
 use fireside::proto::limits::COMMAND_QUEUE_MAX;
@@ -23,6 +24,8 @@ pub const PATIENCE: Duration = Duration::from_secs(15);
 /// A node with its own runtime, so that it can be killed as a process is: without a word.
 pub struct Node {
     strings: Strings,
+    /// What its driver counts.
+    pub gauge: Gauge,
     stop: CancellationToken,
     kill: CancellationToken,
     thread: Option<JoinHandle<Option<anyhow::Result<()>>>>,
@@ -78,7 +81,8 @@ impl Node {
                 if let Some(observer) = observer {
                     endpoint = endpoint.observed_by(observer);
                 }
-                bound_to.send(endpoint.local_addr().unwrap()).unwrap();
+                let (gauge, address) = (endpoint.gauge(), endpoint.local_addr().unwrap());
+                bound_to.send((address, gauge)).unwrap();
                 let (outputs, _unread) = mpsc::channel(COMMAND_QUEUE_MAX);
                 tokio::select! {
                     biased;
@@ -90,8 +94,10 @@ impl Node {
             ended
         });
         let id = fireside::proto::seal::Seal::id(&identity(seed));
+        let (address, gauge) = bound.recv().unwrap();
         Self {
-            strings: strings(id, bound.recv().unwrap(), PATIENCE),
+            strings: strings(id, address, PATIENCE),
+            gauge,
             stop,
             kill,
             thread: Some(thread),

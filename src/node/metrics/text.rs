@@ -202,7 +202,7 @@ fn tell_links(page: &mut Page, links: LinkFigures, tally: &Tally) {
         [
             Handshake::Done,
             Handshake::Failed,
-            Handshake::Busy,
+            Handshake::GivenUp,
             Handshake::Share,
             Handshake::MustProve,
         ]
@@ -240,7 +240,7 @@ fn word(outcome: Handshake) -> &'static str {
     match outcome {
         Handshake::Done => "done",
         Handshake::Failed => "failed",
-        Handshake::Busy => "refused_busy",
+        Handshake::GivenUp => "given_up",
         Handshake::Share => "refused_share",
         Handshake::MustProve => "asked_for_proof",
     }

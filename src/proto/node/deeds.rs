@@ -130,7 +130,7 @@ impl MeshNode {
                 since: now.wall,
             };
             let told: Vec<_> = self.told.iter().copied().collect();
-            self.tell_table(&told, &[dead]);
+            self.tell_table(&told, vec![dead]);
         }
         let burials = vec![burial];
         for link in self.nodes.clone() {

@@ -124,9 +124,10 @@ impl Dials {
         }
     }
 
-    pub(super) fn forget(&mut self, link: LinkId) {
-        self.births.remove(&link);
-        self.is_stale = true;
+    /// A link is gone. A client's leads to no dial.
+    pub(super) fn forget(&mut self, link: LinkId, is_client: bool) {
+        let birth = self.births.remove(&link);
+        self.is_stale |= !is_client || birth.is_some_and(|birth| birth.dialled.is_some());
     }
 
     pub(super) fn is_dialled(&self, id: &NodeId) -> bool {

@@ -109,7 +109,7 @@ impl MeshNode {
 
     pub(super) fn compare(&mut self, link: LinkId, digest: Hash) {
         if digest != self.node_digest() && !mutant::is(Mutant::TablesNotCompared) {
-            let digests = self.table.block_digests();
+            let digests = self.table.block_digests().to_vec();
             self.act.send(link, Message::TableBlocks { digests });
         }
     }
@@ -232,7 +232,7 @@ impl MeshNode {
             .filter_map(|key| self.table.burial(key).cloned())
             .collect();
         if !listed.is_empty() {
-            self.tell_table(&[link], &listed);
+            self.tell_table(&[link], listed);
         }
         for part in burials.chunks(RECORDS_PER_MESSAGE_MAX) {
             let burials = part.to_vec();

@@ -21,7 +21,8 @@ impl Supernode {
         from: NodeId,
         group: GroupName,
     ) {
-        if cx.responsible(&group) == Some(from) && self.leaving.remove(&group) {
+        if self.leaving.contains(&group) && cx.responsible(&group) == Some(from) {
+            self.leaving.remove(&group);
             self.hand_over(cx, &group);
         }
         let record = self.record(cx, &group).map(Box::new);
@@ -78,7 +79,7 @@ impl Supernode {
     /// Asks those who have not registered for long whether they are still in their groups: they may have left
     /// while they did not reach us.
     pub(super) fn ask_silent(&self, cx: &mut Context<'_>) {
-        for (group, held) in &self.held {
+        for (group, held) in self.held.iter() {
             let silent = held
                 .heard()
                 .filter(|(_, member)| cx.now - member.at > SILENT);

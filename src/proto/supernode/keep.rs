@@ -104,7 +104,7 @@ impl GroupRecord {
 impl Supernode {
     /// What we hold of a group, as of now.
     pub(super) fn record(&mut self, cx: &Context<'_>, group: &GroupName) -> Option<GroupRecord> {
-        let held = self.held.get_mut(group)?;
+        let held = self.held.tend(group)?;
         held.grow_older(cx.now, cx.wall);
         held.record()
     }
@@ -112,7 +112,7 @@ impl Supernode {
     /// Puts a group's record on disk.
     pub(super) fn write_record(&mut self, cx: &mut Context<'_>, group: &GroupName) {
         if let Some(record) = self.record(cx, group) {
-            if let Some(held) = self.held.get_mut(group) {
+            if let Some(held) = self.held.tend(group) {
                 held.keep.noted = Some(cx.now);
             }
             let noted = cx.wall;
@@ -125,7 +125,7 @@ impl Supernode {
         let Some(record) = self.record(cx, group) else {
             return 0;
         };
-        let Some(held) = self.held.get_mut(group) else {
+        let Some(held) = self.held.tend(group) else {
             return 0;
         };
         let mut told = 0;
@@ -145,7 +145,7 @@ impl Supernode {
 
     /// Another supernode has this record; if it is ours, there is no need to tell it.
     pub(super) fn is_kept_by(&mut self, cx: &Context<'_>, from: NodeId, record: &GroupRecord) {
-        let Some(held) = self.held.get_mut(&record.lease.group) else {
+        let Some(held) = self.held.tend(&record.lease.group) else {
             return;
         };
         held.grow_older(cx.now, cx.wall);
@@ -173,7 +173,7 @@ impl Supernode {
                 self.kept_upto = Some(group);
                 break;
             }
-            let Some(held) = self.held.get_mut(&group) else {
+            let Some(held) = self.held.tend(&group) else {
                 continue;
             };
             held.grow_older(cx.now, cx.wall);
