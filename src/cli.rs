@@ -145,7 +145,7 @@ struct Options {
     #[arg(long)]
     relay_only: bool,
 
-    /// Do not ask the router at home to let members in (PCP, NAT-PMP)
+    /// Do not ask the router at home to let members in (PCP, NAT-PMP, UPnP)
     #[arg(long, hide_short_help = true)]
     no_port_mapping: bool,
 

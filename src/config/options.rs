@@ -130,7 +130,7 @@ pub const OPTIONS: &[Spec] = &[
     start(
         "port-mapping",
         Kind::Truth,
-        "ask the router at home to let members in, if there is one (PCP, NAT-PMP)",
+        "ask the router at home to let members in, if there is one (PCP, NAT-PMP, UPnP)",
     ),
     start("bootstrap", Kind::List, "where to find the network"),
     start(

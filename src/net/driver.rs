@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::change::Changes;
 use super::clock::Clock;
@@ -44,6 +45,7 @@ use crate::proto::command::Asking;
 use crate::proto::id::NodeId;
 use crate::proto::limits::{INPUT_QUEUE_MAX, QUIET_LOOK};
 use crate::proto::path::Finder;
+use crate::proto::path::door::Family;
 use crate::proto::path::report::Report;
 use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
 use crate::proto::wire::{Message, Reason};
@@ -90,6 +92,7 @@ pub async fn run(
         handshakes: BTreeMap::new(),
         answered: 0,
         tasks: JoinSet::new(),
+        doors: TaskTracker::new(),
         events,
         pending: VecDeque::new(),
         backlog: VecDeque::new(),
@@ -122,6 +125,8 @@ struct Driver {
     /// How many there were.
     answered: u64,
     tasks: JoinSet<Done>,
+    /// Those that keep doors of routers, which are closed at the end.
+    doors: TaskTracker,
     events: mpsc::Sender<Event>,
     /// Inputs that came of outputs, for the role's next turns.
     pending: VecDeque<Input>,
@@ -146,15 +151,19 @@ enum Done {
 }
 
 impl Driver {
-    /// Has a port of our router opened in the background, wherever we may be found.
+    /// Has a port of our router opened in the background, in either family, wherever we may be found.
     fn map_port(&mut self) {
         if self.endpoint.maps && self.is_person() && self.endpoint.socket.is_direct {
             let port = self.vantage.port();
-            let kept = mapping::keep(port, self.vantage.behind(), self.events.clone());
-            self.tasks.spawn(async {
-                kept.await;
-                Done::Carried
-            });
+            for family in Family::ALL {
+                let behind = self.vantage.behind(family);
+                let kept = mapping::keep(port, family, behind, self.events.clone());
+                let kept = self.doors.track_future(kept);
+                self.tasks.spawn(async {
+                    kept.await;
+                    Done::Carried
+                });
+            }
         }
     }
 
@@ -359,6 +368,7 @@ impl Driver {
             via: via.map(|supernode| supernode.peer),
             relay_ms: self.links.rtt_ms(peer),
             seen: self.vantage.observed().collect(),
+            doors: self.vantage.doors(),
         };
         let answered = reach::answer(Arc::clone(&self.endpoint.socket), path, question);
         self.tasks.spawn(async { Done::Reached(answered.await) });
@@ -660,7 +670,7 @@ impl Driver {
         match (&link.path, self.uplink(id), relayed_for) {
             (Some(peer), _, _) => {
                 let (socket, peer) = (Arc::clone(&self.endpoint.socket), Arc::clone(peer));
-                let (ours, events) = (self.vantage.addresses(), self.events.clone());
+                let (ours, events) = (self.vantage.places(), self.events.clone());
                 Box::pin(offer::exchange(connection, socket, peer, ours, events))
             }
             (None, _, Some(client)) => {
@@ -704,7 +714,7 @@ impl Driver {
                 }
             }
             Event::Path { peer } => self.tell_path(peer),
-            Event::Mapped(mapped) => self.vantage.is_mapped(mapped),
+            Event::Mapped(family, state) => self.vantage.is_mapped(family, state),
             Event::Seen { link, address } => {
                 tracing::debug!(link = link.0, %address, "where we are seen");
                 if self.links.get(link).is_some() && self.vantage.is_seen(link, address) {
@@ -755,7 +765,10 @@ impl Driver {
                 }
             }
         };
-        tokio::join!(told, self.close_all());
+        self.vantage.closes_doors();
+        self.doors.close();
+        let doors = self.doors.clone();
+        tokio::join!(told, self.close_all(), doors.wait());
     }
 
     /// Links to peers first, since their last words go over the others.

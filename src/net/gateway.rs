@@ -1,7 +1,8 @@
 //! What is said to a home's router to be let in: the Port Control Protocol (RFC 6887), and the one before it, which
-//! many routers still speak (NAT-PMP, RFC 6886). A request is one datagram, and so is its answer.
+//! many routers still speak (NAT-PMP, RFC 6886). A request is one datagram, and so is its answer. In IPv6 there is
+//! nothing to be translated, mostly, and what the first of them asks for is a hole in the router's wall.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// Where routers listen for either.
@@ -19,10 +20,12 @@ const ADDRESS: u8 = 0;
 /// The bit of an answer.
 const ANSWER: u8 = 0x80;
 const PCP_SIZE: usize = 60;
+/// What both call a version that is not spoken.
+const UNSPOKEN: u16 = 1;
 
 /// Which of the two is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Speech {
+pub(super) enum Version {
     Pcp,
     Pmp,
 }
@@ -32,7 +35,7 @@ pub(super) enum Speech {
 pub(super) struct Wish {
     /// What only the router can have read, so that nobody else answers for it.
     pub(super) nonce: [u8; 12],
-    pub(super) from: Ipv4Addr,
+    pub(super) from: IpAddr,
     pub(super) port: u16,
     /// The port outside that would be best: the one we have had.
     pub(super) outside: u16,
@@ -45,7 +48,7 @@ pub(super) struct Wish {
 pub(super) struct Granted {
     pub(super) outside: u16,
     /// The address it says it has. Another router may be in front of it.
-    pub(super) address: Option<Ipv4Addr>,
+    pub(super) address: Option<IpAddr>,
     pub(super) lifetime: Duration,
 }
 
@@ -55,32 +58,36 @@ pub(super) enum Answer {
     Granted(Granted),
     /// The address of a router that tells it by itself.
     Address(Ipv4Addr),
-    /// It does not speak this version, or does not want to.
+    /// It speaks, but not this version.
+    Unspoken,
     Refused,
 }
 
 impl Wish {
-    pub(super) fn written(&self, speech: Speech) -> Vec<u8> {
+    pub(super) fn written(&self, version: Version) -> Vec<u8> {
         let lifetime = self.lifetime.map_or(0, |lifetime| lifetime.as_secs());
         let lifetime = u32::try_from(lifetime).unwrap_or(u32::MAX).to_be_bytes();
         // A mapping that is ended has no port outside (RFC 6886, section 3.4).
         let outside = self.lifetime.map_or(0, |_| self.outside).to_be_bytes();
-        match speech {
-            Speech::Pmp => {
+        match version {
+            Version::Pmp => {
                 let head = [PMP_VERSION, MAP, 0, 0];
                 [&head[..], &self.port.to_be_bytes(), &outside, &lifetime].concat()
             }
-            Speech::Pcp => {
-                let any = Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().octets();
+            Version::Pcp => {
+                let any: IpAddr = match self.from {
+                    IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+                    IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+                };
                 [
                     &[PCP_VERSION, MAP, 0, 0][..],
                     &lifetime,
-                    &self.from.to_ipv6_mapped().octets(),
+                    &octets(self.from),
                     &self.nonce,
                     &[UDP, 0, 0, 0],
                     &self.port.to_be_bytes(),
                     &outside,
-                    &any,
+                    &octets(any),
                 ]
                 .concat()
             }
@@ -97,7 +104,15 @@ impl Wish {
     }
 
     fn read_pcp(&self, bytes: &[u8]) -> Option<Answer> {
-        if *bytes.get(1)? != MAP | ANSWER || bytes.len() < PCP_SIZE {
+        if *bytes.get(1)? != MAP | ANSWER {
+            return None;
+        }
+        let result = u16::from(*bytes.get(3)?);
+        // Who does not know the version does not know what to repeat of the request.
+        if result == UNSPOKEN {
+            return Some(Answer::Unspoken);
+        }
+        if bytes.len() < PCP_SIZE {
             return None;
         }
         if bytes.get(24..36)? != self.nonce
@@ -106,21 +121,21 @@ impl Wish {
         {
             return None;
         }
-        if *bytes.get(3)? != 0 {
+        if result != 0 {
             return Some(Answer::Refused);
         }
         let address: [u8; 16] = bytes.get(44..60)?.try_into().ok()?;
-        let address = match IpAddr::from(Ipv6Addr::from(address)).to_canonical() {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        };
+        let address = IpAddr::from(Ipv6Addr::from(address)).to_canonical();
+        let address = Some(address).filter(|ip| ip.is_ipv4() == self.from.is_ipv4());
         Some(self.granted(number(bytes, 42)?, address, seconds(bytes, 4)?))
     }
 
     fn read_pmp(&self, bytes: &[u8]) -> Option<Answer> {
         let operation = bytes.get(1)? ^ ANSWER;
-        if number(bytes, 2)? != 0 {
-            return Some(Answer::Refused);
+        match number(bytes, 2)? {
+            0 => {}
+            UNSPOKEN => return Some(Answer::Unspoken),
+            _ => return Some(Answer::Refused),
         }
         match operation {
             ADDRESS => {
@@ -134,7 +149,7 @@ impl Wish {
         }
     }
 
-    fn granted(&self, outside: u16, address: Option<Ipv4Addr>, lifetime: u32) -> Answer {
+    fn granted(&self, outside: u16, address: Option<IpAddr>, lifetime: u32) -> Answer {
         if outside == 0 || lifetime == 0 {
             return Answer::Refused;
         }
@@ -150,6 +165,14 @@ impl Wish {
 /// What asks a router that speaks NAT-PMP for its address.
 pub(super) const ADDRESS_WANTED: [u8; 2] = [PMP_VERSION, ADDRESS];
 
+/// As PCP writes both families.
+fn octets(ip: IpAddr) -> [u8; 16] {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+        IpAddr::V6(ip) => ip.octets(),
+    }
+}
+
 fn number(bytes: &[u8], at: usize) -> Option<u16> {
     let bytes = bytes.get(at..at + 2)?;
     Some(u16::from_be_bytes(bytes.try_into().ok()?))
@@ -160,39 +183,6 @@ fn seconds(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.try_into().ok()?))
 }
 
-/// The router that leads out of here.
-pub(super) fn find() -> Option<SocketAddr> {
-    let ip = default_route()?;
-    Some(SocketAddr::new(ip.into(), PORT))
-}
-
-#[cfg(target_os = "linux")]
-fn default_route() -> Option<Ipv4Addr> {
-    default_of(&std::fs::read_to_string("/proc/net/route").ok()?)
-}
-
-/// Elsewhere the address that was set aside for it: the nearest that listens (RFC 7723, section 4.1).
-#[cfg(not(target_os = "linux"))]
-fn default_route() -> Option<Ipv4Addr> {
-    Some(Ipv4Addr::new(192, 0, 0, 9))
-}
-
-/// The gateway of the best default route in what the kernel of Linux tells (proc_net(5)): a line each, of interface,
-/// destination, gateway, flags, references, uses, metric and mask, addresses as they lie in memory.
-#[cfg(any(target_os = "linux", test))]
-fn default_of(routes: &str) -> Option<Ipv4Addr> {
-    let defaults = routes.lines().skip(1).filter_map(|line| {
-        let mut fields = line.split_whitespace().skip(1);
-        let destination = fields.next()?;
-        let gateway = u32::from_str_radix(fields.next()?, 16).ok()?;
-        let metric: u32 = fields.nth(3)?.parse().ok()?;
-        let mask = fields.next()?;
-        let is_default = destination == "00000000" && mask == "00000000" && gateway != 0;
-        is_default.then(|| (metric, Ipv4Addr::from(gateway.to_ne_bytes())))
-    });
-    Some(defaults.min_by_key(|(metric, _)| *metric)?.1)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -201,7 +191,7 @@ mod tests {
 
     const WISH: Wish = Wish {
         nonce: *b"twelve bytes",
-        from: Ipv4Addr::new(192, 168, 1, 2),
+        from: IpAddr::V4(Ipv4Addr::new(192, 168, 1, 2)),
         port: 0x1234,
         outside: 0x5678,
         lifetime: Some(Duration::from_secs(600)),
@@ -210,14 +200,14 @@ mod tests {
     #[test]
     fn requests_are_written_as_the_rfcs_say() {
         let pmp = [0, 1, 0, 0, 0x12, 0x34, 0x56, 0x78, 0, 0, 0x02, 0x58];
-        assert_eq!(WISH.written(Speech::Pmp), pmp);
+        assert_eq!(WISH.written(Version::Pmp), pmp);
         let end = Wish {
             lifetime: None,
             ..WISH
         };
         let ended = [0, 1, 0, 0, 0x12, 0x34, 0, 0, 0, 0, 0, 0];
-        assert_eq!(end.written(Speech::Pmp), ended);
-        let pcp = WISH.written(Speech::Pcp);
+        assert_eq!(end.written(Version::Pmp), ended);
+        let pcp = WISH.written(Version::Pcp);
         assert_eq!(pcp.len(), PCP_SIZE);
         assert_eq!(pcp[..8], [2, 1, 0, 0, 0, 0, 0x02, 0x58]);
         assert_eq!(
@@ -229,7 +219,7 @@ mod tests {
     }
 
     fn pcp_answer() -> Vec<u8> {
-        let mut answer = WISH.written(Speech::Pcp);
+        let mut answer = WISH.written(Version::Pcp);
         answer[1] |= ANSWER;
         answer[42..44].copy_from_slice(&40_000_u16.to_be_bytes());
         answer[56..].copy_from_slice(&[203, 0, 113, 7]);
@@ -246,13 +236,38 @@ mod tests {
             }))
         };
         let outside = Some(Ipv4Addr::new(203, 0, 113, 7));
-        assert_eq!(WISH.read(&pcp_answer()), granted(outside));
+        assert_eq!(WISH.read(&pcp_answer()), granted(outside.map(IpAddr::V4)));
         let pmp = [
             0, 129, 0, 0, 0, 0, 0, 9, 0x12, 0x34, 0x9c, 0x40, 0, 0, 0x02, 0x58,
         ];
         assert_eq!(WISH.read(&pmp), granted(None));
         let address = [0, 128, 0, 0, 0, 0, 0, 9, 203, 0, 113, 7];
         assert_eq!(WISH.read(&address), outside.map(Answer::Address));
+    }
+
+    #[test]
+    fn a_hole_in_a_wall_of_ipv6_is_asked_for_and_granted_in_its_own_family() {
+        let ip: Ipv6Addr = "2001:db8:7::2".parse().unwrap();
+        let wish = Wish {
+            from: ip.into(),
+            ..WISH
+        };
+        let mut answer = wish.written(Version::Pcp);
+        assert_eq!(answer[8..24], ip.octets());
+        assert_eq!(answer[44..60], [0; 16]);
+        answer[1] |= ANSWER;
+        answer[42..44].copy_from_slice(&0x1234_u16.to_be_bytes());
+        answer[44..60].copy_from_slice(&ip.octets());
+        let granted = |address| {
+            Some(Answer::Granted(Granted {
+                outside: 0x1234,
+                address,
+                lifetime: LIFETIME,
+            }))
+        };
+        assert_eq!(wish.read(&answer), granted(Some(ip.into())));
+        answer[44..60].copy_from_slice(&octets(WISH.from));
+        assert_eq!(wish.read(&answer), granted(None));
     }
 
     #[test]
@@ -271,7 +286,9 @@ mod tests {
         }
         // A router that knows only the older one says so to the newer (RFC 6887, appendix A).
         let unsupported = [0, 129, 0, 1, 0, 0, 0, 9];
-        assert_eq!(WISH.read(&unsupported), Some(Answer::Refused));
+        assert_eq!(WISH.read(&unsupported), Some(Answer::Unspoken));
+        let refused = [0, 129, 0, 2, 0, 0, 0, 9];
+        assert_eq!(WISH.read(&refused), Some(Answer::Refused));
         let mut nowhere = pcp_answer();
         nowhere[42..44].fill(0);
         assert_eq!(WISH.read(&nowhere), Some(Answer::Refused));
@@ -287,21 +304,5 @@ mod tests {
                 prop_assert!(granted.lifetime >= Duration::from_secs(10));
             }
         }
-    }
-
-    #[test]
-    fn the_best_default_route_is_found_among_others() {
-        let routes = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
-                      eth0\t00000000\t0101A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n\
-                      wlan0\t00000000\t0104A8C0\t0003\t0\t0\t20\t00000000\t0\t0\t0\n\
-                      eth0\t0001A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n";
-        let expected = if cfg!(target_endian = "little") {
-            Ipv4Addr::new(192, 168, 4, 1)
-        } else {
-            Ipv4Addr::new(1, 4, 168, 192)
-        };
-        assert_eq!(default_of(routes), Some(expected));
-        assert_eq!(default_of("Iface\n"), None);
-        assert_eq!(default_of("junk\njunk junk"), None);
     }
 }

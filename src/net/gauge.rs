@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::link::millis;
 use crate::proto::figures::Figures;
 use crate::proto::wire::Reason;
 
@@ -102,6 +104,8 @@ pub struct Relayed {
     closed: AtomicU64,
     refused: AtomicU64,
     bytes: AtomicU64,
+    waits: AtomicU64,
+    waited_ms: AtomicU64,
 }
 
 /// A tunnel that is open as long as this lives.
@@ -120,6 +124,11 @@ impl Relayed {
     pub(super) fn carry(&self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn wait(&self, waited: Duration) {
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        self.waited_ms.fetch_add(millis(waited), Ordering::Relaxed);
     }
 
     /// Tunnels opened since the start.
@@ -145,6 +154,18 @@ impl Relayed {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// How often something waited for its sender's quota.
+    #[must_use]
+    pub fn waits(&self) -> u64 {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    /// How long all of that waited together.
+    #[must_use]
+    pub fn waited(&self) -> Duration {
+        Duration::from_millis(self.waited_ms.load(Ordering::Relaxed))
     }
 }
 

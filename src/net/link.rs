@@ -13,12 +13,13 @@ use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, VarI
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
-use super::mapping::Mapped;
+use super::mapping::State;
 use super::peer::Peer;
 use super::watch::Watch;
 use crate::proto::codec::{self, DecodeError, LENGTH_SIZE};
 use crate::proto::id::NodeId;
 use crate::proto::limits::{RECEIVE_QUEUE_MAX, SEND_QUEUE_SIZE_MAX};
+use crate::proto::path::door::Family;
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::time::Mono;
 use crate::proto::wire::{Message, Reason};
@@ -45,8 +46,8 @@ pub(super) enum Event {
     Path { peer: NodeId },
     /// The supernode at the other end of this link sees us at this address.
     Seen { link: LinkId, address: SocketAddr },
-    /// Our router lets others in there, or does no longer.
-    Mapped(Option<Mapped>),
+    /// How it stands with a router that was asked to let others in.
+    Mapped(Family, State),
 }
 
 /// The driver's hold on a link.

@@ -10,10 +10,13 @@
 mod change;
 mod clock;
 mod dial;
+mod door;
 pub mod driver;
 pub mod endpoint;
 mod gateway;
 pub mod gauge;
+#[cfg(feature = "upnp")]
+mod igd;
 mod knock;
 mod link;
 mod links;
@@ -24,11 +27,14 @@ mod probe;
 pub mod quota;
 mod reach;
 pub mod relay;
+mod route;
 pub mod share;
 mod socket;
 mod stream;
 pub mod tls;
 mod tunnel;
+#[cfg(feature = "upnp")]
+mod upnp;
 mod vantage;
 mod watch;
 

@@ -15,9 +15,10 @@ use super::link::Event;
 use super::peer::Peer;
 use super::probe::Terms;
 use super::socket::{Socket, is_virtual};
+use super::vantage::Places;
 use crate::proto::limits::CANDIDATES_MAX;
 
-/// Longest offer: the terms, and [`CANDIDATES_MAX`] addresses of some twenty bytes.
+/// Longest offer: the terms, and [`CANDIDATES_MAX`] addresses of some twenty bytes, twice.
 const SIZE_MAX: usize = 512;
 /// Least pause between two offers of a peer. One moves seldom.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -29,15 +30,22 @@ pub(super) struct Offer {
     /// It keeps its addresses to itself, and wants to be relayed.
     pub(super) is_hidden: bool,
     pub(super) addresses: Vec<SocketAddr>,
+    /// Those of them at which its router lets others in because it was asked to.
+    pub(super) doors: Vec<SocketAddr>,
 }
 
 impl Offer {
-    fn of(terms: Terms, is_hidden: bool, addresses: &[SocketAddr]) -> Self {
-        let addresses = if is_hidden { &[] } else { addresses };
+    fn of(terms: Terms, is_hidden: bool, places: &Places) -> Self {
+        let Places { addresses, doors } = if is_hidden {
+            Places::default()
+        } else {
+            places.clone()
+        };
         Self {
             terms,
             is_hidden,
-            addresses: addresses.to_vec(),
+            addresses,
+            doors,
         }
     }
 }
@@ -47,7 +55,7 @@ pub(super) async fn exchange(
     connection: Connection,
     socket: Arc<Socket>,
     peer: Arc<Peer>,
-    ours: watch::Receiver<Vec<SocketAddr>>,
+    ours: watch::Receiver<Places>,
     events: mpsc::Sender<Event>,
 ) {
     tokio::join!(
@@ -61,7 +69,7 @@ async fn tell(
     connection: &Connection,
     socket: &Socket,
     peer: &Peer,
-    mut ours: watch::Receiver<Vec<SocketAddr>>,
+    mut ours: watch::Receiver<Places>,
 ) {
     let Ok(mut stream) = connection.open_uni().await else {
         return;
@@ -83,6 +91,7 @@ async fn hear(connection: &Connection, socket: &Socket, peer: &Peer) {
         if socket.is_direct {
             offer.addresses.retain(|address| !is_virtual(*address));
             offer.addresses.truncate(CANDIDATES_MAX);
+            offer.doors.truncate(CANDIDATES_MAX);
         } else {
             offer.addresses.clear();
         }
@@ -165,18 +174,23 @@ mod tests {
     #[test]
     fn the_longest_offer_has_room() {
         let addresses = vec!["[2001:db8:ffff:ffff::7]:65535".parse().unwrap(); CANDIDATES_MAX];
-        let offer = Offer::of(Terms::random(), false, &addresses);
-        assert_eq!(offer.addresses, addresses);
+        let places = Places {
+            doors: addresses.clone(),
+            addresses,
+        };
+        let offer = Offer::of(Terms::random(), false, &places);
+        assert_eq!(offer.addresses, places.addresses);
         assert!(postcard::to_stdvec(&offer).unwrap().len() <= SIZE_MAX);
     }
 
     #[test]
     fn who_is_hidden_gives_no_address_away() {
         let addresses = vec!["203.0.113.7:4000".parse().unwrap()];
-        assert!(
-            Offer::of(Terms::random(), true, &addresses)
-                .addresses
-                .is_empty()
-        );
+        let places = Places {
+            doors: addresses.clone(),
+            addresses,
+        };
+        let offer = Offer::of(Terms::random(), true, &places);
+        assert!(offer.addresses.is_empty() && offer.doors.is_empty());
     }
 }

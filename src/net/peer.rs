@@ -97,6 +97,8 @@ pub(super) struct Known {
     /// Whether it has said where it is, and whether it wants to be relayed only.
     pub(super) is_offered: bool,
     pub(super) is_hidden: bool,
+    /// Whether its router lets us in on the way there is.
+    pub(super) is_let_in: bool,
 }
 
 impl Peer {
@@ -343,6 +345,8 @@ impl Peer {
     pub(super) fn known(&self) -> Known {
         let path = self.path();
         let offer = path.offer.as_ref().map(|(offer, _)| offer);
+        let at = path.finder.way().address();
+        let is_door = |offer: &Offer| at.is_some_and(|at| offer.doors.contains(&at));
         Known {
             way: path.finder.way(),
             rtt_ms: path.finder.rtt_ms(),
@@ -350,6 +354,7 @@ impl Peer {
             tried: path.finder.tried().collect(),
             is_offered: offer.is_some(),
             is_hidden: offer.is_some_and(|offer| offer.is_hidden),
+            is_let_in: offer.is_some_and(is_door),
         }
     }
 

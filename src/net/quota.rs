@@ -45,11 +45,17 @@ impl Quotas {
         }
     }
 
-    /// Waits until this sender may have so much relayed.
-    pub(super) async fn wait(&self, identity: NodeId, address: IpAddr, bytes: usize) {
-        if let Some(until) = self.use_up(Instant::now(), identity, address, bytes) {
-            sleep_until(until).await;
-        }
+    /// Waits until this sender may have so much relayed, if it has to; for how long.
+    pub(super) async fn wait(
+        &self,
+        identity: NodeId,
+        address: IpAddr,
+        bytes: usize,
+    ) -> Option<Duration> {
+        let now = Instant::now();
+        let until = self.use_up(now, identity, address, bytes)?;
+        sleep_until(until).await;
+        Some(now.elapsed())
     }
 
     /// Until when the sender has to wait.

@@ -12,6 +12,7 @@ use super::socket::Socket;
 use crate::proto::command::Asking;
 use crate::proto::id::NodeId;
 use crate::proto::path::Way;
+use crate::proto::path::door::{Door, Family};
 use crate::proto::path::report::Report;
 
 /// How long an answer may take that is waited for.
@@ -26,6 +27,8 @@ pub(super) struct Question {
     /// The round trip as QUIC estimates it.
     pub(super) relay_ms: Option<u64>,
     pub(super) seen: BTreeSet<SocketAddr>,
+    /// What our routers do for us.
+    pub(super) doors: Vec<(Family, Door)>,
 }
 
 /// Looks, or asks the peer on every way there is and waits a moment for its answers.
@@ -59,7 +62,9 @@ pub(super) async fn answer(socket: Arc<Socket>, peer: Arc<Peer>, question: Quest
         is_offered: known.is_offered,
         is_hidden: known.is_hidden,
         are_we_hidden: !socket.is_direct,
+        is_let_in: known.is_let_in,
         seen: question.seen.into_iter().collect(),
+        doors: question.doors,
     }
 }
 

@@ -72,7 +72,9 @@ impl Exchange {
     /// Counts what goes out, before it does, and waits until its sender may have it relayed.
     async fn carried(&self, from: (NodeId, IpAddr), to: NodeId, bytes: &[u8]) {
         let (from, address) = from;
-        self.quotas.wait(from, address, bytes.len()).await;
+        if let Some(waited) = self.quotas.wait(from, address, bytes.len()).await {
+            self.relayed.wait(waited);
+        }
         self.relayed.carry(bytes.len());
         if let Some(observer) = &self.observer {
             observer.relayed(from, to, bytes);

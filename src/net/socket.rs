@@ -15,12 +15,13 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::sync::{Notify, mpsc};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::link::millis;
 use super::offer::Offer;
@@ -39,6 +40,9 @@ const PORT: u16 = 4433;
 const ARRIVED_QUEUE_MAX: usize = 256;
 /// Addresses of one peer that have answered; older ones give way, and are asked again when they are of use.
 const SOURCES_MAX: usize = 8;
+
+/// Before a socket that fails to receive is asked again.
+const ERROR_PAUSE: Duration = Duration::from_millis(100);
 
 /// What quinn takes for its UDP socket.
 #[derive(Debug)]
@@ -116,7 +120,7 @@ impl Socket {
 
     /// When that is.
     pub(super) fn instant(&self, at: Mono) -> Instant {
-        self.began + std::time::Duration::from_millis(at.0)
+        self.began + Duration::from_millis(at.0)
     }
 
     /// The peer that QUIC knows by this address.
@@ -158,9 +162,11 @@ impl Socket {
 
     /// Our network is another.
     pub(super) fn moved(&self) {
-        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
-        let peers: Vec<_> = peers.by_id.values().filter_map(Weak::upgrade).collect();
-        for peer in peers {
+        let all: Vec<_> = {
+            let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+            peers.by_id.values().filter_map(Weak::upgrade).collect()
+        };
+        for peer in all {
             self.find(&peer, |finder, now| finder.moved(now));
         }
     }
@@ -309,9 +315,14 @@ impl Socket {
                 Poll::Ready(count)
             }
             Poll::Ready(Err(error)) => {
-                // tokio retries what concerns one datagram, so that this is its own end. An error given to quinn
-                // would end every link of this process, the relayed ones too, without their last words.
+                // An error given to quinn would end every link of this process, the relayed ones too, without their
+                // last words. Whoever gave it to us wakes nobody, so that it is tried again in a moment.
                 tracing::debug!(%error, "receiving from the socket");
+                let waker = context.waker().clone();
+                tokio::spawn(async {
+                    sleep(ERROR_PAUSE).await;
+                    waker.wake();
+                });
                 Poll::Pending
             }
         }

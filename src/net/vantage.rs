@@ -13,10 +13,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use super::link::Event;
-use super::mapping::{self, Mapped};
+use super::mapping::{self, State};
 use super::socket::unmapped;
 use crate::proto::limits::CANDIDATES_MAX;
 use crate::proto::path::candidate::is_probed;
+use crate::proto::path::door::{Door, Family};
 use crate::proto::role::LinkId;
 
 /// How often this machine's addresses are looked at.
@@ -56,22 +57,30 @@ impl Surroundings {
     }
 }
 
+/// Where peers may find us, best first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Places {
+    pub(super) addresses: Vec<SocketAddr>,
+    /// Those of them at which a router lets others in because we have asked it to.
+    pub(super) doors: Vec<SocketAddr>,
+}
+
 /// What we know of our own whereabouts.
 #[derive(Debug)]
 pub(super) struct Vantage {
     bound: SocketAddr,
     surroundings: Surroundings,
     observed: BTreeMap<LinkId, SocketAddr>,
-    /// Where our router lets others in.
-    mapped: Option<Mapped>,
-    /// From where we speak to the world, while it sees us somewhere else.
-    behind: watch::Sender<Option<Ipv4Addr>>,
+    /// What our routers do for us.
+    doors: BTreeMap<Family, State>,
+    /// From where we speak to the world, while a door of the router in between would be of use.
+    behind: BTreeMap<Family, watch::Sender<Option<IpAddr>>>,
     /// Whether somebody is looking at this machine's addresses, and when that was begun last.
     is_looking: bool,
     /// Whether they may have changed since.
     is_stale: bool,
     looked: Option<Instant>,
-    told: watch::Sender<Vec<SocketAddr>>,
+    told: watch::Sender<Places>,
 }
 
 impl Vantage {
@@ -81,8 +90,10 @@ impl Vantage {
             bound,
             surroundings: Surroundings::default(),
             observed: BTreeMap::new(),
-            mapped: None,
-            behind: watch::Sender::default(),
+            doors: BTreeMap::new(),
+            behind: Family::ALL
+                .map(|family| (family, watch::Sender::default()))
+                .into(),
             is_looking: false,
             is_stale: false,
             looked: None,
@@ -90,8 +101,8 @@ impl Vantage {
         }
     }
 
-    /// Where peers may find us, best first; changes as it does.
-    pub(super) fn addresses(&self) -> watch::Receiver<Vec<SocketAddr>> {
+    /// Where peers may find us; changes as it does.
+    pub(super) fn places(&self) -> watch::Receiver<Places> {
         self.told.subscribe()
     }
 
@@ -104,15 +115,28 @@ impl Vantage {
         self.bound.port()
     }
 
-    /// From which address of ours packets set out while they are seen to come from another: a router is in between.
-    pub(super) fn behind(&self) -> watch::Receiver<Option<Ipv4Addr>> {
-        self.behind.subscribe()
+    /// From which address of ours packets set out to a router that may be asked for a door.
+    pub(super) fn behind(&self, family: Family) -> watch::Receiver<Option<IpAddr>> {
+        self.behind[&family].subscribe()
     }
 
-    /// Our router lets others in there.
-    pub(super) fn is_mapped(&mut self, mapped: Option<Mapped>) {
-        self.mapped = mapped;
+    /// What has become of asking it.
+    pub(super) fn is_mapped(&mut self, family: Family, state: State) {
+        self.doors.insert(family, state);
         self.tell();
+    }
+
+    /// The same for a person.
+    pub(super) fn doors(&self) -> Vec<(Family, Door)> {
+        let doors = self.doors.iter();
+        doors
+            .map(|(family, state)| (*family, state.outcome()))
+            .collect()
+    }
+
+    /// All doors are to be closed.
+    pub(super) fn closes_doors(&mut self) {
+        self.behind.clear();
     }
 
     /// What each supernode sees.
@@ -168,17 +192,25 @@ impl Vantage {
             .iter()
             .map(|ip| SocketAddr::new(*ip, port));
         let mut addresses = Vec::new();
-        let mapped = mapping::candidates(self.mapped, self.observed());
-        for address in self.observed().chain(mapped).chain(local) {
+        let doors = self.doors.iter();
+        let doors = doors.map(|(family, state)| (*family, state.mapped()));
+        let doors = doors.flat_map(|(family, it)| mapping::candidates(family, it, self.observed()));
+        let doors: Vec<_> = doors.collect();
+        for address in self.observed().chain(doors.iter().copied()).chain(local) {
             if is_probed(address) && !addresses.contains(&address) {
                 addresses.push(address);
             }
         }
         addresses.truncate(CANDIDATES_MAX);
         self.tell_router();
+        let doors = addresses.iter().copied().filter(|at| doors.contains(at));
+        let places = Places {
+            doors: doors.collect(),
+            addresses,
+        };
         self.told.send_if_modified(|told| {
-            let is_change = *told != addresses;
-            *told = addresses;
+            let is_change = *told != places;
+            *told = places;
             is_change
         });
     }
@@ -186,18 +218,36 @@ impl Vantage {
 
 impl Vantage {
     fn tell_router(&self) {
+        for (family, behind) in &self.behind {
+            let from = match family {
+                Family::V4 => self.behind_translation(),
+                Family::V6 => self.behind_wall(),
+            };
+            behind.send_if_modified(|known| std::mem::replace(known, from) != from);
+        }
+    }
+
+    /// Packets are seen to come from another address than they set out from.
+    fn behind_translation(&self) -> Option<IpAddr> {
         let is_translated =
             |at: SocketAddr| at.is_ipv4() && !self.surroundings.local.contains(&at.ip());
         let outward = self.surroundings.outward[0].filter(|ip| !ip.is_loopback());
-        let behind = match outward {
-            Some(IpAddr::V4(ip)) if self.observed().any(is_translated) => Some(ip),
-            Some(IpAddr::V4(_) | IpAddr::V6(_)) | None => None,
-        };
-        self.behind.send_if_modified(|known| {
-            let is_change = *known != behind;
-            *known = behind;
-            is_change
-        });
+        outward.filter(|_| self.observed().any(is_translated))
+    }
+
+    /// A wall that lets nobody in changes no address, and nobody can see it: whoever has an address of the Internet in
+    /// IPv6, and is in use, may be behind one.
+    fn behind_wall(&self) -> Option<IpAddr> {
+        let outward = self.surroundings.outward[1].filter(|_| self.bound.is_ipv6());
+        outward.filter(|ip| is_of_internet(*ip) && !self.observed.is_empty())
+    }
+}
+
+/// Whether an address may mean something everywhere (RFC 4291, section 2.4).
+fn is_of_internet(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(ip) => ip.segments()[0] & 0xe000 == 0x2000,
     }
 }
 
@@ -270,7 +320,9 @@ fn of_interfaces(with_v6: bool) -> BTreeSet<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use super::mapping::Mapped;
     use super::*;
+    use crate::proto::path::door::Speech;
 
     fn at(address: &str) -> SocketAddr {
         address.parse().unwrap()
@@ -288,12 +340,63 @@ mod tests {
         assert!(!vantage.is_seen(LinkId(1), at("203.0.113.7:40001")));
         assert!(!vantage.is_seen(LinkId(2), at("203.0.113.7:40001")));
         assert!(!vantage.is_seen(LinkId(3), at("127.0.0.1:4000")));
-        let offered = vantage.addresses();
+        let offered = vantage.places();
         let expected = ["203.0.113.7:40001", "192.168.1.2:4000"].map(at);
-        assert_eq!(*offered.borrow(), expected);
+        assert_eq!(offered.borrow().addresses, expected);
         assert!(vantage.is_seen(LinkId(1), at("203.0.113.7:40002")));
         vantage.forget(LinkId(2));
         let expected = ["203.0.113.7:40002", "192.168.1.2:4000"].map(at);
-        assert_eq!(*offered.borrow(), expected);
+        assert_eq!(offered.borrow().addresses, expected);
+    }
+
+    #[test]
+    fn a_router_is_asked_once_somebody_sees_us_and_only_where_it_could_help() {
+        let mut vantage = Vantage::new(at("[::]:4000"));
+        let [four, six] = Family::ALL.map(|family| vantage.behind(family));
+        let [home, office] = ["192.168.1.2", "2001:db8:7::2"].map(|ip| ip.parse().unwrap());
+        vantage.looked(Surroundings {
+            local: BTreeSet::from([home, office]),
+            outward: [Some(home), Some(office)],
+        });
+        assert_eq!([*four.borrow(), *six.borrow()], [None, None]);
+        vantage.is_seen(LinkId(1), at("[2001:db8:7::2]:4000"));
+        assert_eq!([*four.borrow(), *six.borrow()], [None, Some(office)]);
+        vantage.is_seen(LinkId(2), at("203.0.113.7:40001"));
+        assert_eq!([*four.borrow(), *six.borrow()], [Some(home), Some(office)]);
+        let private = "fd00::2".parse().unwrap();
+        vantage.looked(Surroundings {
+            local: BTreeSet::from([home, private]),
+            outward: [Some(home), Some(private)],
+        });
+        assert_eq!([*four.borrow(), *six.borrow()], [Some(home), None]);
+    }
+
+    #[test]
+    fn a_door_is_one_more_place_and_is_told_apart() {
+        let mut vantage = Vantage::new(at("[::]:4000"));
+        vantage.is_seen(LinkId(1), at("203.0.113.7:40001"));
+        let places = vantage.places();
+        let open = |port, address: Option<&str>| {
+            State::Open(Mapped {
+                speech: Speech::Pcp,
+                port,
+                address: address.map(|ip| ip.parse().unwrap()),
+            })
+        };
+        vantage.is_mapped(Family::V4, open(41_000, Some("198.51.100.9")));
+        vantage.is_mapped(Family::V6, open(4_000, Some("2001:db8:7::2")));
+        let doors = [
+            "198.51.100.9:41000",
+            "203.0.113.7:41000",
+            "[2001:db8:7::2]:4000",
+        ]
+        .map(at);
+        assert_eq!(places.borrow().doors, doors);
+        assert_eq!(places.borrow().addresses[1..], doors);
+        // A hole in a wall of which nobody says where it is is none.
+        vantage.is_mapped(Family::V6, open(4_000, None));
+        assert_eq!(places.borrow().doors, doors[..2]);
+        vantage.is_mapped(Family::V4, State::Unknown);
+        assert_eq!(places.borrow().doors, []);
     }
 }

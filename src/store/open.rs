@@ -146,7 +146,7 @@ fn prepare(db: &mut Connection) -> rusqlite::Result<Result<Saved, Fault>> {
     db.pragma_update(None, "journal_size_limit", WAL_SIZE_MAX)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     schema::migrate(db, MIGRATIONS)?;
-    if !schema::is_whole(db, MIGRATIONS)? {
+    if !schema::is_whole(db)? {
         return Ok(Err(Fault::Damage("its tables are not ours".to_owned())));
     }
     let saved = state::load(db)?;

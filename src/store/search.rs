@@ -1,7 +1,7 @@
 //! Searching: words over everything by the index, and a regular expression over one group's log.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use regex::Regex;
 use rusqlite::{Connection, params};
@@ -15,9 +15,14 @@ use crate::proto::past::{Term, Words};
 
 /// Lines one search tells at most.
 pub(super) const FOUND_MAX: usize = 500;
-/// As many places are taken from the index in its own order and then sorted; where there are more, the lines of
-/// the log are asked one by one, newest first, which ends soon since there are so many.
-const SORTED_MAX: usize = 2_000;
+/// As many places are taken from the index in its own order and then sorted; where there are more, they are taken
+/// from the lines of the log piece by piece, newest first, which ends soon since there are so many.
+const SORTED_MAX: usize = 1_000;
+/// Places in one piece: of each of many lines that go on side by side only a few are among the newest.
+const PIECE: usize = 16;
+/// Short lines that were begun one after the other are searched together, up to so many entries: where hosts come and
+/// go there are many of them.
+const SHORT: i64 = 256;
 /// The beginning of a word that is looked for when nobody has said the word itself is at least this long: for one
 /// or two letters the index would read half of itself.
 const BEGINNING_MIN: usize = 3;
@@ -89,28 +94,82 @@ fn places(
         newest(&mut found, limit);
         return Ok(found);
     }
-    let mut in_line = db.prepare_cached(
-        "SELECT rowid FROM search WHERE search MATCH ?1 AND rowid BETWEEN ?2 AND ?3 ORDER BY rowid DESC",
-    )?;
-    for (last, line) in newest_lines(db)? {
-        // Nothing in this line or those after it is newer than the last of these.
-        if found.len() == limit && found.last().is_some_and(|(ord, _)| *ord > last) {
-            break;
+    let mut stretches = newest_stretches(db)?.into_iter().peekable();
+    let mut pieces: BinaryHeap<Piece> = BinaryHeap::new();
+    while found.len() < limit {
+        // A stretch that ends before the newest of all pieces has nothing newer.
+        let newest = pieces.peek().map(|piece| piece.newest.0);
+        if let Some(stretch) =
+            stretches.next_if(|stretch| newest.is_none_or(|ord| stretch.end > ord))
+        {
+            pieces.extend(Piece::read(db, wanted, not_by, stretch)?);
+            continue;
         }
-        let mut rows = in_line.query(params![wanted, line << 32, line << 32 | 0xFFFF_FFFF])?;
-        let mut taken = 0;
+        let Some(mut piece) = pieces.pop() else {
+            break;
+        };
+        found.push(piece.newest);
+        if let Some(newest) = piece.older.pop() {
+            pieces.push(Piece { newest, ..piece });
+        } else if let Some(rest) = piece.rest {
+            pieces.extend(Piece::read(db, wanted, not_by, rest)?);
+        }
+    }
+    Ok(found)
+}
+
+/// A long line, or several short ones, as the places that they have in the index.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Stretch {
+    /// The order of the newest entry.
+    end: Ord,
+    first: i64,
+    last: i64,
+    /// Entries.
+    length: i64,
+}
+
+/// Some of what the index finds in a stretch, ordered by the newest of it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Piece {
+    newest: (Ord, i64),
+    /// Oldest first.
+    older: Vec<(Ord, i64)>,
+    /// What was not looked at.
+    rest: Option<Stretch>,
+}
+
+impl Piece {
+    /// The newest of a stretch; none if there is nothing.
+    fn read(
+        db: &Connection,
+        wanted: &str,
+        not_by: Option<i64>,
+        stretch: Stretch,
+    ) -> rusqlite::Result<Option<Self>> {
+        let mut in_stretch = db.prepare_cached(
+            "SELECT rowid FROM search WHERE search MATCH ?1 AND rowid BETWEEN ?2 AND ?3 ORDER BY rowid DESC",
+        )?;
+        let mut rows = in_stretch.query(params![wanted, stretch.first, stretch.last])?;
+        let mut found = Vec::new();
+        let mut rest = None;
         while let Some(row) = rows.next()? {
-            if let Some(at) = ord_of(db, row.get(0)?, not_by)? {
-                found.push(at);
-                taken += 1;
-            }
-            if taken == limit {
+            let at: i64 = row.get(0)?;
+            found.extend(ord_of(db, at, not_by)?);
+            // Within one line order is that of the places, so that the rest is older.
+            if found.len() == PIECE && stretch.length > SHORT {
+                let last = at - 1;
+                rest = Some(Stretch { last, ..stretch });
                 break;
             }
         }
-        newest(&mut found, limit);
+        found.sort_unstable();
+        Ok(found.pop().map(|newest| Self {
+            newest,
+            older: found,
+            rest,
+        }))
     }
-    Ok(found)
 }
 
 fn newest(found: &mut Vec<(Ord, i64)>, limit: usize) {
@@ -127,13 +186,32 @@ fn ord_of(db: &Connection, at: i64, not_by: Option<i64>) -> rusqlite::Result<Opt
         })
 }
 
-/// All lines by the order of their last entries, newest first. Within a line order is that of the places.
-fn newest_lines(db: &Connection) -> rusqlite::Result<Vec<(Ord, i64)>> {
-    db.prepare_cached(
-        "SELECT e.ord, l.id FROM lines l JOIN entries e ON e.place = l.id << 32 | l.seq ORDER BY e.ord DESC",
-    )?
-    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-    .collect()
+/// All that there is, newest first.
+fn newest_stretches(db: &Connection) -> rusqlite::Result<Vec<Stretch>> {
+    let mut lines = db.prepare_cached(
+        "SELECT e.ord, l.id, l.seq FROM lines l JOIN entries e ON e.place = l.id << 32 | l.seq ORDER BY l.id",
+    )?;
+    let mut rows = lines.query([])?;
+    let mut stretches: Vec<Stretch> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (end, line, length): (Ord, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let last = line << 32 | length;
+        match stretches.last_mut() {
+            Some(before) if before.length + length <= SHORT => {
+                before.end = before.end.max(end);
+                before.last = last;
+                before.length += length;
+            }
+            Some(_) | None => stretches.push(Stretch {
+                end,
+                first: line << 32,
+                last,
+                length,
+            }),
+        }
+    }
+    stretches.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(stretches)
 }
 
 fn line(

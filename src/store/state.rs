@@ -8,7 +8,7 @@ use rusqlite::types::{FromSql, ToSql};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::history::place;
-use super::row::{self, ENTRY_COLUMNS, ENTRY_JOINS, kind, signed, unreadable, unsigned};
+use super::row::{self, ENTRY_COLUMNS, ENTRY_JOINS, signed, unreadable, unsigned};
 use crate::proto::group::Rights;
 use crate::proto::id::{Epoch, GroupName, Nick, NodeId, NodeName, Number, Place, Seq};
 use crate::proto::saved::{Saved, SavedGroup, SavedLine};
@@ -341,24 +341,10 @@ fn load_authors(db: &Connection, in_group: i64) -> rusqlite::Result<BTreeMap<Nod
 
 /// Of everybody who ever wrote, the last entry of each kind that shapes the group, and every ruling.
 fn load_shaping(db: &Connection, in_group: i64) -> rusqlite::Result<Vec<(Place, Entry)>> {
-    let authors: Vec<i64> = db
-        .prepare_cached("SELECT author FROM authors WHERE in_group = ?1")?
-        .query_map([in_group], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut last_below = db.prepare_cached(&shaping_query())?;
-    let mut shaping = Vec::new();
-    for author in authors {
-        let mut below = kind::OP;
-        while let Some((place, entry, kind)) = last_below
-            .query_row(params![in_group, author, below], |row| {
-                Ok((place(row, 0)?, row::entry(row, 4)?, row.get(7)?))
-            })
-            .optional()?
-        {
-            shaping.push((place, entry));
-            below = kind;
-        }
-    }
+    let mut shaping = db
+        .prepare_cached(&shaping_query())?
+        .query_map([in_group], |row| Ok((place(row, 0)?, row::entry(row, 4)?)))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
     shaping.extend(load_rulings(db, in_group)?);
     shaping.sort_by_key(|(place, _)| *place);
     Ok(shaping)
@@ -396,15 +382,12 @@ fn rulings_query() -> String {
     )
 }
 
-/// What somebody did last, of the highest kind below one: a step into the index `entries_shaping`, so that the
-/// log's length does not matter, and one more for each kind there is of them.
+/// A few rows for everybody, side by side, however long the log is.
 fn shaping_query() -> String {
     format!(
         "SELECT e.place, e.ord, l.number, h.key, {ENTRY_COLUMNS}
-         FROM entries e INDEXED BY entries_shaping {ENTRY_JOINS}
-         JOIN lines l ON l.id = e.place >> 32 JOIN keys h ON h.id = l.host
-         WHERE e.in_group = ?1 AND coalesce(e.member, e.author) = ?2 AND e.kind < ?3 AND e.earliest AND e.kind >= 3
-         ORDER BY e.kind DESC, e.ord DESC LIMIT 1"
+         FROM shaping e {ENTRY_JOINS} JOIN lines l ON l.id = e.place >> 32 JOIN keys h ON h.id = l.host
+         WHERE e.in_group = ?1"
     )
 }
 
@@ -517,10 +500,7 @@ mod tests {
         let mut db = Connection::open_in_memory().unwrap();
         schema::migrate(&mut db, schema::MIGRATIONS).unwrap();
         for (query, index) in [
-            (
-                shaping_query(),
-                "entries_shaping (in_group=? AND <expr>=? AND kind>? AND kind<?)",
-            ),
+            (shaping_query(), "SEARCH e USING PRIMARY KEY (in_group=?)"),
             (rulings_query(), "entries_ruling (in_group=?)"),
         ] {
             let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();

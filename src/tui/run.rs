@@ -32,6 +32,9 @@ use crate::report::Failure;
 
 /// Between two frames at least: 125 a second are more than anybody sees.
 const FRAME: Duration = Duration::from_millis(8);
+/// From the end of a frame to one that shows a key at least. What is typed is seen at once, whatever else is going
+/// on; only keys that come faster than they can be drawn share a frame.
+const KEY_FRAME: Duration = Duration::from_millis(1);
 /// Between two looks at the files of themes.
 const LOOK: Duration = Duration::from_secs(1);
 /// Events taken in before the screen is looked after again.
@@ -176,6 +179,8 @@ struct Screen {
     commands: VecDeque<Command>,
     dirty: bool,
     next_frame: Instant,
+    /// When the last frame was done.
+    drawn: Instant,
     started: Instant,
     /// When to close without the client's goodbye.
     leave_by: Option<Instant>,
@@ -205,6 +210,7 @@ impl Screen {
             commands: VecDeque::new(),
             dirty: true,
             next_frame: started,
+            drawn: started,
             started,
             leave_by: None,
             blind: false,
@@ -305,6 +311,7 @@ impl Screen {
             if !self.blind && self.show().is_err() {
                 self.lose_terminal();
             }
+            self.drawn = Instant::now();
         }
         self.commands.extend(self.app.take_commands());
         if self.app.is_leaving() && self.leave_by.is_none() {
@@ -340,6 +347,7 @@ impl Screen {
                     Heard::Part => self.dirty = was_dirty,
                     Heard::Ground { is_light } => self.app.suit_ground(is_light),
                     Heard::Typed(keys) => {
+                        self.next_frame = self.next_frame.min(self.drawn + KEY_FRAME);
                         for key in keys {
                             let wish = self.app.press(now, key);
                             self.grant(wish);

@@ -12,6 +12,8 @@ use crate::sanitize;
 
 /// Lines asked from the disk at once: some three screens.
 pub(crate) const PAGE: usize = 150;
+/// Lines asked for when a group comes back: a screen. There may be a hundred groups, and most are not looked at.
+const FIRST_PAGE: usize = 60;
 
 /// What a window is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,10 +160,12 @@ impl Window {
         match self.older {
             Older::Stored => {
                 self.older = Older::Asked;
+                let before = self.log.oldest_order();
+                let limit = if before.is_some() { PAGE } else { FIRST_PAGE };
                 Some(Command::History {
                     group,
-                    before: self.log.oldest_order(),
-                    limit: PAGE,
+                    before,
+                    limit,
                 })
             }
             Older::Asked | Older::None => None,

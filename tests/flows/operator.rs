@@ -265,6 +265,8 @@ fn figures_are_told_to_prometheus_and_they_move() {
         "{page}"
     );
     assert!(figure(&page, "fireside_relay_tunnels") >= 1.0, "{page}");
+    assert_eq!(figure(&page, "fireside_relay_waits_total"), 0.0);
+    assert_eq!(figure(&page, "fireside_relay_wait_seconds_total"), 0.0);
 
     anna.is_killed();
     bo.sees("that it hosts", |e| {

@@ -53,6 +53,31 @@ fn three_people_see_the_same_lines_in_the_same_order() {
 }
 
 #[test]
+fn of_two_processes_with_one_identity_the_older_is_told_and_ends() {
+    const KEY: &str = "identity.key";
+    let machine = Machine::new();
+    let mut anna = machine.client("anna");
+    anna.joins("#hearth");
+    let mut bo = machine.client("bo");
+    bo.joins("#hearth");
+    let [old, new] = ["bo", "twin"].map(|name| machine.data(name));
+    std::fs::create_dir(&new).unwrap();
+    std::fs::copy(old.join(KEY), new.join(KEY)).unwrap();
+    let mut twin = machine.client("twin");
+    let told = bo.sees_event("error");
+    assert_eq!(told["what"], "cannot stay");
+    assert!(told["try"].as_str().unwrap().contains("--data"), "{told}");
+    bo.sees_event("bye");
+    bo.ends();
+    twin.joins("#hearth");
+    twin.types("here I am");
+    anna.sees_text("here I am");
+    anna.types("so you are");
+    twin.sees_text("so you are");
+    assert!(twin.events.iter().all(|e| e["event"] != "error"));
+}
+
+#[test]
 fn joins_nick_changes_and_leaves_are_seen_by_all() {
     let machine = Machine::new();
     let [mut anna, mut bo, mut cat] = three(&machine);

@@ -5,7 +5,7 @@ use crate::internet::Internet;
 use crate::people::{goes, meet};
 use crate::router::Kind;
 
-fn is_told(client: &mut Client, command: &str, word: &str) {
+pub(crate) fn is_told(client: &mut Client, command: &str, word: &str) {
     let mark = client.mark();
     client.types(command);
     let told = client.sees_after(mark, word, |e| {

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::io::Write as _;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -15,6 +16,8 @@ const PORT: u16 = 7700;
 /// What every public address begins with (RFC 5737 and RFC 3849).
 const PUBLIC: &str = "203.0.113";
 const PUBLIC_V6: &str = "2001:db8";
+/// Where those behind a router of IPv6 find it, as everywhere (RFC 4861, section 4.2).
+pub(crate) const ROUTER_V6: &str = "fe80::1";
 
 /// A bridge that can be a router too. Left to itself it would take the lowest address of what is plugged into it, and
 /// whoever has learnt another would send to that for half a minute.
@@ -190,6 +193,7 @@ impl Internet {
         }
         if family.has_v6() {
             namespace.has(&format!("address add {behind_v6}:1/64 dev lan nodad"));
+            namespace.has(&format!("address add {ROUTER_V6}/64 dev lan nodad"));
             self.core.has(&format!(
                 "-6 route add {behind_v6}:/64 via {PUBLIC_V6}::{number}"
             ));
@@ -289,7 +293,7 @@ impl Router {
     }
 
     fn leads(&self, namespace: &Namespace) {
-        let (router, behind, behind_v6) = (&self.name, &self.behind, &self.behind_v6);
+        let (router, behind) = (&self.name, &self.behind);
         if self.family.has_v4() {
             namespace.has(&format!(
                 "route replace default via {behind}.1 dev {router}"
@@ -297,7 +301,7 @@ impl Router {
         }
         if self.family.has_v6() {
             namespace.has(&format!(
-                "-6 route replace default via {behind_v6}:1 dev {router}"
+                "-6 route replace default via {ROUTER_V6} dev {router}"
             ));
         }
     }
@@ -307,6 +311,12 @@ impl Router {
     /// Its public address.
     pub(crate) fn address(&self) -> String {
         format!("{PUBLIC}.{}", self.number)
+    }
+
+    /// Its address on the network behind it, if that speaks IPv4.
+    pub(crate) fn inner(&self) -> Option<Ipv4Addr> {
+        let inner = format!("{}.1", self.behind);
+        self.family.has_v4().then(|| inner.parse().unwrap())
     }
 
     pub(crate) fn namespace(&self) -> &Namespace {

@@ -11,6 +11,7 @@ mod gateway;
 #[allow(dead_code, reason = "part of it is for servers and single machines")]
 #[path = "../flows/harness.rs"]
 mod harness;
+mod igd;
 mod inside;
 mod internet;
 #[allow(

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::gateway::{Gateway, Speech};
+use crate::asking::is_told;
+use crate::gateway::{Asked, Gateway, Speech};
 use crate::harness::Client;
+use crate::igd::{Announced, Igd};
 use crate::inside::Capture;
-use crate::internet::{Internet, Machine, Router, Supernode};
+use crate::internet::{Family, Internet, Machine, Router, Supernode};
 use crate::people::{goes, meet, meet_in, stays_relayed};
 use crate::router::Kind;
 
@@ -44,13 +46,13 @@ impl Offices {
 }
 
 /// Waits until a router was asked for what is wanted.
-fn is_asked(gateway: &Gateway, what: &str, is: impl Fn(&(u16, u32)) -> bool) -> (u16, u32) {
+fn is_asked(asked: impl Fn() -> Vec<Asked>, what: &str, is: impl Fn(&Asked) -> bool) -> Asked {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
-        if let Some(asked) = gateway.asked().into_iter().find(&is) {
+        if let Some(asked) = asked().into_iter().find(&is) {
             return asked;
         }
-        assert!(Instant::now() < deadline, "{what}: {:?}", gateway.asked());
+        assert!(Instant::now() < deadline, "{what}: {:?}", asked());
         std::thread::yield_now();
     }
 }
@@ -68,10 +70,17 @@ fn is_let_in(speech: Speech) {
         "| two symmetric routers, and one speaks {speech:?} | direct by {:4} ms |",
         met.began.elapsed().as_millis()
     );
-    let (port, _) = is_asked(&gateway, "to let in", |(_, lifetime)| *lifetime > 0);
+    let asked = || gateway.asked();
+    let (port, _) = is_asked(asked, "to let in", |(_, lifetime)| *lifetime > 0);
+    is_told(&mut bo, "/path", "where anna's router lets others in");
+    is_told(
+        &mut anna,
+        "/path bo",
+        "your router lets others in at port 41",
+    );
     anna.types("/quit");
     anna.sees_event("bye");
-    is_asked(&gateway, "to end it", |asked| *asked == (port, 0));
+    is_asked(asked, "to end it", |asked| *asked == (port, 0));
 }
 
 #[test]
@@ -82,6 +91,125 @@ fn a_router_that_speaks_pcp_lets_the_others_in() {
 #[test]
 fn a_router_that_speaks_nat_pmp_lets_the_others_in() {
     is_let_in(Speech::Pmp);
+}
+
+#[test]
+fn a_router_that_speaks_upnp_alone_lets_the_others_in() {
+    let Some(offices) = Offices::new() else {
+        return;
+    };
+    let igd = Igd::on(&offices.routers[0]);
+    let [mut anna, mut bo] = offices.people(&[]);
+    let met = meet_in("#open", &mut anna, &mut bo);
+    goes(&mut anna, "direct");
+    goes(&mut bo, "direct");
+    println!(
+        "| two symmetric routers, and one speaks UPnP alone | direct by {:4} ms |",
+        met.began.elapsed().as_millis()
+    );
+    // The port asked for first is somebody else's.
+    let asked = igd.asked();
+    assert!(asked.len() == 2 && asked[0].0 != asked[1].0, "{asked:?}");
+    assert!(
+        asked.iter().all(|(_, seconds)| *seconds == 600),
+        "{asked:?}"
+    );
+    is_told(&mut bo, "/path", "where anna's router lets others in");
+    is_told(
+        &mut anna,
+        "/path bo",
+        &format!("at port {} (UPnP)", asked[1].0),
+    );
+    anna.types("/quit");
+    anna.sees_event("bye");
+    is_asked(|| igd.asked(), "to end it", |it| *it == (asked[1].0, 0));
+}
+
+#[test]
+fn whoever_else_answers_in_the_routers_place_sends_nobody_anywhere() {
+    let Some(offices) = Offices::new() else {
+        return;
+    };
+    let lodger = offices.internet.behind(&offices.routers[0], "lodger");
+    let victim = offices.internet.machine("victim");
+    // The first machine of the network has .2 and the lodger the next; the router itself points elsewhere.
+    let elsewhere = format!("http://{}:80/root.xml", victim.ip());
+    let own = "http://10.5.0.3:80/root.xml";
+    let evil = [
+        Announced::on(lodger.namespace(), [10, 5, 0, 3].into(), own),
+        Announced::on(
+            offices.routers[0].namespace(),
+            offices.routers[0].inner().unwrap(),
+            &elsewhere,
+        ),
+    ];
+    let wires = [&lodger, &victim].map(|at| Capture::of(at.namespace()));
+    let [mut anna, mut bo] = offices.people(&[]);
+    let met = meet_in("#evil", &mut anna, &mut bo);
+    stays_relayed("#evil", &mut anna, &mut bo, met.began);
+    is_told(&mut anna, "/path bo", "and gave no answer");
+    assert!(evil.iter().all(|it| it.searched() > 0), "nobody looked");
+    let is_tcp = |frame: &&Vec<u8>| frame.get(12..14) == Some(&[8, 0]) && frame.get(23) == Some(&6);
+    for wire in wires {
+        assert_eq!(wire.ends().iter().filter(is_tcp).count(), 0);
+    }
+}
+
+#[test]
+fn a_wall_of_ipv6_lets_nobody_in_until_it_is_asked() {
+    let Some(internet) = Internet::new() else {
+        return;
+    };
+    let six = internet.supernode_of("six", &[], Family::V6);
+    let walled = internet.router_of("walled", Kind::Firewall, "", Family::V6);
+    let office = internet.router_of("office", Kind::Symmetric, "", Family::V6);
+    let (sofa, desk) = (
+        internet.behind(&walled, "sofa"),
+        internet.behind(&office, "desk"),
+    );
+    {
+        let mut anna = sofa.client("anna", &six, &[]);
+        let mut bo = desk.client("bo", &six, &[]);
+        let met = meet_in("#closed", &mut anna, &mut bo);
+        stays_relayed("#closed", &mut anna, &mut bo, met.began);
+    }
+    let gateway = Gateway::on(&walled, Speech::Pcp);
+    let mut cat = sofa.client("cat", &six, &[]);
+    let mut dan = desk.client("dan", &six, &[]);
+    let met = meet_in("#open", &mut cat, &mut dan);
+    goes(&mut cat, "direct");
+    goes(&mut dan, "direct");
+    println!(
+        "| a wall of IPv6 that speaks PCP, and a symmetric router | direct by {:4} ms |",
+        met.began.elapsed().as_millis()
+    );
+    let asked = || gateway.asked();
+    let (port, _) = is_asked(asked, "to let in", |(_, lifetime)| *lifetime > 0);
+    is_told(
+        &mut cat,
+        "/path dan",
+        &format!("lets others in over IPv6 at port {port} (PCP)"),
+    );
+    is_told(&mut dan, "/path cat", "where cat's router lets others in");
+    cat.types("/quit");
+    cat.sees_event("bye");
+    is_asked(asked, "to end it", |asked| *asked == (port, 0));
+}
+
+#[test]
+fn a_router_that_says_no_is_told_of_and_not_asked_otherwise() {
+    let Some(offices) = Offices::new() else {
+        return;
+    };
+    let gateway = Gateway::on(&offices.routers[0], Speech::Unwilling);
+    let inner = offices.routers[0].inner().unwrap();
+    let igd = Announced::on(offices.routers[0].namespace(), inner, "http://10.5.0.1/");
+    let [mut anna, mut bo] = offices.people(&[]);
+    let met = meet_in("#no", &mut anna, &mut bo);
+    stays_relayed("#no", &mut anna, &mut bo, met.began);
+    is_told(&mut anna, "/path bo", "and refused (PCP)");
+    assert!(!gateway.asked().is_empty());
+    assert_eq!(igd.searched(), 0);
 }
 
 #[test]

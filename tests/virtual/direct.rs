@@ -1,5 +1,6 @@
 //! Direct paths between members: what they outlive, what is done when they die, and what strangers can do to them.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use fireside::proto::event::Path;
@@ -143,6 +144,83 @@ async fn the_relay_is_there_at_once_after_ten_minutes_without_need() {
     assert_eq!(p.bert.heard(p.from_anna).await, message("#over"));
     let took = said.elapsed();
     assert!(took < Duration::from_millis(600), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_path_that_carries_no_more_than_1240_bytes_carries_all_that_is_said() {
+    // With the headers of IPv4 and UDP.
+    const LONGEST: usize = 1_240 - 28;
+    let mut p = pair(1).await;
+    p.network.carries_at_most(LONGEST);
+    let long = message(&format!("#{}", "long".repeat(15)));
+    for is_direct in [true, false] {
+        if !is_direct {
+            p.network.part(p.anna.ip(), p.bert.ip());
+            sleep(Duration::from_secs(10)).await;
+        }
+        let said = Instant::now();
+        for _ in 0..2_000 {
+            p.anna.say(p.to_bert, long.clone()).await;
+        }
+        for _ in 0..2_000 {
+            assert_eq!(p.bert.heard(p.from_anna).await, long);
+        }
+        let took = said.elapsed();
+        println!(
+            "direct: {is_direct}, all there after {} ms",
+            took.as_millis()
+        );
+        assert!(took < Duration::from_millis(1_000), "{took:?}");
+    }
+    assert_eq!(p.network.too_long(p.anna.ip(), p.bert.ip()), 0);
+    assert_eq!(p.network.too_long(p.bert.ip(), p.anna.ip()), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_send_for_a_while_goes_on_as_soon_as_it_can() {
+    for why in [
+        ErrorKind::WouldBlock,
+        ErrorKind::NetworkUnreachable,
+        ErrorKind::PermissionDenied,
+        ErrorKind::OutOfMemory,
+    ] {
+        for jam_ms in [300, 3_000, 20_000] {
+            let mut p = pair(jam_ms).await;
+            sleep(Duration::from_secs(5)).await;
+            p.network.jam(p.anna.ip(), why);
+            p.anna.say(p.to_bert, message("#meanwhile")).await;
+            sleep(Duration::from_millis(jam_ms)).await;
+            p.network.unjam(p.anna.ip());
+            let mended = Instant::now();
+            assert_eq!(p.bert.heard(p.from_anna).await, message("#meanwhile"));
+            p.bert.say(p.from_anna, message("#back")).await;
+            assert_eq!(p.anna.heard(p.to_bert).await, message("#back"));
+            let took = mended.elapsed();
+            println!(
+                "{why:?}: on again {} ms after {jam_ms} ms",
+                took.as_millis()
+            );
+            assert!(
+                took < Duration::from_millis(2_500),
+                "{took:?} after {why:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_fails_to_receive_is_not_deaf_from_then_on() {
+    let mut p = pair(1).await;
+    sleep(Duration::from_secs(5)).await;
+    for ip in [p.anna.ip(), p.bert.ip()] {
+        p.network.fail(ip, 3);
+        p.round_trip().await;
+        sleep(Duration::from_secs(5)).await;
+    }
+    assert!(p.round_trip().await < RELAYED);
+    let told = [p.anna.unseen(), p.bert.unseen()];
+    let is_lost = |input: &Input| matches!(input, Input::Lost { .. });
+    assert!(!told.iter().flatten().any(is_lost), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,6 +33,9 @@ struct State {
     chance: Rng,
     delay: Duration,
     loss_percent: u64,
+    /// The longest packet that gets through, and how many were longer, by who sent them to whom.
+    longest: usize,
+    too_long: BTreeMap<(IpAddr, IpAddr), u64>,
     /// Who is not reached and reaches nobody: a cable is out, a process or its machine is dead.
     cut: BTreeSet<IpAddr>,
     /// Pairs between which nothing passes.
@@ -41,6 +44,12 @@ struct State {
     probes: Vec<Sent>,
     /// How many were sent to each address.
     sent_to: BTreeMap<SocketAddr, u64>,
+    /// Whose system sends nothing, and what it says instead.
+    jammed: BTreeMap<IpAddr, io::ErrorKind>,
+    /// Who waits until it does again.
+    waiting: Vec<Waker>,
+    /// Whose system fails so often to give what has come.
+    failing: BTreeMap<IpAddr, u32>,
     /// Whose packets, in and out, wait: the process is stopped.
     stopped: BTreeMap<IpAddr, Vec<Packet>>,
     inboxes: BTreeMap<SocketAddr, Inbox>,
@@ -69,10 +78,15 @@ impl Network {
             chance: Rng::of(seed, 3),
             delay: Duration::from_millis(delay_ms),
             loss_percent,
+            longest: usize::MAX,
+            too_long: BTreeMap::new(),
             cut: BTreeSet::new(),
             parted: BTreeSet::new(),
             probes: Vec::new(),
             sent_to: BTreeMap::new(),
+            jammed: BTreeMap::new(),
+            waiting: Vec::new(),
+            failing: BTreeMap::new(),
             stopped: BTreeMap::new(),
             inboxes: BTreeMap::new(),
             sent: 0,
@@ -100,6 +114,17 @@ impl Network {
             network: self.clone(),
             next: Mutex::new(Box::pin(sleep_until(Instant::now()))),
         }
+    }
+
+    /// Longer packets than this get lost, and nobody says so.
+    pub fn carries_at_most(&self, bytes: usize) {
+        self.0.lock().unwrap().longest = bytes;
+    }
+
+    /// How many of one's packets to another were too long.
+    pub fn too_long(&self, from: IpAddr, to: IpAddr) -> u64 {
+        let state = self.0.lock().unwrap();
+        state.too_long.get(&(from, to)).copied().unwrap_or(0)
     }
 
     /// Nothing passes between these two any more, in either direction.
@@ -144,6 +169,22 @@ impl Network {
         self.0.lock().unwrap().cut.remove(&ip);
     }
 
+    /// The system there sends nothing, and says why: there is no way, it is not allowed, or there is no room for it.
+    pub fn jam(&self, ip: IpAddr, why: io::ErrorKind) {
+        self.0.lock().unwrap().jammed.insert(ip, why);
+    }
+
+    pub fn unjam(&self, ip: IpAddr) {
+        let mut state = self.0.lock().unwrap();
+        state.jammed.remove(&ip);
+        state.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// The system there fails to give what has come, this often.
+    pub fn fail(&self, ip: IpAddr, times: u32) {
+        self.0.lock().unwrap().failing.insert(ip, times);
+    }
+
     /// As if whoever is there were stopped: what comes waits in its socket, and nothing goes out.
     pub fn stop(&self, ip: IpAddr) {
         self.0.lock().unwrap().stopped.entry(ip).or_default();
@@ -172,7 +213,12 @@ impl State {
         if bytes[0] & 0x40 == 0 {
             self.probes.push((from, to, bytes.clone()));
         }
-        let is_cut = self.cut.contains(&from.ip())
+        let is_too_long = bytes.len() > self.longest;
+        if is_too_long {
+            *self.too_long.entry((from.ip(), to.ip())).or_default() += 1;
+        }
+        let is_cut = is_too_long
+            || self.cut.contains(&from.ip())
             || self.cut.contains(&to.ip())
             || self.parted.contains(&(from.ip(), to.ip()));
         if is_cut || self.chance.chance(self.loss_percent, 100) {
@@ -224,23 +270,37 @@ impl std::fmt::Debug for Socket {
     }
 }
 
-#[derive(Debug)]
-struct AlwaysWritable;
+/// Tells when there is room to send.
+struct Room(Arc<Socket>);
 
-impl UdpPoller for AlwaysWritable {
-    fn poll_writable(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+impl UdpPoller for Room {
+    fn poll_writable(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.0.network.0.lock().unwrap();
+        if state.jammed.get(&self.0.address.ip()) == Some(&io::ErrorKind::WouldBlock) {
+            state.waiting.push(context.waker().clone());
+            return Poll::Pending;
+        }
         Poll::Ready(Ok(()))
+    }
+}
+
+impl std::fmt::Debug for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Room({})", self.0.address)
     }
 }
 
 impl AsyncUdpSocket for Socket {
     fn create_io_poller(self: Arc<Self>) -> Pin<Box<dyn UdpPoller>> {
-        Box::pin(AlwaysWritable)
+        Box::pin(Room(self))
     }
 
     fn try_send(&self, transmit: &Transmit<'_>) -> io::Result<()> {
         let size = transmit.segment_size.unwrap_or(transmit.contents.len());
         let mut state = self.network.0.lock().unwrap();
+        if let Some(why) = state.jammed.get(&self.address.ip()) {
+            return Err((*why).into());
+        }
         for bytes in transmit.contents.chunks(size.max(1)) {
             state.send(self.address, transmit.destination, bytes.to_vec());
         }
@@ -254,6 +314,14 @@ impl AsyncUdpSocket for Socket {
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.network.0.lock().unwrap();
+        if let Some(left) = state
+            .failing
+            .get_mut(&self.address.ip())
+            .filter(|left| **left > 0)
+        {
+            *left -= 1;
+            return Poll::Ready(Err(io::ErrorKind::NetworkDown.into()));
+        }
         let inbox = state.inboxes.get_mut(&self.address).unwrap();
         let mut count = 0;
         while count < buffers.len().min(meta.len()) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fireside::identity::Identity;
-use fireside::proto::id::{GroupName, Number};
-use fireside::proto::role::{Input, LinkId};
+use fireside::proto::id::{GroupName, NodeId, Number};
+use fireside::proto::role::{Input, LinkId, Target};
 use fireside::proto::time::Wall;
 use fireside::proto::wire::{Body, Entry, Message};
 use tokio::time::{Instant, sleep};
@@ -103,8 +103,50 @@ async fn who_sends_in_bulk_gets_its_share_and_nobody_else_waits() {
         slowest.as_millis()
     );
     assert!(slowest < RELAYED, "{slowest:?}");
+    // The operator sees who was held back, and for how long.
+    let held = (relayed.waits(), relayed.waited());
+    println!("held back {} times, {:?} in all", held.0, held.1);
+    assert!(held.0 > 0 && held.1 > Duration::from_secs(1), "{held:?}");
     let least = COUNT * 10_000 / 1_024 / LIMIT_KIB as u64 - 3;
     assert!(began.elapsed().as_secs() >= least, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn tunnels_to_nobody_are_refused_and_nobody_waits_for_them() {
+    const NOBODIES: u8 = 40;
+    let network = Network::new(3, DELAY_MS, 0);
+    let (relay, relayed) = limited_supernode(&network, 1, 100_000);
+    let [mut anna, mut cat, mut dan] = [3, 4, 5].map(|n| client(&network, n));
+    let via = anna.link(&relay).await;
+    let via_cat = cat.link(&relay).await;
+    dan.link(&relay).await;
+    let chat = pair(&mut cat, &mut dan, via_cat).await;
+    let mut dials = Vec::new();
+    for nobody in 0..NOBODIES {
+        let id = NodeId([200 + nobody; 32]);
+        dials.push(anna.begin(Target::Peer { id, via }).await);
+    }
+    let mut slowest = Duration::ZERO;
+    for _ in 0..40 {
+        slowest = slowest.max(takes(&cat, &mut dan, chat).await);
+        sleep(Duration::from_millis(100)).await;
+    }
+    for dial in dials {
+        assert!(anna.undialled(dial).await.contains("nobody answered"));
+    }
+    println!(
+        "{} tunnels to nobody refused, {} open; another's line took {} ms at most",
+        relayed.refused(),
+        relayed.open(),
+        slowest.as_millis()
+    );
+    assert!(slowest < RELAYED, "{slowest:?}");
+    assert!(relayed.refused() >= NOBODIES.into());
+    assert_eq!(relayed.open(), 1);
+    // One that comes late is found all the same.
+    let mut late = client(&network, 6);
+    late.link(&relay).await;
+    pair(&mut anna, &mut late, via).await;
 }
 
 #[tokio::test(start_paused = true)]

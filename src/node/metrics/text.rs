@@ -77,6 +77,16 @@ impl Sheet {
             "Sealed bytes that were carried between clients.",
             self.relayed.bytes(),
         );
+        page.count(
+            "fireside_relay_waits_total",
+            "Times that sealed bytes were held back since their sender, or its address, was over its quota.",
+            self.relayed.waits(),
+        );
+        page.count(
+            "fireside_relay_wait_seconds_total",
+            "How long they were held back, taken together.",
+            format!("{:.3}", self.relayed.waited().as_secs_f64()),
+        );
     }
 
     fn tell_process(&self, page: &mut Page) {
@@ -258,7 +268,7 @@ impl Page {
         self.family(name, "gauge", help, [(String::new(), value)]);
     }
 
-    fn count(&mut self, name: &str, help: &str, value: u64) {
+    fn count(&mut self, name: &str, help: &str, value: impl Display) {
         self.family(name, "counter", help, [(String::new(), value)]);
     }
 

@@ -10,6 +10,7 @@
 //! *Invariant:* what is not authentic, or comes twice, changes nothing.
 
 pub mod candidate;
+pub mod door;
 pub mod report;
 mod seen;
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::door::{Door, Family};
 use super::{Tried, Way};
 use crate::proto::command::Asking;
 use crate::proto::id::NodeId;
@@ -22,8 +23,12 @@ pub struct Report {
     pub is_offered: bool,
     pub is_hidden: bool,
     pub are_we_hidden: bool,
+    /// Whether the peer's router is what lets us in where it is reached.
+    pub is_let_in: bool,
     /// Where supernodes see us, each once.
     pub seen: Vec<SocketAddr>,
+    /// What our own router does for us.
+    pub doors: Vec<(Family, Door)>,
 }
 
 impl Report {
@@ -37,6 +42,9 @@ impl Report {
                 lines.extend(self.reason(nick));
                 lines.extend(self.attempts());
                 lines.extend(self.ourselves());
+                let is_wanted = self.way == Way::Relay && !self.are_we_hidden;
+                let doors = self.doors.iter();
+                lines.extend(doors.filter_map(|(family, door)| door.words(*family, is_wanted)));
                 lines
             }
         }
@@ -58,9 +66,16 @@ impl Report {
     }
 
     fn now(&self, nick: &str, via: Option<&str>) -> String {
-        let direct = |address: SocketAddr| match self.direct_ms {
-            Some(ms) => format!("directly at {address}, {ms} ms"),
-            None => format!("directly at {address}"),
+        let direct = |address: SocketAddr| {
+            let let_in = if self.is_let_in {
+                format!(", where {nick}'s router lets others in")
+            } else {
+                String::new()
+            };
+            match self.direct_ms {
+                Some(ms) => format!("directly at {address}{let_in}, {ms} ms"),
+                None => format!("directly at {address}{let_in}"),
+            }
         };
         match (self.way, via) {
             (Way::Direct(address), _) => format!("{nick} is reached {}", direct(address)),
@@ -140,6 +155,7 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
+    use super::super::door::Speech;
     use super::*;
 
     fn at(address: &str) -> SocketAddr {
@@ -165,7 +181,9 @@ mod tests {
             is_offered: true,
             is_hidden: false,
             are_we_hidden: false,
+            is_let_in: false,
             seen: vec![at("203.0.113.8:40001")],
+            doors: vec![(Family::V4, Door::Unknown)],
         }
     }
 
@@ -238,6 +256,49 @@ mod tests {
         }
         let words = relayed().words("anna", None).join("\n");
         assert!(words.contains("not reached"), "{words}");
+    }
+
+    #[test]
+    fn what_the_routers_do_is_told_where_it_matters() {
+        let speech = Speech::Upnp;
+        let open = Door::Open { speech, port: 4000 };
+        let words = |way, door| {
+            let doors = vec![(Family::V4, door), (Family::V6, door)];
+            let report = Report {
+                way,
+                doors,
+                is_let_in: true,
+                ..report(Asking::Path)
+            };
+            report.words("anna", Some("fra")).join("\n")
+        };
+        let direct = Way::Direct(at("203.0.113.7:4000"));
+        let told = words(direct, open);
+        assert!(
+            told.contains("at 203.0.113.7:4000, where anna's router lets others in"),
+            "{told}"
+        );
+        for line in [
+            "your router lets others in at port 4000 (UPnP)",
+            "your router lets others in over IPv6 at port 4000 (UPnP)",
+        ] {
+            assert!(told.lines().any(|told| told == line), "{told}");
+        }
+        for (door, line) in [
+            (
+                Door::Refused(Speech::Pcp),
+                "your router was asked to let others in, and refused (PCP)",
+            ),
+            (
+                Door::Silent,
+                "your router was asked to let others in, and gave no answer",
+            ),
+        ] {
+            let told = words(Way::Relay, door);
+            assert!(told.lines().any(|told| told == line), "{told}");
+            let told = words(direct, door);
+            assert!(!told.contains("asked"), "{told}");
+        }
     }
 
     #[test]

@@ -94,12 +94,20 @@ async fn a_line_that_moves_is_found_once_where_it_stands() {
 
 #[tokio::test]
 async fn a_common_word_is_found_newest_first_over_many_lines() {
+    common_over(7, 400).await;
+}
+
+#[tokio::test]
+async fn a_common_word_is_found_newest_first_over_many_short_lines() {
+    common_over(120, 10).await;
+}
+
+async fn common_over(lines: u64, length: u64) {
     let desk = Desk::new();
     let mut open = desk.open();
     // Lines that overlap in time: what is newest is now in one, now in another.
-    let lines = 7;
     for line in 1..=lines {
-        let entries: Vec<(u64, Entry)> = (0..400)
+        let entries: Vec<(u64, Entry)> = (0..length)
             .map(|n| {
                 let body = text(&format!("common {line}.{n}"));
                 (
@@ -110,9 +118,9 @@ async fn a_common_word_is_found_newest_first_over_many_lines() {
             .collect();
         open.put(&line_of(line, 1, &entries)).await.unwrap();
     }
-    let found = open.found(&terms("common"), 20).await;
-    let expected: Vec<String> = (0..20)
-        .map(|n| format!("common {}.{}", lines - n % lines, 399 - n / lines))
+    let found = open.found(&terms("common"), 150).await;
+    let expected: Vec<String> = (0..150)
+        .map(|n| format!("common {}.{}", lines - n % lines, length - 1 - n / lines))
         .chain(["(more)".to_owned()])
         .collect();
     assert_eq!(found, expected);
@@ -134,6 +142,7 @@ async fn what_a_file_of_version_three_has_is_found_after_some_steps() {
         "DROP TABLE search; DROP VIEW said; DROP TABLE indexing; DROP TABLE seen;
          ALTER TABLE groups DROP COLUMN lease_charter; ALTER TABLE lines DROP COLUMN lease_charter;
          ALTER TABLE records DROP COLUMN lease_charter;
+         DROP TRIGGER shaping_come; DROP TRIGGER shaping_gone; DROP TABLE shaping;
          DROP TABLE burials; ALTER TABLE mesh DROP COLUMN liveness; ALTER TABLE mesh DROP COLUMN since;
          UPDATE format SET version = 3; PRAGMA user_version = 3",
     )
