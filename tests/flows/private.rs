@@ -58,7 +58,9 @@ fn two_who_share_no_group_talk_by_key_and_again_after_a_restart() {
     bob.types("/quit");
     assert!(bob.ends().success());
     let mut command = machine.fireside();
-    command.args(["log", &annas, "--data"]).arg(machine.data("bob"));
+    command
+        .args(["log", &annas, "--data"])
+        .arg(machine.data("bob"));
     let (status, told, err) = output(command);
     assert!(status.success(), "{err}");
     for line in ["hello bob", "are you there?"] {
