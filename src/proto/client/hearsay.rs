@@ -1,7 +1,7 @@
 //! What mesh nodes tell a client of the others. Records are signed, and who of them is up is an opinion: where those
 //! who tell us differ, most of them are believed, so that one of three can neither hide a node nor add one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Client, TABLE_GATHERED};
@@ -22,6 +22,8 @@ pub(super) struct Hearsay {
     /// Each in a place of its own; who comes when all are taken is listened to, and not counted.
     tellers: [Option<Teller>; 8],
     words: BTreeMap<NodeId, Words>,
+    /// Who has told its table over the link that we have, counted or not.
+    told: BTreeSet<NodeId>,
     /// When we were told a whole table first, since we were last without a node.
     began: Option<Mono>,
 }
@@ -141,6 +143,7 @@ impl Hearsay {
 
     /// Somebody tells us nothing any more.
     pub(super) fn forget(&mut self, id: &NodeId) {
+        self.told.remove(id);
         let mut tellers = self.tellers.iter_mut().flatten();
         if let Some(teller) = tellers.find(|teller| teller.id == *id) {
             teller.is_gone = true;
@@ -183,6 +186,7 @@ impl Client {
 
     /// One has told all it knows; or that it knows what we know, by which it agrees to it.
     pub(super) fn told_all(&mut self, now: Now, teller: NodeId, is_same: bool) {
+        self.hearsay.told.insert(teller);
         let Some(place) = self.hearsay.place(teller) else {
             return;
         };
@@ -268,7 +272,6 @@ impl Client {
     }
 
     pub(super) fn has_told(&self, id: &NodeId) -> bool {
-        let mut tellers = self.hearsay.tellers.iter().flatten();
-        tellers.any(|teller| teller.id == *id && !teller.is_gone)
+        self.hearsay.told.contains(id)
     }
 }
