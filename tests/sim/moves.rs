@@ -264,7 +264,9 @@ fn those_beside_it_begin_apart(first_seed: u64) {
     });
     let apart: Vec<_> = apart.collect();
     println!("those who hand over begin {apart:?} ms apart");
-    assert!(apart.iter().any(|apart| *apart > 2 * ROUND_TRIP_MS));
+    // Once it may be that one of them has heard of the other so much later.
+    let far = apart.iter().filter(|apart| **apart > 2 * ROUND_TRIP_MS);
+    assert!(far.count() > 1);
 }
 
 #[test]
