@@ -112,6 +112,12 @@ impl Scene {
                 seats.push(seat);
             }
         }
+        for (_, client) in sides.iter_mut().flatten() {
+            // A machine whose network has just come up may look around for a second or two first.
+            client.sees("that it is linked", |e| {
+                e["event"] == "mesh" && e["state"] == "linked"
+            });
+        }
         let [here, there] = sides;
         Self {
             _seats: seats,
