@@ -38,7 +38,8 @@ impl Report {
         match self.asking {
             Asking::Ping => vec![self.answers(nick, via)],
             Asking::Path => {
-                let mut lines = vec![self.now(nick, via)];
+                let mut lines = self.drawn(nick, via);
+                lines.push(self.now(nick, via));
                 lines.extend(self.reason(nick));
                 lines.extend(self.attempts());
                 lines.extend(self.ourselves());
@@ -63,6 +64,26 @@ impl Report {
             return format!("{nick}: there is no way at the moment");
         }
         format!("{nick}: {}", answers.join(", "))
+    }
+
+    /// The ways there are, in characters that every terminal has: what carries packets is a line, what is in doubt or
+    /// at hand is dotted.
+    fn drawn(&self, nick: &str, via: Option<&str>) -> Vec<String> {
+        let took = |ms: Option<u64>| ms.map_or("?".to_owned(), |ms| format!("{ms} ms"));
+        let direct = took(self.direct_ms);
+        let direct = match self.way {
+            Way::Direct(_) => Some(format!("you ----- {direct} ----- {nick}")),
+            Way::Both(_) => Some(format!("you ..... {direct} ..... {nick}, in doubt")),
+            Way::Relay => None,
+        };
+        let relayed = via.map(|via| {
+            let relay = took(self.relay_ms);
+            match self.way {
+                Way::Direct(_) => format!("you ..... {via} ..... {nick}, {relay}, at hand"),
+                Way::Both(_) | Way::Relay => format!("you ----- {via} ----- {nick}, {relay}"),
+            }
+        });
+        direct.into_iter().chain(relayed).collect()
     }
 
     fn now(&self, nick: &str, via: Option<&str>) -> String {
@@ -192,11 +213,40 @@ mod tests {
         let words = report(Asking::Path).words("anna", Some("fra")).join("\n");
         assert_eq!(
             words,
-            "anna is reached via the supernode fra, which cannot read what it carries\n\
+            "you ----- fra ----- anna, 61 ms\n\
+             anna is reached via the supernode fra, which cannot read what it carries\n\
              no answer came: the routers at both ends let nobody in, or anna's gives everybody another address\n\
              tried 203.0.113.7:4000 47 times: no answer\n\
              you are seen at 203.0.113.8:40001"
         );
+    }
+
+    #[test]
+    fn every_way_is_drawn() {
+        let drawn = |way, direct_ms, via| {
+            let report = Report {
+                way,
+                direct_ms,
+                ..report(Asking::Path)
+            };
+            report.drawn("anna", via)
+        };
+        let (address, fra) = (at("203.0.113.7:4000"), Some("fra"));
+        assert_eq!(
+            drawn(Way::Direct(address), Some(14), fra),
+            [
+                "you ----- 14 ms ----- anna",
+                "you ..... fra ..... anna, 61 ms, at hand"
+            ]
+        );
+        assert_eq!(
+            drawn(Way::Both(address), None, fra),
+            [
+                "you ..... ? ..... anna, in doubt",
+                "you ----- fra ----- anna, 61 ms"
+            ]
+        );
+        assert!(drawn(Way::Relay, None, None).is_empty());
     }
 
     #[test]
