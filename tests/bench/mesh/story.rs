@@ -117,7 +117,12 @@ fn known_gone(crowd: &mut Crowd, whom: usize) -> [f64; 3] {
                 at.get_or_insert(took);
             }
         }
-        assert!(took < 120.0, "{gone} of {others} know after {took} s");
+        if took >= 120.0 {
+            let holds = |ix| format!("{ix} holds it for {:?}", crowd.holds(ix, whom));
+            let strays = crowd.running().filter(|ix| !is_gone(ix)).map(holds);
+            let strays: Vec<_> = strays.collect();
+            panic!("{gone} of {others} know after {took} s: {strays:?}");
+        }
     }
     at.map(|at| at.expect("it was waited for"))
 }
