@@ -84,7 +84,7 @@ enum Verb {
     },
     /// A small network in one process: four friends talk, and you may kill whoever keeps the group
     Demo,
-    /// Tell a group's log from disk, from the beginning; without a group, of which ones there is something
+    /// Tell the log of a group or private talk from disk, from the beginning; alone, of which ones there is something
     Log {
         /// Like '#hearth' (a bare name gets its #), or the key of somebody you talked to in private
         #[arg(value_name = "GROUP|KEY", value_parser = logged)]

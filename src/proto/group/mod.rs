@@ -375,7 +375,7 @@ impl Group {
 }
 
 /// What a body says aloud, if it is a line that its author waits to see placed.
-fn spoken(body: &Body) -> Option<What> {
+pub(crate) fn spoken(body: &Body) -> Option<What> {
     match body {
         Body::Text { text } => Some(What::Text(text.clone())),
         Body::Action { text } => Some(What::Action(text.clone())),

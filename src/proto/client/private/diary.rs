@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::talk::nick_in;
 use crate::proto::group::Context;
 use crate::proto::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
 use crate::proto::limits::DISK_RETRY;
@@ -12,7 +13,7 @@ use crate::proto::role::Ticket;
 use crate::proto::saved::{SavedGroup, Write};
 use crate::proto::seal::{Hash, Signature};
 use crate::proto::time::{Hlc, Mono};
-use crate::proto::wire::{Body, Entry, Lease, Run, Sequenced};
+use crate::proto::wire::{Entry, Lease, Run, Sequenced};
 
 /// What has been said, and how much of it is on disk.
 #[derive(Clone, Debug)]
@@ -197,18 +198,8 @@ impl Diary {
     }
 
     fn note_nick(&mut self, entry: &Entry) {
-        match &entry.body {
-            Body::Join { nick } | Body::Nick { nick } => {
-                self.nicks.insert(entry.author, nick.clone());
-            }
-            Body::Part { .. }
-            | Body::Quit { .. }
-            | Body::Text { .. }
-            | Body::Action { .. }
-            | Body::Topic { .. }
-            | Body::Gone { .. }
-            | Body::Void
-            | Body::Ruling(_) => {}
+        if let Some(nick) = nick_in(&entry.body) {
+            self.nicks.insert(entry.author, nick.clone());
         }
     }
 }

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use super::diary::Diary;
 use crate::proto::event::{Event, Line, Nearness, Opening, What};
-use crate::proto::group::{Context, Outbox};
+use crate::proto::group::{Context, Outbox, spoken};
 use crate::proto::id::{GroupName, Nick, NodeId, Number, Place};
 use crate::proto::limits::{
     DISK_RETRY, LINE_BURST, LINE_INTERVAL, LINE_WAIT, WHISPER_IDLE, WHISPERS_UNDER_WAY,
@@ -303,7 +303,7 @@ impl Talk {
 }
 
 /// The nick that an entry gives to its author.
-fn nick_in(body: &Body) -> Option<&Nick> {
+pub(super) fn nick_in(body: &Body) -> Option<&Nick> {
     match body {
         Body::Join { nick } | Body::Nick { nick } => Some(nick),
         Body::Part { .. }
@@ -335,20 +335,5 @@ fn told(body: &Body) -> Option<What> {
         | Body::Gone { .. }
         | Body::Void
         | Body::Ruling(_)) => spoken(other),
-    }
-}
-
-fn spoken(body: &Body) -> Option<What> {
-    match body {
-        Body::Text { text } => Some(What::Text(text.clone())),
-        Body::Action { text } => Some(What::Action(text.clone())),
-        Body::Join { .. }
-        | Body::Part { .. }
-        | Body::Quit { .. }
-        | Body::Nick { .. }
-        | Body::Topic { .. }
-        | Body::Gone { .. }
-        | Body::Void
-        | Body::Ruling(_) => None,
     }
 }
