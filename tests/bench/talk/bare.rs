@@ -1,0 +1,152 @@
+//! The least that QUIC can do it for: a process that gives every line it hears to everybody, on a stream for each.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fireside::identity::Identity;
+use fireside::net::tls;
+use fireside::proto::role::Kind;
+use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream, ServerConfig};
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::{PATIENCE, process};
+
+/// The first argument of that process.
+pub const FLAG: &str = "--fan-out";
+/// Lines that may wait for one guest.
+const QUEUE: usize = 4_096;
+
+pub struct Bare {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Bare {
+    pub fn start() -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .arg(FLAG)
+            // It ends when this pipe does.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut ready = String::new();
+        let output = child.stdout.take().unwrap();
+        BufReader::new(output).read_line(&mut ready).unwrap();
+        let address = ready.trim().parse().unwrap();
+        Self { child, address }
+    }
+
+    pub fn busy(&self) -> f64 {
+        process::busy(&self.child)
+    }
+
+    pub async fn guests(&self, count: usize) -> Guests {
+        let identity = Identity::from_seed([0xc2; 32]);
+        let config = ClientConfig::new(Arc::new(tls::client(&identity, Kind::Mesh)));
+        let (tell, heard) = mpsc::unbounded_channel();
+        let mut guests = Vec::new();
+        for _ in 0..count {
+            let endpoint = Endpoint::client((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+            let name = tls::server_name(None);
+            let connecting = endpoint.connect_with(config.clone(), self.address, &name);
+            let connection = connecting.unwrap().await.unwrap();
+            let (mut send, receive) = connection.open_bi().await.unwrap();
+            send.write_all(b"\n").await.unwrap();
+            tokio::spawn(listen(receive, tell.clone()));
+            guests.push((connection, send));
+        }
+        let mut guests = Guests { guests, heard };
+        // Everybody has heard the last one come in.
+        guests.hear(count * (count + 1) / 2).await;
+        guests
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        // One that has ended already cannot be killed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Counts lines.
+async fn listen(mut receive: RecvStream, tell: mpsc::UnboundedSender<usize>) {
+    while let Ok(Some(chunk)) = receive.read_chunk(usize::MAX, true).await {
+        let lines = chunk.bytes.iter().filter(|byte| **byte == b'\n').count();
+        // Nobody counts at the end.
+        let _ = tell.send(lines);
+    }
+}
+
+pub struct Guests {
+    guests: Vec<(Connection, SendStream)>,
+    heard: mpsc::UnboundedReceiver<usize>,
+}
+
+impl Guests {
+    async fn hear(&mut self, mut lines: usize) {
+        while lines > 0 {
+            let heard = timeout(PATIENCE, self.heard.recv()).await;
+            lines -= heard.expect("every line is heard").unwrap();
+        }
+    }
+
+    /// Has the guests say so many lines in turn, and waits until everybody has heard each.
+    pub async fn talk(&mut self, lines: usize, pause: Duration, size: usize) {
+        let mut line = vec![b'x'; size];
+        line.push(b'\n');
+        let mut due = interval(pause);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for number in 0..lines {
+            due.tick().await;
+            let at = number % self.guests.len();
+            self.guests[at].1.write_all(&line).await.unwrap();
+        }
+        self.hear(lines * self.guests.len()).await;
+    }
+}
+
+/// That process.
+pub async fn serve() {
+    let identity = Identity::from_seed([0xf2; 32]);
+    let config = ServerConfig::with_crypto(Arc::new(tls::server(&identity, Kind::Mesh)));
+    let endpoint = Endpoint::server(config, (Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    println!("{}", endpoint.local_addr().unwrap());
+    let (all, _) = broadcast::channel(QUEUE);
+    let serving = async {
+        while let Some(incoming) = endpoint.accept().await {
+            tokio::spawn(guest(incoming, all.clone()));
+        }
+    };
+    let parent = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0]));
+    tokio::select! {
+        () = serving => panic!("the endpoint ended"),
+        _ = parent => {}
+    }
+}
+
+async fn guest(incoming: quinn::Incoming, all: broadcast::Sender<Bytes>) {
+    let connection = incoming.await.unwrap();
+    let (mut send, mut receive) = connection.accept_bi().await.unwrap();
+    let mut lines = all.subscribe();
+    let telling = tokio::spawn(async move {
+        while let Ok(line) = lines.recv().await {
+            if send.write_chunk(line).await.is_err() {
+                return;
+            }
+        }
+    });
+    while let Ok(Some(chunk)) = receive.read_chunk(usize::MAX, true).await {
+        // There is at least one who listens.
+        let _ = all.send(chunk.bytes);
+    }
+    telling.abort();
+}
