@@ -91,6 +91,10 @@ pub enum Mutant {
     SentOnInVain,
     /// In a large mesh nobody passes on who is dead, or has signed a later record.
     WordNotPassedOn,
+    /// In a large mesh a node that is missed is watched no longer, and word of its death is none.
+    MissedLetGo,
+    /// In a large mesh a node that is missed and not watched stays missed.
+    MissedForEver,
     /// Who is suspected is not told so.
     SuspectNotTold,
     /// A node that was called dead does not come back under a higher clock.

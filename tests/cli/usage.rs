@@ -112,7 +112,7 @@ fn who_asks_where_nobody_answers_is_told_so() {
     let port = crate::binary::free_port().to_string();
     for verb in [&["table"][..], &["ring", "#hearth"], &["ring", "--json"]] {
         let mut args = verb.to_vec();
-        args.extend(["--local-port", &port]);
+        args.extend(["--no-lan", "--local-port", &port]);
         home.run(&args).is_refused(
             1,
             &["cannot learn the table", "nobody answers", "--bootstrap"],

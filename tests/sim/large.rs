@@ -1,5 +1,6 @@
 //! Meshes too large for every node to know every other: nobody is linked to all, and all hear of everything.
 
+use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 
 use fireside::proto::mutant::{self, Mutant};
@@ -77,6 +78,45 @@ fn all_hear_of_everything(seed: u64) {
 }
 
 #[test]
+fn all_in_a_large_mesh_hear_of_every_death_also_those_who_missed_it_themselves() {
+    all_hear_of_each_death(4);
+}
+
+/// One after the other, and each at another moment of the others' rounds.
+fn all_hear_of_each_death(seed: u64) {
+    let mut mesh = mesh(seed);
+    for victim in DIRECTORIES..DIRECTORIES + 6 {
+        mesh.crash(victim);
+        until(&mut mesh, 8_000, "dead to all", |mesh| {
+            is_dead_to_all(mesh, victim)
+        });
+        mesh.run_for(1_300);
+    }
+}
+
+#[test]
+fn who_was_away_when_somebody_died_in_a_large_mesh_finds_out() {
+    finds_out_who_died(5);
+}
+
+/// Nobody passes it on any more, and it watches few of them.
+fn finds_out_who_died(seed: u64) {
+    let mut mesh = mesh(seed);
+    let away = DIRECTORIES;
+    mesh.part(BTreeMap::from([(away, 1)]));
+    let victims = DIRECTORIES + 10..DIRECTORIES + 18;
+    for victim in victims.clone() {
+        mesh.crash(victim);
+    }
+    mesh.run_for(20_000);
+    mesh.heal();
+    until(&mut mesh, 120_000, "together", Crowd::is_together);
+    until(&mut mesh, 30_000, "dead to all", |mesh| {
+        victims.clone().all(|victim| is_dead_to_all(mesh, victim))
+    });
+}
+
+#[test]
 fn nobody_in_a_large_mesh_is_called_dead_for_loss_or_a_stall() {
     nobody_is_called_dead(2);
 }
@@ -113,8 +153,10 @@ fn a_large_mesh_that_was_parted_comes_together_again() {
 
 #[test]
 fn each_rule_of_a_large_mesh_is_missed_when_it_is_broken() {
-    let rules: [(Mutant, fn(u64)); 2] = [
+    let rules: [(Mutant, fn(u64)); 4] = [
         (Mutant::WordNotPassedOn, all_hear_of_everything),
+        (Mutant::MissedLetGo, all_hear_of_each_death),
+        (Mutant::MissedForEver, finds_out_who_died),
         (Mutant::SuspectNotTold, nobody_is_called_dead),
     ];
     for (rule, story) in rules {

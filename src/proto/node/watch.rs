@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::MeshNode;
 use crate::proto::id::NodeId;
-use crate::proto::limits::FULL_MESH_MAX;
+use crate::proto::limits::{FULL_MESH_MAX, TABLE_INTERVAL};
 use crate::proto::membership::{Membership, Note};
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::LinkId;
 use crate::proto::time::{Mono, Now};
-use crate::proto::wire::{Doing, Edition, Gossip, Liveness, Message};
+use crate::proto::wire::{Doing, Edition, Gossip, Listed, Liveness, Message};
 
 /// How often the table takes over who is suspected, and who has objected.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
@@ -88,11 +88,15 @@ impl Watch {
         }
     }
 
-    /// Has the engine watch nobody but these.
+    /// Has the engine watch nobody but these, and those that we miss until it has found out how they are: they are
+    /// neither linked nor on the ring any more.
     pub(super) fn keep(&mut self, now: Mono, is_kept: impl Fn(&NodeId) -> bool) {
         if let Some(watching) = self.watching_mut() {
-            watching.missed.retain(|key, _| is_kept(key));
-            watching.engine.keep(now, is_kept);
+            let Watching { engine, missed, .. } = watching;
+            let is_missed =
+                |key: &NodeId| missed.contains_key(key) && !mutant::is(Mutant::MissedLetGo);
+            engine.keep(now, |key| is_kept(key) || is_missed(key));
+            missed.retain(|key, _| engine.incarnation(key).is_some());
         }
     }
 
@@ -262,6 +266,25 @@ impl MeshNode {
             watching
                 .unheard
                 .retain(|key, until| now.mono < *until && table.get(key).is_some());
+        }
+        self.give_up_missed(now);
+    }
+
+    /// In a large mesh a node that we do not watch may be missed by a dial. Whoever holds it for up would have told us
+    /// so when tables were compared, and it would have come back.
+    fn give_up_missed(&mut self, now: Now) {
+        if self.is_small() || self.watch.is_by_links() || mutant::is(Mutant::MissedForEver) {
+            return;
+        }
+        let is_over = |listed: &&Listed| {
+            let since = Duration::from_millis(now.wall.0.saturating_sub(listed.since.0));
+            listed.liveness == Liveness::Missed
+                && since > TABLE_INTERVAL
+                && !self.watch.knows(&listed.record.key)
+        };
+        let over = self.table.listed().filter(is_over);
+        for key in over.map(|l| l.record.key).collect::<Vec<_>>() {
+            self.set_liveness(now, key, Liveness::Dead);
         }
     }
 
