@@ -16,9 +16,10 @@ use crate::chart;
 use crate::choose::{self, People};
 use crate::config::{self, Change, Choices, Options};
 use crate::proto::command::Command;
-use crate::proto::event::{Event, Line, Member, Opening, What};
+use crate::proto::event::{Event, Invite, Line, Member, Opening, What};
 use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::proto::past::{Ask, Part, Query, Term, Words};
+use crate::sanitize;
 use crate::slash::{self, About, Choice, Local, Parsed, Refused, To, Which};
 
 /// How long lines that were typed before the end of the input may take to be confirmed: finding a network, founding
@@ -85,6 +86,8 @@ struct Talk {
     /// What was chosen and is not written down yet.
     saves: Vec<Change>,
     around: Around,
+    /// The last invitation to us.
+    invitation: Option<Invite>,
 }
 
 /// Who is in our groups.
@@ -120,14 +123,14 @@ impl People for Around {
     }
 }
 
-/// Runs until the client has said its last word; joins `groups` first. `as_json` chooses the language.
+/// Runs until the client has said its last word; asks for what is to be asked `first`. `as_json` chooses the language.
 ///
 /// # Errors
 /// If standard output cannot be had at all.
 pub async fn run(
     commands: mpsc::Sender<Command>,
     events: mpsc::Receiver<Event>,
-    groups: Vec<GroupName>,
+    first: Vec<Command>,
     choices: Choices,
     as_json: bool,
 ) -> std::io::Result<Ending> {
@@ -137,8 +140,8 @@ pub async fn run(
         choices,
         ..Talk::default()
     };
-    for group in groups {
-        talk.command(Command::Join { group });
+    for command in first {
+        talk.command(command);
     }
     let mut teller: Box<dyn Teller> = if as_json {
         Box::new(Json)
@@ -226,12 +229,14 @@ impl Talk {
         self.unsent.asked(&command);
         match &command {
             Command::Join { group } => self.enter(group),
+            Command::Accept { invite } => self.enter(&invite.group),
             Command::Part { group, .. } => self.exit(group),
             Command::Names { group } => {
                 self.names_wanted.insert(group.clone());
             }
             Command::Quit { .. } => self.is_leaving = true,
-            Command::Say { .. }
+            Command::Invite { .. }
+            | Command::Say { .. }
             | Command::Act { .. }
             | Command::Drop { .. }
             | Command::Topic { .. }
@@ -519,6 +524,14 @@ impl Talk {
                     try_: "/goto yesterday".to_owned(),
                 }),
             },
+            Local::Accept => match self.invitation.clone() {
+                Some(invite) => {
+                    let invite = Box::new(invite);
+                    self.command(Command::Accept { invite });
+                    Vec::new()
+                }
+                None => teller.refused(&slash::uninvited()),
+            },
             Local::Host(group) => match self.around.members.get(&group) {
                 Some(members) => teller.keepers(&group, members, self.around.us.as_ref()),
                 None => teller.refused(&chart::unknown_group(&group)),
@@ -654,6 +667,7 @@ impl Talk {
             | Event::Merge { .. }
             | Event::Near { .. }
             | Event::Whois(_)
+            | Event::Invited { .. }
             | Event::Chart { .. }
             | Event::Notice { .. }
             | Event::Error { .. } => {}
@@ -661,10 +675,31 @@ impl Talk {
         if let Some(command) = teller.wanted(event) {
             self.command(command);
         }
-        match heeded(event, self.choices.options()) {
-            Some(event) => teller.event(&event, self.here.as_ref(), &self.unsent),
-            None => Vec::new(),
-        }
+        let Some(event) = heeded(event, self.choices.options()) else {
+            return Vec::new();
+        };
+        let mut told = teller.event(&event, self.here.as_ref(), &self.unsent);
+        told.extend(self.heed_invitation(&event, teller));
+        told
+    }
+
+    /// Whether somebody invites us, in private; if so it is said how to come.
+    fn heed_invitation(&mut self, event: &Event, teller: &mut dyn Teller) -> Vec<String> {
+        let Event::Entry(line) = event else {
+            return Vec::new();
+        };
+        let What::Text(text) = &line.what else {
+            return Vec::new();
+        };
+        let invite = Invite::find(text).filter(|_| !line.own && line.group.person().is_some());
+        let Some(invite) = invite else {
+            return Vec::new();
+        };
+        let (from, group) = (line.from.as_str(), invite.group.as_str());
+        let (from, group) = (sanitize::name(from), sanitize::name(group));
+        let told = format!("{from} invites you to {group}: /accept comes in");
+        self.invitation = Some(invite);
+        teller.notice(&told)
     }
 }
 

@@ -25,6 +25,7 @@ mod door;
 mod forgers;
 mod found;
 mod hostile;
+mod invites;
 mod islands;
 #[allow(dead_code, reason = "nobody is gone for good here")]
 #[path = "../judge/mod.rs"]
