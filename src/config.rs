@@ -4,7 +4,8 @@ mod options;
 mod save;
 
 pub use options::{
-    ALIAS, BIND, Hours, IGNORE, Kind, Level, NOTIFY_IN, OPTIONS, Options, Preset, Spec, Way,
+    ALIAS, BIND, Hours, IGNORE, Ignored, Kind, Level, NOTIFY_IN, OPTIONS, Options, Preset, Spec,
+    Way,
 };
 pub use save::{Change, Choices, save};
 

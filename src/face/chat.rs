@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::input;
 use super::json::Json;
@@ -25,6 +26,9 @@ use crate::slash::{self, About, Choice, Local, Parsed, Refused, To, Which};
 /// How long lines that were typed before the end of the input may take to be confirmed: finding a network, founding
 /// one if there is none, and a handover in between.
 const LAST_LINES_WAIT: Duration = Duration::from_secs(8);
+
+/// How often it is looked at whether somebody is to be heard again.
+const HEARD_CHECKED: Duration = Duration::from_secs(60);
 
 /// Lines that a search or a look back tells.
 const FOUND: usize = 50;
@@ -200,6 +204,10 @@ async fn turn(
                     to_tell.extend(talk.save(teller).await);
                 }
             },
+            () = sleep(talk.until_heard()), if talk.waits_to_hear() => {
+                to_tell.extend(talk.hear_again(teller));
+                to_tell.extend(talk.save(teller).await);
+            }
             () = at(talk.last_lines), if talk.last_lines.is_some() && !talk.is_leaving => {
                 to_tell.extend(talk.give_up_waiting(teller));
             }
@@ -334,6 +342,29 @@ impl Talk {
         self.command(Command::Ignore { persons });
     }
 
+    /// Whether somebody is ignored for a time.
+    fn waits_to_hear(&self) -> bool {
+        self.choices.options().next_heard().is_some()
+    }
+
+    /// How long to wait until somebody may be heard again.
+    fn until_heard(&self) -> Duration {
+        let next = self.choices.options().next_heard();
+        let left = next.map(|next| next.duration_since(Timestamp::now()));
+        let left = left.and_then(|left| Duration::try_from(left).ok());
+        left.unwrap_or_default().min(HEARD_CHECKED)
+    }
+
+    fn hear_again(&mut self, teller: &mut dyn Teller) -> Vec<String> {
+        let mut told = Vec::new();
+        for done in choose::hear_again(&mut self.choices, Timestamp::now()) {
+            self.saves.extend(done.save);
+            told.extend(done.told.iter().flat_map(|line| teller.notice(line)));
+            self.tell_ignored();
+        }
+        told
+    }
+
     /// A group's name, or whom a private talk is with.
     fn name_of(&self, group: &GroupName) -> String {
         let nick = group
@@ -397,7 +428,7 @@ impl Talk {
     }
 
     fn choose(&mut self, choice: Choice, teller: &mut dyn Teller) -> Vec<String> {
-        match choose::choose(&mut self.choices, choice, &self.around) {
+        match choose::choose(&mut self.choices, choice, &self.around, Timestamp::now()) {
             Ok(done) => {
                 self.saves.extend(done.save);
                 self.tell_ignored();

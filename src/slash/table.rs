@@ -300,7 +300,7 @@ pub const SPECS: &[Spec] = &[
     spec(
         "ignore",
         &[],
-        "[nick | key]",
+        "[nick | key] [for 1h]",
         "hide what somebody says, or tell who is hidden; by key",
         Verb::Ignore,
     ),

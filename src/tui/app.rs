@@ -443,7 +443,11 @@ impl App {
             themes: self.themes.names(),
             aliases: options.alias.clone().into_iter().collect(),
             bound: options.bind.keys().cloned().collect(),
-            ignored: options.ignore.values().cloned().collect(),
+            ignored: options
+                .ignore
+                .values()
+                .map(|ignored| ignored.name.clone())
+                .collect(),
             suffix: options.complete_suffix.clone(),
         }
     }
