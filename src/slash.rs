@@ -10,6 +10,7 @@ pub mod when;
 
 use crate::proto::command::{Asking, Chart, Command, Who};
 use crate::proto::id::{GroupName, NameError, Nick};
+use crate::proto::invite::Invite;
 use crate::proto::limits::{TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
 use crate::proto::past::Query;
 use crate::proto::ruling::{Mode, Ruling};
@@ -57,6 +58,8 @@ pub enum Local {
     Resend(Which),
     /// Forget lines that came to nothing, or take back such as wait.
     Drop(Which),
+    /// Come into the group that we were invited to last.
+    Accept,
     /// Look for something in what is stored, written like this.
     Search(String, Query),
     /// Who keeps a group, and who is next.
@@ -178,6 +181,8 @@ pub fn say(text: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
 fn run(spec: &'static Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
     match spec.verb {
         Verb::Join => join(spec, rest),
+        Verb::Invite => invite(spec, rest, here),
+        Verb::Accept => local(Local::Accept),
         Verb::Part => part(rest, here),
         Verb::Msg => msg(spec, rest, here),
         Verb::Query => query(spec, rest, here),
@@ -332,7 +337,15 @@ pub fn leak(line: &str) -> Option<String> {
 }
 
 fn join(spec: &Spec, rest: &str) -> Result<Parsed, Refused> {
-    let names = needed(spec, rest)?.split_whitespace().next().unwrap_or("");
+    let Some(names) = rest.split_whitespace().next() else {
+        return local(Local::Accept);
+    };
+    if names.contains("://") {
+        let invite = Invite::parse(names)
+            .map_err(|why| refused("not joined", &why.to_string(), "ask for the link again"))?;
+        let invite = Box::new(invite);
+        return one(Command::Accept { invite });
+    }
     let commands = names
         .split(',')
         .filter(|name| !name.is_empty())
@@ -342,6 +355,17 @@ fn join(spec: &Spec, rest: &str) -> Result<Parsed, Refused> {
         return Err(missing(spec));
     }
     Ok(Parsed::Commands(commands))
+}
+
+/// Reads who is sent an invitation to this group, if anybody is.
+fn invite(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    let group = kept(spec, "", here)?;
+    let (who, drawn) = match rest.trim() {
+        "" => (None, false),
+        "-qr" => (None, true),
+        who => (Some(whoever(spec, who)?), false),
+    };
+    one(Command::Invite { group, who, drawn })
 }
 
 fn part(rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
@@ -540,6 +564,16 @@ fn which(spec: &Spec, rest: &str) -> Result<Which, Refused> {
             )),
         },
     }
+}
+
+/// What to say to somebody whom nobody has invited.
+#[must_use]
+pub fn uninvited() -> Refused {
+    refused(
+        "not joined",
+        "nobody has invited you since you started",
+        "/join #group, or /join and the link",
+    )
 }
 
 /// What to say to somebody who has no line to send again.

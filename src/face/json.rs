@@ -284,6 +284,11 @@ fn object(event: &Event) -> Option<Object> {
             .now()
             .with("presence", near(*nearness)),
         Event::Whois(told) => whois(told),
+        Event::Invited { invite, to, .. } => Object::new("invite")
+            .group(&invite.group)
+            .now()
+            .with("link", invite.to_string())
+            .with("to", to.as_ref().map(Nick::as_str)),
         Event::Chart { chart, table } => charted(chart, table),
         Event::Bye => Object::new("bye").now(),
         Event::Past(Told::Found { query, lines, more }) => Object::new("search")

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 pub use super::command::Chart;
 use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
+pub use super::invite::Invite;
 use super::past::Told;
 use super::ruling::{Rank, Ruling};
 use super::table::Table;
@@ -135,6 +136,12 @@ pub enum Event {
     },
     /// Who somebody is, in answer to [`super::command::Command::Whois`].
     Whois(Box<Whois>),
+    /// An invitation to a group we are in, in answer to [`super::command::Command::Invite`]; `to` is who was sent it.
+    Invited {
+        invite: Box<Invite>,
+        to: Option<Nick>,
+        drawn: bool,
+    },
     /// All that is known of the mesh, in answer to [`super::command::Command::Chart`].
     Chart { chart: Chart, table: Box<Table> },
     /// What is stored, in answer to [`super::command::Command::Past`].

@@ -58,6 +58,10 @@ pub const NODE_LINKS_MAX: usize = 256;
 pub const NODE_WORDS_MAX: usize = 8;
 /// Groups a client is in.
 pub const GROUPS_MAX: usize = 100;
+/// Mesh nodes that an invite link names: more are of no use to the first one that answers, and make the link long.
+pub const GATES_MAX: usize = 3;
+/// Bytes of an invite link: the longest name, each byte of it written as three, and as many nodes as there may be.
+pub const INVITE_SIZE_MAX: usize = 512;
 /// Groups one link may register at a supernode; the same bound seen from the other side.
 pub const GROUPS_PER_LINK_MAX: usize = 2 * GROUPS_MAX;
 /// Members of a group that must be carried.

@@ -14,6 +14,7 @@ pub mod event;
 pub mod figures;
 pub(crate) mod group;
 pub mod id;
+pub mod invite;
 pub mod limits;
 mod links;
 mod membership;

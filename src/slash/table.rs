@@ -16,6 +16,8 @@ pub struct Spec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Join,
+    Invite,
+    Accept,
     Part,
     Nick,
     Act,
@@ -74,9 +76,23 @@ pub const SPECS: &[Spec] = &[
     spec(
         "join",
         &["j"],
-        "#group[,#group...]",
+        "#group[,...] | link",
         "come into a group; it is created if nobody has it",
         Verb::Join,
+    ),
+    spec(
+        "invite",
+        &[],
+        "[nick | key | -qr]",
+        "make a link that leads others here, or send it to somebody",
+        Verb::Invite,
+    ),
+    spec(
+        "accept",
+        &[],
+        "",
+        "come into the group you were invited to last",
+        Verb::Accept,
     ),
     spec(
         "part",
@@ -284,7 +300,7 @@ pub const SPECS: &[Spec] = &[
     spec(
         "ignore",
         &[],
-        "[nick | key]",
+        "[nick | key] [for 1h]",
         "hide what somebody says, or tell who is hidden; by key",
         Verb::Ignore,
     ),
@@ -483,9 +499,9 @@ const ELSEWHERE: &[(&[&str], &str, &str)] = &[
         "/op, /kick, /ban and /mode are what those may do",
     ),
     (
-        &["invite", "list", "knock", "accept"],
+        &["list", "knock"],
         "groups are neither listed nor closed here",
-        "tell people the group's name: they /join it",
+        "/join a group by its name, or by the link that /invite makes",
     ),
     (
         &["dcc", "send"],

@@ -20,6 +20,7 @@ use crate::proto::wire::{
 
 const NICK: &str = "nick";
 const CLOCK: &str = "clock";
+const GATES: &str = "gates";
 
 pub(super) fn put_outbox(
     db: &Connection,
@@ -126,6 +127,20 @@ fn charter(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Charter>> {
 
 pub(super) fn put_nick(db: &Connection, nick: &Nick) -> rusqlite::Result<()> {
     put_setting(db, NICK, nick.as_str())
+}
+
+pub(super) fn put_gates(db: &Connection, gates: &[SocketAddr]) -> rusqlite::Result<()> {
+    let gates: Vec<String> = gates.iter().map(ToString::to_string).collect();
+    put_setting(db, GATES, gates.join(" "))
+}
+
+/// What is no address is passed over: it would only be tried in vain.
+fn load_gates(db: &Connection) -> rusqlite::Result<Vec<SocketAddr>> {
+    let gates = setting::<String>(db, GATES)?.unwrap_or_default();
+    Ok(gates
+        .split(' ')
+        .filter_map(|gate| gate.parse().ok())
+        .collect())
 }
 
 pub(super) fn put_clock(db: &Connection, clock: u64) -> rusqlite::Result<()> {
@@ -245,6 +260,7 @@ pub(super) fn drop_record(db: &Connection, group: &GroupName) -> rusqlite::Resul
 /// Everything a role is given at its start.
 pub(super) fn load(db: &Connection) -> rusqlite::Result<Saved> {
     Ok(Saved {
+        gates: load_gates(db)?,
         nick: setting::<String>(db, NICK)?
             .map(|nick| Nick::parse(&nick).map_err(|why| unreadable(0, why)))
             .transpose()?,

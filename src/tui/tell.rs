@@ -34,6 +34,7 @@ impl App {
                     window.nearness = Some(nearness);
                 }
             }
+            Event::Invited { invite, to, .. } => self.invited(now, *invite, to.as_ref()),
             Event::Chart { chart, table } => self.answer(now, &chart::told(&chart, &table)),
             Event::Whois(whois) => {
                 let told = whois.words().join("\n");
@@ -279,6 +280,7 @@ impl App {
         let Some(index) = self.index(&line.group) else {
             return;
         };
+        let invites = line.group.person().is_some().then(|| line.clone());
         let active = index == self.active;
         let window = &mut self.windows[index];
         let (said, mention) = match &line.what {
@@ -338,6 +340,9 @@ impl App {
         window.trim();
         if let Some(call) = call.filter(|_| fresh) {
             self.consider_calling(now, index, call, mention);
+        }
+        if let Some(line) = invites.filter(|_| fresh) {
+            self.heed_invitation(now, &line);
         }
     }
 

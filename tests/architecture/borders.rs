@@ -55,6 +55,7 @@ const ASYNC: &[(&str, &str)] = &[(
 /// What a screen sees: what to ask, what is told, and the names in both.
 const SCREEN: &[&str] = &[
     "chart",
+    "qr",
     "sanitize",
     "slash",
     "config",
@@ -72,6 +73,7 @@ const SCREEN: &[&str] = &[
 /// What a face without a screen sees: the same, and the table that is told to programs.
 const LINES: &[&str] = &[
     "chart",
+    "qr",
     "sanitize",
     "slash",
     "config",
@@ -99,6 +101,11 @@ pub(crate) const BORDERS: &[Border] = &[
         never: PURE,
     },
     Border {
+        module: "qr",
+        uses: &[],
+        never: PURE,
+    },
+    Border {
         module: "address",
         uses: &["proto::limits"],
         never: &[],
@@ -113,6 +120,7 @@ pub(crate) const BORDERS: &[Border] = &[
         uses: &[
             "proto::command",
             "proto::id",
+            "proto::invite",
             "proto::limits",
             "proto::past",
             "proto::ruling",
@@ -284,6 +292,11 @@ pub(crate) const OWNED: &[Owned] = &[
         name: "foca",
         by: &["proto"],
         why: "who is alive is found out in the core",
+    },
+    Owned {
+        name: "qrcode",
+        by: &["qr"],
+        why: "codes are made in one place",
     },
     Owned {
         name: "mdns_sd",

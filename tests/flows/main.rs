@@ -5,6 +5,7 @@
 mod alone;
 mod handover;
 mod harness;
+mod invited;
 mod names;
 mod operator;
 mod past;

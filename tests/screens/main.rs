@@ -12,6 +12,7 @@ mod demo;
 #[cfg(unix)]
 mod film;
 mod hostile;
+mod invited;
 mod keeping;
 mod keys;
 #[cfg(unix)]

@@ -201,6 +201,8 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
             | Command::Names { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Accept { .. }
+            | Command::Invite { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Reach { .. }

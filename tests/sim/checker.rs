@@ -109,6 +109,8 @@ impl Checker {
             | Command::Reach { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Accept { .. }
+            | Command::Invite { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::History { .. }
@@ -247,6 +249,7 @@ impl Checker {
             | Event::Talk { .. }
             | Event::Near { .. }
             | Event::Whois(_)
+            | Event::Invited { .. }
             | Event::Chart { .. }
             | Event::Error { .. }
             | Event::Bye => {}

@@ -20,6 +20,7 @@ const ENTRY_SIZE: usize = 160;
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
     nick: Option<Nick>,
+    gates: Vec<std::net::SocketAddr>,
     groups: BTreeMap<GroupName, Group>,
     table: Vec<Listed>,
     burials: BTreeMap<NodeId, Burial>,
@@ -99,6 +100,7 @@ impl Disk {
                     group.lease = lease;
                 }
                 Write::Nick(nick) => self.nick = Some(nick),
+                Write::Gates(gates) => self.gates = gates,
                 Write::Table(table) => self.table = table,
                 Write::Burial(burial) => {
                     self.burials.insert(burial.key, burial);
@@ -186,6 +188,7 @@ impl Disk {
     pub fn saved(&self) -> Saved {
         Saved {
             nick: self.nick.clone(),
+            gates: self.gates.clone(),
             groups: self
                 .groups
                 .iter()

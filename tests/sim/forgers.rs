@@ -238,6 +238,7 @@ impl Stage {
             | Write::Group { .. }
             | Write::Rename { .. }
             | Write::Nick(_)
+            | Write::Gates(_)
             | Write::Table(_)
             | Write::Clock(_)
             | Write::Burial(_)

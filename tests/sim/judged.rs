@@ -55,6 +55,8 @@ impl Judged {
             | Command::Names { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Accept { .. }
+            | Command::Invite { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Reach { .. }
@@ -190,6 +192,7 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         | Event::Talk { .. }
         | Event::Near { .. }
         | Event::Whois(_)
+        | Event::Invited { .. }
         | Event::Chart { .. }
         | Event::Notice { .. }
         | Event::Error { .. }

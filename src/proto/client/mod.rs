@@ -5,6 +5,7 @@
 //! group's responsible supernode, a registration there, a way to each host. Nothing else has to remember to.
 
 mod hearsay;
+mod invite;
 mod mesh;
 mod opinion;
 mod persons;
@@ -31,6 +32,7 @@ use crate::proto::command::{Command, Who};
 use crate::proto::event::{Event, MeshState, Trouble};
 use crate::proto::group::{Context, Group};
 use crate::proto::id::{GroupName, Nick, NodeId};
+use crate::proto::invite::{Gate, Mark};
 use crate::proto::limits::{
     DISK_RETRY, GROUPS_MAX, HANDOVER_WAIT, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, WALL_MAX,
 };
@@ -112,6 +114,13 @@ struct Search {
     /// Addresses given to us, to be dialled in this order when no node is linked.
     addresses: Vec<SocketAddr>,
     pauses: BTreeMap<SocketAddr, Pause>,
+    /// Nodes that invitations name, and the groups they lead to; and where another one was found in their place.
+    gates: Vec<(GroupName, Gate)>,
+    shunned: BTreeSet<SocketAddr>,
+    /// Nodes of this machine that were asked to meet one of them.
+    introduced: BTreeSet<(LinkId, SocketAddr)>,
+    /// Those that have led us to a group, as they are on disk.
+    kept: Vec<SocketAddr>,
     /// The addresses at which we dialled the links we have.
     reached: BTreeMap<LinkId, SocketAddr>,
     /// Why a node would not have us, as told to our person; until one has.
@@ -162,7 +171,10 @@ impl Client {
             table,
             links: Links::default(),
             groups: groups.collect(),
-            search: Search::default(),
+            search: Search {
+                kept: saved.gates,
+                ..Search::default()
+            },
             talks,
             persons: Persons::default(),
             is_listed: true,
@@ -224,7 +236,9 @@ impl Client {
             return;
         };
         match command {
-            Command::Join { group } => self.join(now, group),
+            Command::Join { group } => self.join_if(now, group, None),
+            Command::Accept { invite } => self.accept(now, *invite),
+            Command::Invite { group, who, drawn } => self.invite(now, &group, who, drawn),
             Command::Part { group, why } => {
                 self.in_group(now, &group, |group, cx| {
                     group.leave(cx, Body::Part { why: clip(why) })
@@ -263,13 +277,17 @@ impl Client {
         }
     }
 
-    fn join(&mut self, now: Now, name: GroupName) {
+    /// Comes into a group; if we were invited, into none but that with the `invited` charter.
+    fn join_if(&mut self, now: Now, name: GroupName, invited: Option<Mark>) {
         if self
             .groups
             .get(&name)
             .is_some_and(|group| !group.has_left())
         {
             return self.in_group(now, &name, |group, cx| {
+                if let Some(mark) = invited {
+                    group.expect(mark);
+                }
                 group.stay(cx);
                 group.show_again();
             });
@@ -296,11 +314,17 @@ impl Client {
         group.come_back();
         let topic = group.topic().to_owned();
         let lease = group.lease().cloned();
-        self.act.write(vec![Write::Group {
-            group: name.clone(),
-            joined: true,
-            lease,
-        }]);
+        match invited {
+            // It is ours at the next start once it has proved to be the one: its first lease says so.
+            Some(mark) => group.expect(mark),
+            None => {
+                self.act.write(vec![Write::Group {
+                    group: name.clone(),
+                    joined: true,
+                    lease,
+                }]);
+            }
+        }
         self.act.tell(Event::Opened {
             group: name,
             topic,

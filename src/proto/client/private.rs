@@ -78,7 +78,8 @@ impl Client {
                     self.open_talk(now, person, Opening::Asked);
                 }
             }
-            Command::Topic { ref group, .. }
+            Command::Invite { ref group, .. }
+            | Command::Topic { ref group, .. }
             | Command::Rule { ref group, .. }
             | Command::Names { ref group }
                 if group.person().is_some() =>
@@ -92,6 +93,8 @@ impl Client {
                 });
             }
             other @ (Command::Join { .. }
+            | Command::Accept { .. }
+            | Command::Invite { .. }
             | Command::Topic { .. }
             | Command::Rule { .. }
             | Command::Names { .. }
