@@ -89,6 +89,8 @@ pub enum Mutant {
     HandedOverTogether,
     /// Who is sent to another supernode stays where it is until its table says so too.
     SentOnInVain,
+    /// A mesh is taken to be as large as somebody says.
+    PhantomsCounted,
     /// In a large mesh nobody passes on who is dead, or has signed a later record.
     WordNotPassedOn,
     /// In a large mesh a node that is missed is watched no longer, and word of its death is none.

@@ -18,6 +18,7 @@ mod closed;
 #[allow(dead_code, reason = "its costs are of interest to the bench")]
 #[path = "../bench/mesh/crowd.rs"]
 mod crowd;
+mod deposed;
 mod directories;
 mod disk;
 mod door;

@@ -106,6 +106,17 @@ impl Watch {
         watching.is_some_and(|watching| watching.engine.incarnation(key).is_some())
     }
 
+    /// Whether we have heard no more nodes than everybody is linked to in a small mesh.
+    pub(super) fn hears_few(&self) -> bool {
+        self.watching().is_some_and(Watching::hears_few)
+    }
+
+    /// Whether we have heard it over a link of our own; who does not watch does not know.
+    pub(super) fn has_heard(&self, key: &NodeId) -> bool {
+        self.watching()
+            .is_none_or(|watching| watching.heard.contains(key))
+    }
+
     pub(super) fn seed(&self) -> u64 {
         self.watching().map_or(0, |watching| watching.seed)
     }
@@ -142,7 +153,12 @@ impl Watching {
     /// Whether others' word that a node is up counts for nothing: we have looked for it in vain. Who hears more than
     /// everybody hears in a small mesh does not look for all.
     fn is_unheard(&self, key: &NodeId) -> bool {
-        self.heard.len() <= FULL_MESH_MAX && self.unheard.contains_key(key)
+        self.hears_few() && self.unheard.contains_key(key)
+    }
+
+    fn hears_few(&self) -> bool {
+        // We are one of the mesh ourselves.
+        self.heard.len() < FULL_MESH_MAX
     }
 
     /// How a node is by all we know.
@@ -218,7 +234,9 @@ impl MeshNode {
         };
         watching.missed.remove(&key);
         watching.unheard.remove(&key);
-        watching.heard.insert(key);
+        let is_new = watching.heard.insert(key);
+        // Whom we watch is chosen anew in a mesh that has just turned out to be large.
+        self.ward.is_left |= is_new && !watching.hears_few();
         if watching.engine.is_down(edition) {
             watching.engine.announce(now.mono, edition);
         } else {
@@ -234,6 +252,7 @@ impl MeshNode {
             return;
         };
         let was_up = listed.liveness.is_up();
+        let is_small = self.is_small();
         if let Some(watching) = self.watch.watching_mut()
             && !watching.heard.contains(&key)
             && !mutant::is(Mutant::UnheardBelieved)
@@ -241,7 +260,7 @@ impl MeshNode {
             watching.unheard.insert(key, now.mono + UNHEARD_FOR);
         }
         if let Some(watching) = self.watch.watching_mut()
-            && (watching.engine.incarnation(&key).is_some() || self.table.len() <= FULL_MESH_MAX)
+            && (watching.engine.incarnation(&key).is_some() || is_small)
         {
             let known = watching.engine.incarnation(&key);
             watching.missed.entry(key).or_insert(known);
