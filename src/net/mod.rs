@@ -23,6 +23,8 @@ mod links;
 mod mapping;
 mod offer;
 mod peer;
+#[cfg(feature = "upnp")]
+mod pinhole;
 mod probe;
 pub mod quota;
 mod reach;
