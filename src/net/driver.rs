@@ -4,10 +4,11 @@
 //! links, tunnels), which send events here through bounded queues; a panic in one of them ends the driver.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -17,10 +18,11 @@ use futures_util::future::join;
 use quinn::{Incoming, VarInt};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::alarm::Alarm;
 use super::change::Changes;
 use super::clock::Clock;
 use super::dial::{self, Up};
@@ -43,11 +45,12 @@ use super::watch::Seen;
 use crate::proto::codec;
 use crate::proto::command::Asking;
 use crate::proto::id::NodeId;
-use crate::proto::limits::{INPUT_QUEUE_MAX, QUIET_LOOK};
+use crate::proto::limits::INPUT_QUEUE_MAX;
 use crate::proto::path::Finder;
 use crate::proto::path::door::Family;
 use crate::proto::path::report::Report;
 use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
+use crate::proto::time::Mono;
 use crate::proto::wire::{Message, Reason};
 
 /// Handshakes at a time. For one more the oldest is given up: an honest one is done by then, and who only begins them
@@ -99,11 +102,13 @@ pub async fn run(
         is_finished: false,
         endpoint,
     };
+    // Before the first look, so that nothing is missed after it.
+    let changes = driver.is_person().then(Changes::new);
     let seen = Surroundings::of(driver.vantage.bound());
     driver.vantage.looked(seen);
     driver.map_port();
     let ended = driver
-        .turn(inputs, network, questions, &outputs, &stop)
+        .turn(inputs, network, changes, questions, &outputs, &stop)
         .await;
     if timeout(STOP_WAIT, driver.end(&outputs)).await.is_err() {
         tracing::warn!("some links were not closed in time");
@@ -171,18 +176,16 @@ impl Driver {
         &mut self,
         mut inputs: mpsc::Receiver<Input>,
         mut network: mpsc::Receiver<Event>,
+        mut changes: Option<Changes>,
         mut questions: Option<Questions>,
         outputs: &mpsc::Sender<Output>,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
         self.handle(Input::Start);
         let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
-        let mut timer = Box::pin(sleep_until(Instant::now()));
-        let mut looks = interval(QUIET_LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let changes = Changes::new();
+        let mut alarm = Alarm::default();
         while !self.is_finished {
-            let has_timer = self.set_timer(timer.as_mut());
+            self.set_alarm(&mut alarm);
             let may_read = self.backlog.len() < INPUT_QUEUE_MAX;
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -203,16 +206,18 @@ impl Driver {
                     Some(incoming) => self.knocked(incoming),
                     None => bail!("the network endpoint ended by itself"),
                 },
-                () = timer.as_mut(), if has_timer => self.handle(Input::Timeout),
-                _ = looks.tick() => self.look(),
+                () = alarm.rings() => self.is_time(),
+                () = self.endpoint.socket.came.notified(), if self.links.awaits_any() => {
+                    // After QUIC, which is about to see what it is.
+                    after_others().await;
+                    self.links.something_came();
+                    self.is_time();
+                }
                 asked = question(&mut questions) => {
                     // Who asked may have gone.
                     _ = asked.send(self.reading());
                 }
-                () = changes.next(), if self.is_person() => {
-                    self.vantage.is_stale();
-                    self.look_around();
-                }
+                () = next(&mut changes) => self.may_have_moved(),
             }
         }
         Ok(())
@@ -228,12 +233,20 @@ impl Driver {
         }
     }
 
-    /// Tells the role which links have fallen quiet, and which have come to themselves.
-    fn look(&mut self) {
-        if self.is_person() {
-            self.look_around();
-        }
+    /// It may be time for something; what is early is waited for once more.
+    fn is_time(&mut self) {
         let now = self.clock.now().mono;
+        let is_due = |due: Option<Mono>| due.is_some_and(|due| due <= now);
+        if is_due(self.role.poll_timeout()) {
+            self.handle(Input::Timeout);
+        }
+        if is_due(self.links.due()) {
+            self.look(now);
+        }
+    }
+
+    /// Tells the role which links have fallen quiet, and which have come to themselves.
+    fn look(&mut self, now: Mono) {
         for (id, seen) in self.links.look(now) {
             // What was seen before may have led the role to close it.
             if self.links.get(id).is_none() {
@@ -251,13 +264,23 @@ impl Driver {
                     self.tell_paths();
                 }
                 Seen::Heard => self.heard(id),
-                Seen::Silent => self.knock(id),
+                Seen::Silent => {
+                    self.may_have_moved();
+                    self.knock(id);
+                }
             }
         }
         self.settle();
     }
 
-    /// Looks at this machine's addresses, if it is time. Whoever waits for the system does it where nobody else waits.
+    fn may_have_moved(&mut self) {
+        if self.is_person() {
+            self.vantage.is_stale();
+            self.look_around();
+        }
+    }
+
+    /// Looks at this machine's addresses, if they may have changed. Whoever waits for the system does it where nobody else waits.
     fn look_around(&mut self) {
         if self.vantage.begins_to_look() {
             let bound = self.vantage.bound();
@@ -300,15 +323,13 @@ impl Driver {
         }
     }
 
-    fn set_timer(&self, timer: Pin<&mut tokio::time::Sleep>) -> bool {
-        let Some(deadline) = self.role.poll_timeout() else {
-            return false;
-        };
-        let deadline = self.clock.instant(deadline);
-        if timer.deadline() != deadline || timer.is_elapsed() {
-            timer.reset(deadline);
-        }
-        true
+    /// For whatever is due first.
+    fn set_alarm(&mut self, alarm: &mut Alarm) {
+        let role = self.role.poll_timeout();
+        let due = role.into_iter().chain(self.links.due()).min();
+        let due = due.map(|due| self.clock.instant(due));
+        self.clock.awaits(due);
+        alarm.set(due);
     }
 
     /// Gives the role an input, and then those that come of what it wants done.
@@ -783,6 +804,27 @@ impl Driver {
             reason.to_string().as_bytes(),
         );
         self.endpoint.quinn.wait_idle().await;
+    }
+}
+
+/// Lets those go first who are about to run. Tokio's own way of it looks at the network meanwhile.
+async fn after_others() {
+    let mut is_last = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut is_last, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// The next word of a change to the network, if anybody listens for one.
+async fn next(changes: &mut Option<Changes>) {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => pending().await,
     }
 }
 
