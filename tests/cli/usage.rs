@@ -32,7 +32,10 @@ fn a_command_line_without_a_meaning_is_refused_with_code_2() {
         (&["--directory", "#hearth"], &["at once"]),
         (&["ring", "--supernode"], &["--supernode"]),
         (&["ring", "a b"], &["a group is written '#hearth'"]),
-        (&["--plain", "fireside://x"], &["a part of it is missing or mistyped"]),
+        (
+            &["--plain", "fireside://x"],
+            &["a part of it is missing or mistyped"],
+        ),
         (&["\u{1b}]0;evil\u{7}x y"], &["a group is written"]),
     ] {
         let outcome = home.run(args);
