@@ -187,6 +187,7 @@ fn run(spec: &'static Spec, rest: &str, here: Option<&GroupName>) -> Result<Pars
         Verb::Msg => msg(spec, rest, here),
         Verb::Query => query(spec, rest, here),
         Verb::Whois => whois(spec, rest, here),
+        Verb::Verify => verify(spec, rest, here),
         Verb::Say => say(needed(spec, rest)?, here),
         Verb::Act => {
             let text = needed(spec, rest)?.to_owned();
@@ -430,6 +431,28 @@ fn whois(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Re
     };
     let near = here.cloned();
     one(Command::Whois { who, near })
+}
+
+/// Reads whose key is compared, in a private talk the other one's, and what came of it.
+fn verify(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    let other = here.and_then(GroupName::person).map(Who::Key);
+    let (who, word) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let (who, word) = match (who, other) {
+        ("" | "yes" | "no", Some(other)) => (other, who),
+        (who, _) => (whoever(spec, needed(spec, who)?)?, word.trim()),
+    };
+    let came_of_it = match word.to_lowercase().as_str() {
+        "" => None,
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => return Err(missing(spec)),
+    };
+    let near = here.cloned();
+    one(Command::Verify {
+        who,
+        near,
+        came_of_it,
+    })
 }
 
 fn topic(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {

@@ -252,6 +252,7 @@ impl Talk {
             | Command::Reach { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Verify { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Nick { .. } => {}
@@ -699,6 +700,9 @@ impl Talk {
             | Event::Near { .. }
             | Event::Whois(_)
             | Event::Invited { .. }
+            | Event::Number { .. }
+            | Event::Verified { .. }
+            | Event::Impostor { .. }
             | Event::Chart { .. }
             | Event::Notice { .. }
             | Event::Error { .. } => {}

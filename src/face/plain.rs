@@ -17,6 +17,7 @@ use crate::proto::event::{
 use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::proto::past::Told;
 use crate::proto::time::Wall;
+use crate::proto::verify;
 use crate::qr::{Code, Ground, MARGIN};
 use crate::sanitize;
 use crate::slash::Refused;
@@ -68,6 +69,16 @@ impl Teller for Plain {
         }
         if let Event::Chart { chart, table } = event {
             return self.now(&chart::told(chart, table));
+        }
+        if let Event::Number {
+            nick,
+            number,
+            is_verified,
+            ..
+        } = event
+        {
+            let nick = sanitize::name(nick.as_str());
+            return self.now(&verify::words(number, &nick, *is_verified).join("\n"));
         }
         if let Event::Invited { invite, to, drawn } = event {
             return self.invited(invite, to.as_ref(), *drawn);
@@ -239,6 +250,21 @@ impl Plain {
 /// What is worth a line to somebody who reads them one by one.
 fn news(event: &Event, unsent: &Unsent, names: &Names) -> Option<String> {
     Some(match event {
+        Event::Verified {
+            nick,
+            is_verified,
+            is_restored: false,
+            ..
+        } => verify::told(&sanitize::name(nick.as_str()), *is_verified),
+        Event::Impostor {
+            group,
+            nick,
+            person,
+            known,
+        } => {
+            let told = verify::warning(&sanitize::name(nick.as_str()), person, known);
+            format!("! {}: {told}", names.of(group))
+        }
         Event::Ready { nick, .. } => format!("you are {}", sanitize::name(nick.as_str())),
         Event::Joined { group, members, .. } => {
             format!("you are in {}: {}", names.of(group), list(members))
@@ -358,6 +384,10 @@ fn news(event: &Event, unsent: &Unsent, names: &Names) -> Option<String> {
         | Event::Near { .. }
         | Event::Whois(_)
         | Event::Invited { .. }
+        | Event::Number { .. }
+        | Event::Verified {
+            is_restored: true, ..
+        }
         | Event::Chart { .. }
         | Event::History { .. }
         | Event::Past(_) => return None,

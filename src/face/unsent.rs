@@ -58,6 +58,7 @@ impl Unsent {
             | Command::Reach { .. }
             | Command::Query { text: None, .. }
             | Command::Whois { .. }
+            | Command::Verify { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::History { .. }
@@ -139,6 +140,9 @@ impl Unsent {
             | Event::Near { .. }
             | Event::Whois(_)
             | Event::Invited { .. }
+            | Event::Number { .. }
+            | Event::Verified { .. }
+            | Event::Impostor { .. }
             | Event::Chart { .. }
             | Event::Notice { .. }
             | Event::Bye => {}

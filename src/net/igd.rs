@@ -1,10 +1,10 @@
 //! A door in a router that speaks UPnP and neither of the words of [`super::gateway`], asked for in those of
-//! [`super::upnp`].
+//! [`super::upnp`]; and how such a router is found and asked for anything.
 //!
 //! *Invariant:* whoever answers, nobody is sent anything but the router that packets leave through, on the network
 //! that we share with it; what it sends is bounded in size and in time.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::gateway::LIFETIME;
 use super::mapping::{Mapped, Unopened, nonce};
-use super::upnp::{self, Answer, Control, EVERYBODY, PORT, Page, SEARCH, Wish};
+use super::upnp::{self, Answer, Control, Page, Wish};
 use super::{knock, route};
 use crate::proto::path::door::Speech;
 
@@ -29,7 +29,7 @@ const PAGE_WAIT: Duration = Duration::from_secs(3);
 /// The longest page: descriptions have some ten thousand bytes.
 const PAGE_SIZE_MAX: usize = 64 * 1024;
 /// How long a router may take to hear that a door can be closed: our end waits for it.
-const CLOSE_WAIT: Duration = Duration::from_secs(1);
+pub(super) const CLOSE_WAIT: Duration = Duration::from_secs(1);
 /// Ports that are asked for, until one is free.
 const PORTS: usize = 4;
 /// Where those begin that nobody has by custom (RFC 6335, section 6).
@@ -46,7 +46,7 @@ pub(super) struct Door {
 impl Door {
     /// Asks for one that leads to this port of ours.
     pub(super) async fn opened(port: u16, from: Ipv4Addr) -> Result<Self, Unopened> {
-        let control = find(from).await.ok_or(Unopened::Silent)?;
+        let control = find(from.into()).await.ok_or(Unopened::Silent)?;
         let from = SocketAddrV4::new(from, port);
         for outside in ports(port) {
             match ask(&control, from, outside).await {
@@ -79,7 +79,7 @@ impl Door {
     pub(super) async fn close(self) {
         let outside = self.mapped.port;
         let request = self.control.post(Wish::Close { outside });
-        let closed = fetch(*self.from.ip(), &self.control.page, &request);
+        let closed = fetch((*self.from.ip()).into(), &self.control.page, &request);
         let _ = timeout(CLOSE_WAIT, closed).await;
     }
 }
@@ -104,34 +104,30 @@ async fn ask(control: &Control, from: SocketAddrV4, outside: u16) -> Option<Answ
         seconds: LIFETIME.as_secs(),
     };
     let request = control.post(wish);
-    let response = fetch(*from.ip(), &control.page, &request).await?;
+    let response = fetch((*from.ip()).into(), &control.page, &request).await?;
     Some(upnp::answer(&response))
 }
 
 /// The router's door, if it is on a private network and says that it has one.
-async fn find(from: Ipv4Addr) -> Option<Control> {
-    let router = route::find(from.into())?.ip();
-    let IpAddr::V4(router_v4) = router else {
-        return None;
-    };
-    if !knock::is_near(router) {
+pub(super) async fn find(from: IpAddr) -> Option<Control> {
+    let router = route::find(from)?;
+    if !knock::is_near(router.ip()) {
         return None;
     }
-    let root = search(from, router_v4).await?;
+    let root = search(from, router).await?;
     let response = fetch(from, &root, &upnp::get(&root)).await?;
     upnp::control(upnp::body(&response)?, &root)
 }
 
-/// Asks the router itself, whose answer no firewall of ours takes for a stranger's, and all of its network, since some
-/// hear nothing else. Only its own answer counts.
-async fn search(from: Ipv4Addr, router: Ipv4Addr) -> Option<Page> {
-    let socket = UdpSocket::bind((from, 0)).await.ok()?;
-    SockRef::from(&socket).set_multicast_if_v4(&from).ok()?;
+/// Only the router's own answer counts.
+async fn search(from: IpAddr, router: SocketAddr) -> Option<Page> {
+    let socket = searcher(from, router).await?;
+    let question = upnp::search(router);
     let mut junk = 0;
     for _ in 0..SEARCHES {
-        for to in [router, EVERYBODY] {
+        for to in upnp::asked(router) {
             // The other one may get out.
-            let _ = socket.send_to(SEARCH.as_bytes(), (to, PORT)).await;
+            let _ = socket.send_to(question.as_bytes(), to).await;
         }
         let heard = async {
             let mut bytes = [0; 2_048];
@@ -140,7 +136,7 @@ async fn search(from: Ipv4Addr, router: Ipv4Addr) -> Option<Page> {
                 let Ok((size, by)) = socket.recv_from(&mut bytes).await else {
                     continue;
                 };
-                let is_routers = by.ip() == IpAddr::V4(router);
+                let is_routers = by.ip() == router.ip();
                 let page = upnp::described(bytes.get(..size)?, router);
                 if let Some(page) = page.filter(|_| is_routers) {
                     return Some(page);
@@ -155,12 +151,34 @@ async fn search(from: Ipv4Addr, router: Ipv4Addr) -> Option<Page> {
     None
 }
 
+/// A socket that asks on the router's side. In IPv6 a router answers from the address that we know if it is asked from
+/// one of the same kind, which is for the system to choose.
+async fn searcher(from: IpAddr, router: SocketAddr) -> Option<UdpSocket> {
+    match (from, router) {
+        (IpAddr::V4(from), _) => {
+            let socket = UdpSocket::bind((from, 0)).await.ok()?;
+            SockRef::from(&socket).set_multicast_if_v4(&from).ok()?;
+            Some(socket)
+        }
+        (IpAddr::V6(_), SocketAddr::V6(router)) => {
+            let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).await.ok()?;
+            let interface = router.scope_id();
+            SockRef::from(&socket).set_multicast_if_v6(interface).ok()?;
+            Some(socket)
+        }
+        (IpAddr::V6(_), SocketAddr::V4(_)) => None,
+    }
+}
+
 /// What a page of the router's answers to a request.
-async fn fetch(from: Ipv4Addr, page: &Page, request: &str) -> Option<String> {
+pub(super) async fn fetch(from: IpAddr, page: &Page, request: &str) -> Option<String> {
     let fetched = async {
-        let socket = TcpSocket::new_v4().ok()?;
-        socket.bind(SocketAddr::new(from.into(), 0)).ok()?;
-        let mut stream = socket.connect(page.at.into()).await.ok()?;
+        let socket = match from {
+            IpAddr::V4(_) => TcpSocket::new_v4().ok()?,
+            IpAddr::V6(_) => TcpSocket::new_v6().ok()?,
+        };
+        socket.bind(SocketAddr::new(from, 0)).ok()?;
+        let mut stream = socket.connect(page.at).await.ok()?;
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut response = Vec::new();
         let mut piece = [0; 4_096];

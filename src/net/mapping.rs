@@ -14,6 +14,8 @@ use super::door;
 #[cfg(feature = "upnp")]
 use super::igd;
 use super::link::Event;
+#[cfg(feature = "upnp")]
+use super::pinhole;
 use crate::proto::path::door::{Door as Outcome, Family, Speech};
 
 /// A router that does not answer, or does not want to, is asked again after this: it may be another by then.
@@ -136,6 +138,8 @@ enum Door {
     Told(door::Door),
     #[cfg(feature = "upnp")]
     Upnp(igd::Door),
+    #[cfg(feature = "upnp")]
+    Hole(pinhole::Door),
 }
 
 impl Door {
@@ -153,7 +157,10 @@ impl Door {
             (Unopened::Silent, IpAddr::V4(from)) => {
                 igd::Door::opened(port, from).await.map(Self::Upnp)
             }
-            (Unopened::Silent | Unopened::Refused(_), IpAddr::V4(_) | IpAddr::V6(_)) => Err(why),
+            (Unopened::Silent, IpAddr::V6(from)) => {
+                pinhole::Door::opened(port, from).await.map(Self::Hole)
+            }
+            (Unopened::Refused(_), IpAddr::V4(_) | IpAddr::V6(_)) => Err(why),
         }
     }
 
@@ -171,6 +178,8 @@ impl Door {
             Self::Told(door) => door.is_renewed().await,
             #[cfg(feature = "upnp")]
             Self::Upnp(door) => door.is_renewed().await,
+            #[cfg(feature = "upnp")]
+            Self::Hole(door) => door.is_renewed().await,
         }
     }
 
@@ -179,6 +188,8 @@ impl Door {
             Self::Told(door) => door.mapped,
             #[cfg(feature = "upnp")]
             Self::Upnp(door) => door.mapped,
+            #[cfg(feature = "upnp")]
+            Self::Hole(door) => door.mapped,
         }
     }
 
@@ -186,7 +197,7 @@ impl Door {
         match self {
             Self::Told(door) => door.lifetime,
             #[cfg(feature = "upnp")]
-            Self::Upnp(_) => super::gateway::LIFETIME,
+            Self::Upnp(_) | Self::Hole(_) => super::gateway::LIFETIME,
         }
     }
 
@@ -196,6 +207,8 @@ impl Door {
             Self::Told(door) => drop(door),
             #[cfg(feature = "upnp")]
             Self::Upnp(door) => door.close().await,
+            #[cfg(feature = "upnp")]
+            Self::Hole(door) => door.close().await,
         }
     }
 }

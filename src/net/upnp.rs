@@ -1,28 +1,25 @@
 //! What is said to a router that speaks UPnP, to be let in: where it describes itself (UPnP Device Architecture 1.1,
-//! chapter 1.3), where in that description its door is, and the two requests about it (WANIPConnection:1, 2.4.16 and
-//! 2.4.18).
+//! chapter 1.3 and annex A), where in that description its door is, and the two requests about one of IPv4
+//! (WANIPConnection:1, 2.4.16 and 2.4.18); those about a hole in a wall of IPv6 are in [`super::pinhole`].
 //!
 //! Everything read here was written by whoever answers in the home's network. So that nobody is sent on to somebody
-//! else, an address counts only if it is the router's own; what is looked for is found without building a tree of
+//! else, every page is asked for at the router's own address; what is looked for is found without building a tree of
 //! what else there is.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 
 /// Where devices that speak it listen to all of a network, and to themselves.
-pub(super) const EVERYBODY: Ipv4Addr = Ipv4Addr::new(239, 255, 255, 250);
-pub(super) const PORT: u16 = 1900;
-/// Asks for a gateway. A device answers within a second.
-pub(super) const SEARCH: &str = "M-SEARCH * HTTP/1.1\r\n\
-    HOST: 239.255.255.250:1900\r\n\
-    MAN: \"ssdp:discover\"\r\n\
-    MX: 1\r\n\
-    ST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\n\r\n";
-/// What can let others in, whichever a router has.
-const SERVICES: [&str; 3] = [
+const EVERYBODY: Ipv4Addr = Ipv4Addr::new(239, 255, 255, 250);
+const EVERYBODY_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xc);
+const PORT: u16 = 1900;
+/// What can let others in over IPv4, whichever a router has.
+const GATEWAYS: [&str; 3] = [
     "urn:schemas-upnp-org:service:WANIPConnection:1",
     "urn:schemas-upnp-org:service:WANIPConnection:2",
     "urn:schemas-upnp-org:service:WANPPPConnection:1",
 ];
+/// And over IPv6.
+const WALLS: [&str; 1] = ["urn:schemas-upnp-org:service:WANIPv6FirewallControl:1"];
 /// Longest path that we ask a router for.
 const PATH_SIZE_MAX: usize = 512;
 /// The port outside is somebody else's.
@@ -31,7 +28,7 @@ const CONFLICT: &str = "718";
 /// A page of the router's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Page {
-    pub(super) at: SocketAddrV4,
+    pub(super) at: SocketAddr,
     pub(super) path: String,
 }
 
@@ -65,8 +62,36 @@ pub(super) enum Answer {
     Refused,
 }
 
-/// The page that an answer to [`SEARCH`] names, if it is on this router.
-pub(super) fn described(answer: &[u8], router: Ipv4Addr) -> Option<Page> {
+/// Who is asked where this router describes itself: it alone, whose answer no firewall of ours takes for a stranger's,
+/// and all of its network, since some hear nothing else.
+pub(super) fn asked(router: SocketAddr) -> [SocketAddr; 2] {
+    let (mut alone, mut all) = (router, router);
+    alone.set_port(PORT);
+    all.set_port(PORT);
+    all.set_ip(match router {
+        SocketAddr::V4(_) => EVERYBODY.into(),
+        SocketAddr::V6(_) => EVERYBODY_V6.into(),
+    });
+    [alone, all]
+}
+
+/// The question. A device answers within a second.
+pub(super) fn search(router: SocketAddr) -> String {
+    let (everybody, target) = match router {
+        SocketAddr::V4(_) => (
+            IpAddr::V4(EVERYBODY),
+            "urn:schemas-upnp-org:device:InternetGatewayDevice:1",
+        ),
+        SocketAddr::V6(_) => (IpAddr::V6(EVERYBODY_V6), WALLS[0]),
+    };
+    let host = SocketAddr::new(everybody, PORT);
+    format!(
+        "M-SEARCH * HTTP/1.1\r\nHOST: {host}\r\nMAN: \"ssdp:discover\"\r\nMX: 1\r\nST: {target}\r\n\r\n"
+    )
+}
+
+/// The page that an answer to a [`search`] names, if it is on this router.
+pub(super) fn described(answer: &[u8], router: SocketAddr) -> Option<Page> {
     let answer = std::str::from_utf8(answer).ok()?;
     let mut lines = answer.lines();
     lines.next().filter(|line| is_fine(line))?;
@@ -78,16 +103,19 @@ pub(super) fn described(answer: &[u8], router: Ipv4Addr) -> Option<Page> {
 
 /// Where the router whose description this is, read at `page`, lets others in.
 pub(super) fn control(description: &str, read_at: &Page) -> Option<Control> {
-    let router = *read_at.at.ip();
     let base = match inside(description, "URLBase").map(str::trim) {
-        Some(base) if !base.is_empty() => page(base, router)?,
+        Some(base) if !base.is_empty() => page(base, read_at.at)?,
         Some(_) | None => read_at.clone(),
+    };
+    let services: &[&'static str] = match read_at.at {
+        SocketAddr::V4(_) => &GATEWAYS,
+        SocketAddr::V6(_) => &WALLS,
     };
     let mut rest = description;
     while let Some((service, after)) = next(rest, "service") {
         rest = after;
         let kind = inside(service, "serviceType").map(str::trim);
-        let Some(service_type) = SERVICES.into_iter().find(|it| Some(*it) == kind) else {
+        let Some(service_type) = services.iter().find(|it| Some(**it) == kind) else {
             continue;
         };
         let url = inside(service, "controlURL")?.trim().replace("&amp;", "&");
@@ -102,21 +130,28 @@ pub(super) fn control(description: &str, read_at: &Page) -> Option<Control> {
 
 /// The request for a page.
 pub(super) fn get(page: &Page) -> String {
-    let Page { at, path } = page;
-    format!("GET {path} HTTP/1.0\r\nHost: {at}\r\nConnection: close\r\n\r\n")
+    let (path, host) = (&page.path, page.host());
+    format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+}
+
+impl Page {
+    /// As a request names it: the number of an interface of ours says nothing to anybody else.
+    fn host(&self) -> SocketAddr {
+        SocketAddr::new(self.at.ip(), self.at.port())
+    }
 }
 
 impl Control {
     /// The request of a wish.
     pub(super) fn post(&self, wish: Wish) -> String {
-        let (action, arguments) = match wish {
+        match wish {
             Wish::Open {
                 outside,
                 to,
                 seconds,
-            } => (
+            } => self.call(
                 "AddPortMapping",
-                format!(
+                &format!(
                     "<NewRemoteHost></NewRemoteHost>\
                      <NewExternalPort>{outside}</NewExternalPort>\
                      <NewProtocol>UDP</NewProtocol>\
@@ -129,15 +164,19 @@ impl Control {
                     to.ip()
                 ),
             ),
-            Wish::Close { outside } => (
+            Wish::Close { outside } => self.call(
                 "DeletePortMapping",
-                format!(
+                &format!(
                     "<NewRemoteHost></NewRemoteHost>\
                      <NewExternalPort>{outside}</NewExternalPort>\
                      <NewProtocol>UDP</NewProtocol>"
                 ),
             ),
-        };
+        }
+    }
+
+    /// The request that something be done.
+    pub(super) fn call(&self, action: &str, arguments: &str) -> String {
         let service = self.service;
         let body = format!(
             "<?xml version=\"1.0\"?>\r\n\
@@ -146,9 +185,9 @@ impl Control {
              <u:{action} xmlns:u=\"{service}\">{arguments}</u:{action}>\
              </s:Body></s:Envelope>\r\n"
         );
-        let Page { at, path } = &self.page;
+        let (path, host) = (&self.page.path, self.page.host());
         format!(
-            "POST {path} HTTP/1.0\r\nHost: {at}\r\nConnection: close\r\n\
+            "POST {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\
              Content-Type: text/xml; charset=\"utf-8\"\r\n\
              SOAPAction: \"{service}#{action}\"\r\n\
              Content-Length: {}\r\n\r\n{body}",
@@ -194,7 +233,7 @@ fn is_fine(status: &str) -> bool {
 }
 
 /// An address of a page, if that is on this router.
-fn page(url: &str, router: Ipv4Addr) -> Option<Page> {
+fn page(url: &str, router: SocketAddr) -> Option<Page> {
     let (scheme, rest) = url.split_at_checked("http://".len())?;
     if !scheme.eq_ignore_ascii_case("http://") {
         return None;
@@ -203,21 +242,37 @@ fn page(url: &str, router: Ipv4Addr) -> Option<Page> {
         Some(at) => rest.split_at(at),
         None => (rest, "/"),
     };
-    let at = match host.split_once(':') {
-        Some((ip, port)) => SocketAddrV4::new(ip.parse().ok()?, port.parse().ok()?),
-        None => SocketAddrV4::new(host.parse().ok()?, 80),
+    let (host, port) = match host.rsplit_once(':') {
+        // An IPv6 address has its own colons, in brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
+        Some(_) | None => (host, 80),
     };
-    let is_ours = *at.ip() == router && at.port() != 0 && is_path(path);
+    let mut at = router;
+    at.set_port(port);
+    let is_ours = is_of(host, router.ip()) && port != 0 && is_path(path);
     is_ours.then(|| Page {
         at,
         path: path.to_owned(),
     })
 }
 
+/// Whether that may be what this router calls itself. One of IPv6 has several addresses and may name any of them; it
+/// is asked at the one that packets leave through.
+fn is_of(host: &str, router: IpAddr) -> bool {
+    match router {
+        IpAddr::V4(router) => host.parse() == Ok(router),
+        IpAddr::V6(_) => {
+            let literal = host.strip_prefix('[').and_then(|it| it.strip_suffix(']'));
+            let bare = literal.and_then(|it| it.split('%').next());
+            bare.is_some_and(|it| it.parse::<Ipv6Addr>().is_ok())
+        }
+    }
+}
+
 /// What a page at `base` means by this.
 fn joined(base: &Page, url: &str) -> Option<Page> {
     if url.contains("://") {
-        return page(url, *base.at.ip());
+        return page(url, base.at);
     }
     let path = if url.starts_with('/') {
         url.to_owned()
@@ -235,7 +290,7 @@ fn is_path(path: &str) -> bool {
 }
 
 /// What is between the first tags of this name.
-fn inside<'a>(text: &'a str, tag: &str) -> Option<&'a str> {
+pub(super) fn inside<'a>(text: &'a str, tag: &str) -> Option<&'a str> {
     Some(next(text, tag)?.0)
 }
 
@@ -251,7 +306,7 @@ mod tests {
 
     use super::*;
 
-    const ROUTER: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 1);
+    const ROUTER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 168, 1, 1)), 0);
 
     fn root() -> Page {
         page("http://192.168.1.1:5000/a/root.xml", ROUTER).unwrap()
@@ -290,6 +345,42 @@ mod tests {
         let refusal = good.replace("200 OK", "404 Not Found");
         assert_eq!(described(refusal.as_bytes(), ROUTER), None);
         assert_eq!(described(b"\xff\xfe", ROUTER), None);
+    }
+
+    #[test]
+    fn a_router_of_ipv6_is_asked_at_the_address_that_we_know_whatever_it_calls_itself() {
+        let router = "[fe80::1%3]:0".parse().unwrap();
+        let [alone, all] = asked(router);
+        assert_eq!(alone, "[fe80::1%3]:1900".parse().unwrap());
+        assert_eq!(all, "[ff02::c%3]:1900".parse().unwrap());
+        assert!(search(router).contains("\r\nHOST: [ff02::c]:1900\r\n"));
+        for location in [
+            "http://[fe80::1]:5000/root.xml",
+            "http://[fe80::1%25eth0]:5000/root.xml",
+            "http://[2001:db8::1]:5000/root.xml",
+        ] {
+            let told = answer_with(location);
+            let page = described(told.as_bytes(), router).unwrap();
+            assert_eq!(page.at, "[fe80::1%3]:5000".parse().unwrap());
+            assert!(get(&page).contains("\r\nHost: [fe80::1]:5000\r\n"));
+        }
+        for location in [
+            "http://192.168.1.1:5000/root.xml",
+            "http://router:5000/root.xml",
+            "http://[fe80::1]:0/root.xml",
+            "http://[fe80::1]x:5000/root.xml",
+            "http://[fe80::1/root.xml",
+            "http://fe80::1/root.xml",
+        ] {
+            let told = answer_with(location);
+            assert_eq!(described(told.as_bytes(), router), None, "{location}");
+        }
+        let read_at = page("http://[fe80::1]:5000/root.xml", router).unwrap();
+        let walled = description("/fw").replace("WANIPConnection", "WANIPv6FirewallControl");
+        assert_eq!(control(&walled, &read_at).unwrap().page.path, "/fw");
+        // Either family has doors of its own.
+        assert_eq!(control(&description("/ctl"), &read_at), None);
+        assert_eq!(control(&walled, &root()), None);
     }
 
     fn description(url: &str) -> String {
@@ -392,7 +483,7 @@ mod tests {
             let _ = is_whole(junk.as_bytes());
             let _ = answer(&junk);
             if let Some(control) = control(&junk, &root()) {
-                prop_assert_eq!(*control.page.at.ip(), ROUTER);
+                prop_assert_eq!(control.page.at.ip(), ROUTER.ip());
             }
         }
     }

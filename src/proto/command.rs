@@ -63,6 +63,13 @@ pub enum Command {
         who: Option<Who>,
         near: Option<GroupName>,
     },
+    /// Tell the number that our person and somebody else compare ([`super::event::Event::Number`]), or remember what
+    /// came of comparing it.
+    Verify {
+        who: Who,
+        near: Option<GroupName>,
+        came_of_it: Option<bool>,
+    },
     /// Tell what is known of the mesh ([`super::event::Event::Chart`]).
     Chart { chart: Chart },
     /// From here on take nothing in private from these persons, and from no others.

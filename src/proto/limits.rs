@@ -205,7 +205,7 @@ pub const KEEP_ALIVE_LOOSE: Duration = Duration::from_secs(9);
 /// How long nothing comes over a link before it counts as quiet: four unanswered questions, so that a stall of one
 /// second or a loss of one packet in twenty is none, and a dead host is replaced in two and a half.
 pub const QUIET_AFTER: Duration = Duration::from_secs(2);
-/// How often links are looked at: what one look costs is a tenth of what a ping and its answer do.
+/// Least pause between two looks at many links: what one look costs is a tenth of what a ping and its answer do.
 pub const QUIET_LOOK: Duration = Duration::from_millis(100);
 /// How far apart two ends may come to call the same silence quiet: a question's interval and a look.
 pub const QUIET_SPREAD: Duration = Duration::from_millis(700);

@@ -32,5 +32,6 @@ mod supernode;
 pub mod table;
 pub mod time;
 pub mod vector;
+pub mod verify;
 pub mod whois;
 pub mod wire;

@@ -37,6 +37,8 @@ pub enum Write {
     Rename { group: GroupName, to: GroupName },
     /// The nick we go by.
     Nick(Nick),
+    /// Our person has compared somebody's key, who goes by that nick; or takes that back.
+    Verified { person: NodeId, nick: Option<Nick> },
     /// Where mesh nodes are that have led us to a group by an invitation, latest first.
     Gates(Vec<SocketAddr>),
     /// The table, whole.
@@ -56,6 +58,8 @@ pub enum Write {
 pub struct Saved {
     pub nick: Option<Nick>,
     pub gates: Vec<SocketAddr>,
+    /// Whose keys have been compared, and what they were called then.
+    pub verified: BTreeMap<NodeId, Nick>,
     pub groups: BTreeMap<GroupName, SavedGroup>,
     pub table: Vec<Listed>,
     pub burials: Vec<Burial>,

@@ -52,6 +52,40 @@ impl fmt::Display for SafetyNumber {
     }
 }
 
+/// What to say to somebody who is to compare it, a row each. The nick is a stranger's.
+#[must_use]
+pub fn words(number: &SafetyNumber, nick: &str, is_verified: bool) -> Vec<String> {
+    let mut words = vec![format!(
+        "compare this with {nick}, face to face or by telephone; /verify shows the same there:"
+    )];
+    words.extend(number.rows(4).iter().map(|row| format!("  {row}")));
+    words.push(match is_verified {
+        true => format!("it was the same; if it is not, /verify {nick} no"),
+        false => format!("if it is the same, /verify {nick} yes remembers it"),
+    });
+    words
+}
+
+/// What to say when somebody's key has been compared, or that is taken back.
+#[must_use]
+pub fn told(nick: &str, is_verified: bool) -> String {
+    match is_verified {
+        true => format!("{nick} is verified: you are told if somebody else takes the name"),
+        false => format!("{nick} is not verified"),
+    }
+}
+
+/// What to say when somebody goes by the name of another one whose key has been compared.
+#[must_use]
+pub fn warning(nick: &str, person: &NodeId, known: &NodeId) -> String {
+    format!(
+        "this is not the {nick} you verified: the key is {}, and was {}; ask {nick} in another way, and only then \
+         /verify {nick} yes",
+        person.short(),
+        known.short()
+    )
+}
+
 fn half(key: &NodeId) -> [u32; GROUPS] {
     let mut hash = Hash::of(&[DOMAIN, &key.0]);
     for _ in 1..ROUNDS {
@@ -59,7 +93,9 @@ fn half(key: &NodeId) -> [u32; GROUPS] {
     }
     let mut groups = [0; GROUPS];
     for (group, bytes) in groups.iter_mut().zip(hash.0.chunks(GROUP_SIZE)) {
-        let value = bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+        let value = bytes
+            .iter()
+            .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
         *group = u32::try_from(value % 100_000).expect("five digits");
     }
     groups
@@ -78,13 +114,21 @@ mod tests {
         assert_ne!(number, SafetyNumber::of(&eve, &bob));
         assert_eq!(number.rows(4).len(), 3);
         assert_eq!(number.to_string().len(), 12 * 5 + 11);
-        assert!(number.to_string().bytes().all(|b| b.is_ascii_digit() || b == b' '));
+        assert!(
+            number
+                .to_string()
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b == b' ')
+        );
     }
 
     #[test]
     fn the_number_is_written_like_this_for_ever() {
         let [anna, bob] = [1, 2].map(|byte| NodeId([byte; 32]));
         let number = SafetyNumber::of(&anna, &bob);
-        assert_eq!(number.to_string(), "");
+        assert_eq!(
+            number.to_string(),
+            "46638 09560 54736 79947 84843 17838 54359 54834 89143 53791 62126 77941"
+        );
     }
 }

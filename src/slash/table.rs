@@ -24,6 +24,7 @@ pub(super) enum Verb {
     Msg,
     Query,
     Whois,
+    Verify,
     Say,
     Topic,
     Op,
@@ -117,10 +118,17 @@ pub const SPECS: &[Spec] = &[
     ),
     spec(
         "whois",
-        &["wi", "wii"],
+        &["wi", "wii", "whereis"],
         "[nick|key]",
         "tell who somebody is, where, and how reached",
         Verb::Whois,
+    ),
+    spec(
+        "verify",
+        &[],
+        "nick|key [yes | no]",
+        "compare keys with somebody, and remember it",
+        Verb::Verify,
     ),
     spec(
         "me",
@@ -159,7 +167,7 @@ pub const SPECS: &[Spec] = &[
     ),
     spec(
         "host",
-        &["heirs"],
+        &["heirs", "fire"],
         "[#group]",
         "tell who keeps the group and who is next",
         Verb::Host,
@@ -504,6 +512,11 @@ const ELSEWHERE: &[(&[&str], &str, &str)] = &[
         "/join a group by its name, or by the link that /invite makes",
     ),
     (
+        &["feed"],
+        "a feed is a group in which few speak",
+        "/mode +m lets only the founder and operators speak",
+    ),
+    (
         &["dcc", "send"],
         "that is not there yet",
         "/help tells what is",
@@ -632,6 +645,8 @@ mod tests {
             ("the", "theme"),
             ("jo", "join"),
             ("top", "topic"),
+            ("whereis", "whois"),
+            ("fire", "host"),
         ] {
             let found = find(typed).map(|spec| spec.name).unwrap_or_default();
             assert_eq!(found, name, "{typed}");

@@ -129,6 +129,33 @@ pub(super) fn put_nick(db: &Connection, nick: &Nick) -> rusqlite::Result<()> {
     put_setting(db, NICK, nick.as_str())
 }
 
+/// Somebody's key has been compared, or is not to count as such any more.
+pub(super) fn put_verified(
+    db: &Connection,
+    person: NodeId,
+    nick: Option<&Nick>,
+) -> rusqlite::Result<()> {
+    match nick {
+        Some(nick) => db
+            .prepare_cached("INSERT OR REPLACE INTO verified VALUES (?1, ?2)")?
+            .execute(params![person.0, nick.as_str()])?,
+        None => db
+            .prepare_cached("DELETE FROM verified WHERE key = ?1")?
+            .execute([person.0])?,
+    };
+    Ok(())
+}
+
+fn load_verified(db: &Connection) -> rusqlite::Result<BTreeMap<NodeId, Nick>> {
+    let mut rows = db.prepare("SELECT key, nick FROM verified")?;
+    let rows = rows.query_map([], |row| {
+        let nick: String = row.get(1)?;
+        let nick = Nick::parse(&nick).map_err(|why| unreadable(1, why))?;
+        Ok((NodeId(row.get(0)?), nick))
+    })?;
+    rows.collect()
+}
+
 pub(super) fn put_gates(db: &Connection, gates: &[SocketAddr]) -> rusqlite::Result<()> {
     let gates: Vec<String> = gates.iter().map(ToString::to_string).collect();
     put_setting(db, GATES, gates.join(" "))
@@ -261,6 +288,7 @@ pub(super) fn drop_record(db: &Connection, group: &GroupName) -> rusqlite::Resul
 pub(super) fn load(db: &Connection) -> rusqlite::Result<Saved> {
     Ok(Saved {
         gates: load_gates(db)?,
+        verified: load_verified(db)?,
         nick: setting::<String>(db, NICK)?
             .map(|nick| Nick::parse(&nick).map_err(|why| unreadable(0, why)))
             .transpose()?,

@@ -3,7 +3,7 @@
 //! Events come in by [`App::tell`], keys by [`App::press`]; commands go out by [`App::take_commands`]. Nothing here
 //! draws, waits or reads a clock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 
 use ratatui::layout::Rect;
@@ -143,6 +143,8 @@ pub struct App {
     /// What is wrong with the disk, for as long as it is.
     pub(crate) trouble: Option<Trouble>,
     pub(crate) reach: BTreeMap<NodeId, Reach>,
+    /// Whose keys have been compared.
+    pub(crate) verified: BTreeSet<NodeId>,
     pub(crate) life: Life,
     pub(crate) groups_column: Column,
     pub(crate) members_column: Column,
@@ -203,6 +205,7 @@ impl App {
             mesh: None,
             trouble: None,
             reach: BTreeMap::new(),
+            verified: BTreeSet::new(),
             life: Life::Running,
             groups_column: Column::Usual,
             members_column: Column::Usual,
@@ -361,6 +364,7 @@ impl App {
             | Command::Reach { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Verify { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Nick { .. }

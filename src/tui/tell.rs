@@ -11,6 +11,7 @@ use crate::proto::event::{Event, Line, Member, MeshState, Opening, Standing, Tro
 use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
 use crate::proto::past::Ask;
 use crate::proto::time::{Now, Wall};
+use crate::proto::verify;
 use crate::sanitize;
 
 impl App {
@@ -34,6 +35,28 @@ impl App {
                     window.nearness = Some(nearness);
                 }
             }
+            Event::Number {
+                nick,
+                number,
+                is_verified,
+                ..
+            } => {
+                let nick = sanitize::name(nick.as_str());
+                let told = verify::words(&number, &nick, is_verified).join("\n");
+                self.answer(now, &told);
+            }
+            Event::Verified {
+                person,
+                nick,
+                is_verified,
+                is_restored,
+            } => self.verified(now, person, &nick, is_verified, is_restored),
+            Event::Impostor {
+                group,
+                nick,
+                person,
+                known,
+            } => self.beware(now, &group, &nick, (&person, &known)),
             Event::Invited { invite, to, .. } => self.invited(now, *invite, to.as_ref()),
             Event::Chart { chart, table } => self.answer(now, &chart::told(&chart, &table)),
             Event::Whois(whois) => {
@@ -167,6 +190,44 @@ impl App {
         } else if first || !restored {
             self.go(index);
         }
+    }
+
+    /// Somebody's key has been compared, or that is taken back.
+    fn verified(
+        &mut self,
+        now: Now,
+        person: NodeId,
+        nick: &Nick,
+        is_verified: bool,
+        is_restored: bool,
+    ) {
+        if is_verified {
+            self.verified.insert(person);
+        } else {
+            self.verified.remove(&person);
+        }
+        if !is_restored {
+            let told = verify::told(&sanitize::name(nick.as_str()), is_verified);
+            self.answer(now, &told);
+        }
+    }
+
+    /// Somebody goes by the name of another one, whom our person knows by the key.
+    fn beware(&mut self, now: Now, group: &GroupName, nick: &Nick, keys: (&NodeId, &NodeId)) {
+        let nick = sanitize::name(nick.as_str());
+        let told = verify::warning(&nick, keys.0, keys.1);
+        self.note(now.wall, Some(group), Note::Error(told));
+        let active = self.active;
+        let Some(index) = self.index(group) else {
+            return;
+        };
+        let window = &mut self.windows[index];
+        if index != active {
+            window.unread.lines += 1;
+            window.unread.mentions += 1;
+        }
+        let told = format!("this is not the {nick} you verified: see {}", window.name());
+        self.hint = Some(Hint::Error(told));
     }
 
     /// A private talk opens; only one that we asked for comes into view.
@@ -359,6 +420,7 @@ impl App {
 
     fn tell_names(&mut self, group: &GroupName) -> String {
         let signs = self.look.signs;
+        let keys = self.verified.clone();
         let Some(window) = self.find(group) else {
             return String::new();
         };
@@ -375,7 +437,11 @@ impl App {
                 let rank = rank.map_or(String::new(), |rank| format!(" ({rank})"));
                 let away = if member.present { "" } else { " (away)" };
                 let nick = sanitize::name(member.nick.as_str());
-                format!("{sign}{nick}{rank}{away}")
+                let verified = match keys.contains(&member.id) {
+                    true => " (verified)",
+                    false => "",
+                };
+                format!("{sign}{nick}{rank}{verified}{away}")
             })
             .collect();
         format!(

@@ -68,6 +68,7 @@ const SCREEN: &[&str] = &[
     "proto::past",
     "proto::ruling",
     "proto::time",
+    "proto::verify",
 ];
 
 /// What a face without a screen sees: the same, and the table that is told to programs.
@@ -87,6 +88,7 @@ const LINES: &[&str] = &[
     "proto::ruling",
     "proto::time",
     "proto::table",
+    "proto::verify",
 ];
 
 pub(crate) const BORDERS: &[Border] = &[

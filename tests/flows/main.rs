@@ -12,3 +12,4 @@ mod past;
 mod private;
 mod servers;
 mod together;
+mod verified;

@@ -45,8 +45,7 @@ impl Gateway {
         let outer: Ipv4Addr = router.address().parse().unwrap();
         // What is let in is what was translated.
         router.obeys("insert rule inet wall forward ct status dnat accept");
-        router.obeys("add set inet wall holes { type ipv6_addr . inet_service; }");
-        router.obeys("insert rule inet wall forward ip6 daddr . udp dport @holes accept");
+        has_holes(router);
         let inner = router.inner();
         let (bound_to, is_bound) = std::sync::mpsc::channel();
         let serving = inside(router.namespace(), move || {
@@ -170,8 +169,14 @@ pub(crate) fn door(outside: u16, to: (Ipv4Addr, u16), lifetime: u32) {
     obeyed(&if lifetime == 0 { closed } else { opened });
 }
 
+/// Lets in what comes to a hole in the wall of IPv6.
+pub(crate) fn has_holes(router: &Router) {
+    router.obeys("add set inet wall holes { type ipv6_addr . inet_service; }");
+    router.obeys("insert rule inet wall forward ip6 daddr . udp dport @holes accept");
+}
+
 /// A hole in the wall of IPv6, for one machine and port.
-fn hole(to: Ipv6Addr, port: u16, lifetime: u32) {
+pub(crate) fn hole(to: Ipv6Addr, port: u16, lifetime: u32) {
     let deed = if lifetime == 0 { "delete" } else { "add" };
     obeyed(&format!(
         "{deed} element inet wall holes {{ {to} . {port} }}"
@@ -189,8 +194,13 @@ fn bound(inner: Option<Ipv4Addr>) -> UdpSocket {
     if inner.is_some() {
         return UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT)).unwrap();
     }
-    let interfaces = if_addrs::get_if_addrs().unwrap();
-    let lan = interfaces.iter().find(|it| it.name == "lan").unwrap();
     let ip = ROUTER_V6.parse().unwrap();
-    UdpSocket::bind(SocketAddrV6::new(ip, PORT, 0, lan.index.unwrap())).unwrap()
+    UdpSocket::bind(SocketAddrV6::new(ip, PORT, 0, index_of("lan"))).unwrap()
+}
+
+/// The number of an interface of whoever's thread this is.
+pub(crate) fn index_of(interface: &str) -> u32 {
+    let interfaces = if_addrs::get_if_addrs().unwrap();
+    let it = interfaces.iter().find(|it| it.name == interface).unwrap();
+    it.index.unwrap()
 }

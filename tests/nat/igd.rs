@@ -2,7 +2,7 @@
 //! and what it grants is so, with rules of nftables(8).
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
-use crate::gateway::{Asked, door};
+use crate::gateway::{Asked, door, index_of};
 use crate::inside::inside;
 use crate::internet::Router;
 use crate::namespace::Namespace;
 
 const EVERYBODY: Ipv4Addr = Ipv4Addr::new(239, 255, 255, 250);
 /// How long whoever listens waits before it asks whether it is over.
-const TICK: Duration = Duration::from_millis(50);
+pub(crate) const TICK: Duration = Duration::from_millis(50);
 const SERVICE: &str = "urn:schemas-upnp-org:service:WANIPConnection:1";
 
 /// A router that speaks UPnP.
@@ -36,7 +36,7 @@ pub(crate) struct Announced {
 }
 
 /// A thread that ends with this.
-struct Running {
+pub(crate) struct Running {
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -56,8 +56,7 @@ impl Igd {
             },
             move |listener| {
                 if let Ok((stream, _)) = listener.accept() {
-                    set_socket_timeout(&stream, Timeout::Recv, Some(20 * TICK)).unwrap();
-                    serve(stream, &heard);
+                    serve(stream, |request| answer(request, &heard));
                 }
             },
         );
@@ -78,6 +77,29 @@ impl Igd {
 impl Announced {
     /// Somebody in a network, at this address of it, says that a gateway is described there.
     pub(crate) fn on(namespace: &Namespace, ip: Ipv4Addr, location: &str) -> Self {
+        Self::to(namespace, location, move || {
+            let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 1_900)).unwrap();
+            socket.join_multicast_v4(&EVERYBODY, &ip).unwrap();
+            socket
+        })
+    }
+
+    /// The same for who looks in IPv6, on this interface.
+    pub(crate) fn to_ipv6(namespace: &Namespace, on: &'static str, location: &str) -> Self {
+        Self::to(namespace, location, move || {
+            let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 1_900)).unwrap();
+            let everybody = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xc);
+            let joined = socket.join_multicast_v6(&everybody, index_of(on));
+            joined.unwrap();
+            socket
+        })
+    }
+
+    fn to(
+        namespace: &Namespace,
+        location: &str,
+        listens: impl FnOnce() -> UdpSocket + Send + 'static,
+    ) -> Self {
         let answer = format!(
             "HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=120\r\n\
              ST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\nLOCATION: {location}\r\n\r\n"
@@ -87,8 +109,7 @@ impl Announced {
         let running = Running::new(
             namespace,
             move || {
-                let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 1_900)).unwrap();
-                socket.join_multicast_v4(&EVERYBODY, &ip).unwrap();
+                let socket = listens();
                 socket.set_read_timeout(Some(TICK)).unwrap();
                 socket
             },
@@ -115,7 +136,7 @@ impl Announced {
 
 impl Running {
     /// Has something done in a namespace, again and again.
-    fn new<T: AsFd>(
+    pub(crate) fn new<T: AsFd>(
         namespace: &Namespace,
         begin: impl FnOnce() -> T + Send + 'static,
         again: impl Fn(&T) + Send + 'static,
@@ -148,7 +169,8 @@ impl Drop for Running {
 }
 
 /// Answers one request, and leaves it to the other end to close.
-fn serve(mut stream: TcpStream, heard: &Mutex<Vec<Asked>>) {
+pub(crate) fn serve(mut stream: TcpStream, answer: impl Fn(&str) -> (&'static str, String)) {
+    set_socket_timeout(&stream, Timeout::Recv, Some(20 * TICK)).unwrap();
     let mut request = String::new();
     let mut piece = [0; 4_096];
     while !is_whole(&request) {
@@ -159,7 +181,7 @@ fn serve(mut stream: TcpStream, heard: &Mutex<Vec<Asked>>) {
             Err(_) => return,
         }
     }
-    let (status, body) = answer(&request, heard);
+    let (status, body) = answer(&request);
     let length = body.len();
     let response = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}");
     // Who asked may be gone.
@@ -177,6 +199,12 @@ fn is_whole(request: &str) -> bool {
     body.len() >= length.map_or(0, |length| length.parse().unwrap())
 }
 
+/// What a request says in this place.
+pub(crate) fn value(request: &str, tag: &str) -> String {
+    let (_, rest) = request.split_once(&format!("<{tag}>")).unwrap();
+    rest.split_once('<').unwrap().0.to_owned()
+}
+
 fn answer(request: &str, heard: &Mutex<Vec<Asked>>) -> (&'static str, String) {
     if request.starts_with("GET /rootDesc.xml ") {
         return (
@@ -188,10 +216,7 @@ fn answer(request: &str, heard: &Mutex<Vec<Asked>>) -> (&'static str, String) {
             ),
         );
     }
-    let value = |tag: &str| {
-        let (_, rest) = request.split_once(&format!("<{tag}>")).unwrap();
-        rest.split_once('<').unwrap().0.to_owned()
-    };
+    let value = |tag| value(request, tag);
     assert!(request.starts_with("POST /ctl "), "{request}");
     let outside = value("NewExternalPort").parse().unwrap();
     let mut heard = heard.lock().unwrap();

@@ -188,6 +188,8 @@ impl Internet {
         nft(&namespace, &kind.rules(&format!("{PUBLIC}.{number}")));
         let behind_v6 = format!("{PUBLIC_V6}:{number}:");
         namespace.has(&format!("link add name lan {BRIDGE}"));
+        // It answers neighbours from the one address that they have for it.
+        namespace.has("link set dev lan addrgenmode none");
         if family.has_v4() {
             namespace.has(&format!("address add {behind}.1/24 dev lan"));
         }

@@ -32,3 +32,4 @@ mod read;
 mod relayed;
 mod roaming;
 mod router;
+mod wall;

@@ -10,6 +10,7 @@ use crate::inside::Capture;
 use crate::internet::{Family, Internet, Machine, Router, Supernode};
 use crate::people::{goes, meet, meet_in, stays_relayed};
 use crate::router::Kind;
+use crate::wall::Wall;
 
 /// Two offices whose routers give everybody another port, so that nobody finds in by himself.
 struct Offices {
@@ -155,45 +156,102 @@ fn whoever_else_answers_in_the_routers_place_sends_nobody_anywhere() {
     }
 }
 
-#[test]
-fn a_wall_of_ipv6_lets_nobody_in_until_it_is_asked() {
-    let Some(internet) = Internet::new() else {
-        return;
-    };
-    let six = internet.supernode_of("six", &[], Family::V6);
-    let walled = internet.router_of("walled", Kind::Firewall, "", Family::V6);
-    let office = internet.router_of("office", Kind::Symmetric, "", Family::V6);
-    let (sofa, desk) = (
-        internet.behind(&walled, "sofa"),
-        internet.behind(&office, "desk"),
-    );
-    {
-        let mut anna = sofa.client("anna", &six, &[]);
-        let mut bo = desk.client("bo", &six, &[]);
+/// A home behind a wall of IPv6, and an office whose router gives everybody another port.
+struct Walled {
+    internet: Internet,
+    six: Supernode,
+    walled: Router,
+    _office: Router,
+    sofa: Machine,
+    desk: Machine,
+}
+
+impl Walled {
+    fn new() -> Option<Self> {
+        let internet = Internet::new()?;
+        let six = internet.supernode_of("six", &[], Family::V6);
+        let walled = internet.router_of("walled", Kind::Firewall, "", Family::V6);
+        let office = internet.router_of("office", Kind::Symmetric, "", Family::V6);
+        let (sofa, desk) = (
+            internet.behind(&walled, "sofa"),
+            internet.behind(&office, "desk"),
+        );
+        Some(Self {
+            internet,
+            six,
+            walled,
+            _office: office,
+            sofa,
+            desk,
+        })
+    }
+
+    /// Two who meet, and neither finds in.
+    fn lets_nobody_in(&self) {
+        let mut anna = self.sofa.client("anna", &self.six, &[]);
+        let mut bo = self.desk.client("bo", &self.six, &[]);
         let met = meet_in("#closed", &mut anna, &mut bo);
         stays_relayed("#closed", &mut anna, &mut bo, met.began);
     }
-    let gateway = Gateway::on(&walled, Speech::Pcp);
-    let mut cat = sofa.client("cat", &six, &[]);
-    let mut dan = desk.client("dan", &six, &[]);
-    let met = meet_in("#open", &mut cat, &mut dan);
-    goes(&mut cat, "direct");
-    goes(&mut dan, "direct");
-    println!(
-        "| a wall of IPv6 that speaks PCP, and a symmetric router | direct by {:4} ms |",
-        met.began.elapsed().as_millis()
-    );
-    let asked = || gateway.asked();
-    let (port, _) = is_asked(asked, "to let in", |(_, lifetime)| *lifetime > 0);
-    is_told(
-        &mut cat,
-        "/path dan",
-        &format!("lets others in over IPv6 at port {port} (PCP)"),
-    );
-    is_told(&mut dan, "/path cat", "where cat's router lets others in");
-    cat.types("/quit");
-    cat.sees_event("bye");
-    is_asked(asked, "to end it", |asked| *asked == (port, 0));
+
+    /// Two who meet, and one finds in, for as long as the other is there.
+    fn lets_in(&self, speech: &str, asked: impl Fn() -> Vec<Asked>) {
+        let mut cat = self.sofa.client("cat", &self.six, &[]);
+        let mut dan = self.desk.client("dan", &self.six, &[]);
+        let met = meet_in("#open", &mut cat, &mut dan);
+        goes(&mut cat, "direct");
+        goes(&mut dan, "direct");
+        println!(
+            "| a wall of IPv6 that speaks {speech}, and a symmetric router | direct by {:4} ms |",
+            met.began.elapsed().as_millis()
+        );
+        let (port, _) = is_asked(&asked, "to let in", |(_, lifetime)| *lifetime > 0);
+        is_told(
+            &mut cat,
+            "/path dan",
+            &format!("lets others in over IPv6 at port {port} ({speech})"),
+        );
+        is_told(&mut dan, "/path cat", "where cat's router lets others in");
+        cat.types("/quit");
+        cat.sees_event("bye");
+        is_asked(asked, "to end it", |asked| *asked == (port, 0));
+    }
+}
+
+#[test]
+fn a_wall_of_ipv6_lets_nobody_in_until_it_is_asked() {
+    let Some(home) = Walled::new() else {
+        return;
+    };
+    home.lets_nobody_in();
+    let gateway = Gateway::on(&home.walled, Speech::Pcp);
+    home.lets_in("PCP", || gateway.asked());
+}
+
+#[test]
+fn a_wall_of_ipv6_that_speaks_upnp_alone_is_asked_in_that() {
+    let Some(home) = Walled::new() else {
+        return;
+    };
+    let wall = Wall::on(&home.walled);
+    home.lets_in("UPnP", || wall.asked());
+}
+
+#[test]
+fn whoever_else_answers_in_the_place_of_a_wall_is_asked_nothing() {
+    let Some(home) = Walled::new() else {
+        return;
+    };
+    let lodger = home.internet.behind(&home.walled, "lodger");
+    let (own, wire) = (lodger.namespace(), Capture::of(lodger.namespace()));
+    let evil = Announced::to_ipv6(own, "walled", "http://[2001:db8::99]:5000/root.xml");
+    let is_tcp =
+        |frame: &&Vec<u8>| frame.get(12..14) == Some(&[0x86, 0xdd]) && frame.get(20) == Some(&6);
+    home.lets_nobody_in();
+    assert!(evil.searched() > 0, "nobody looked");
+    let frames = wire.ends();
+    assert!(frames.len() > 20, "nothing passed here");
+    assert_eq!(frames.iter().filter(is_tcp).count(), 0);
 }
 
 #[test]

@@ -27,3 +27,4 @@ mod story;
 mod taken;
 #[cfg(unix)]
 mod terminal;
+mod verified;

@@ -473,11 +473,11 @@ fn help_lies_over_everything_until_a_key_is_pressed() {
         |   /msg #group|nick|key text    say it in another group, or in private          |
         |   /query nick|key [text]       talk in private, end to end; /close ends it     |
         |   /whois [nick|key]            tell who somebody is, where, and how reached    |
+        |   /verify nick|key [yes | no]  compare keys with somebody, and remember it     |
         |   /me text                     tell what you do: /me lights a candle           |
         |   /say text                    say a line, whatever it begins with             |
         |   /nick name                   go by another name, everywhere                  |
         |   /topic [text | -delete]      set the group's topic, or remove it             |
-        |   /names [#group]              tell who is here, in join order                 |
         |   Up, Down: more   any other key: back                                         |
         ",
     );

@@ -203,6 +203,7 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
             | Command::Whois { .. }
             | Command::Accept { .. }
             | Command::Invite { .. }
+            | Command::Verify { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Reach { .. }

@@ -111,6 +111,7 @@ impl Checker {
             | Command::Whois { .. }
             | Command::Accept { .. }
             | Command::Invite { .. }
+            | Command::Verify { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::History { .. }
@@ -250,6 +251,9 @@ impl Checker {
             | Event::Near { .. }
             | Event::Whois(_)
             | Event::Invited { .. }
+            | Event::Number { .. }
+            | Event::Verified { .. }
+            | Event::Impostor { .. }
             | Event::Chart { .. }
             | Event::Error { .. }
             | Event::Bye => {}

@@ -21,6 +21,7 @@ const ENTRY_SIZE: usize = 160;
 pub struct Disk {
     nick: Option<Nick>,
     gates: Vec<std::net::SocketAddr>,
+    verified: BTreeMap<NodeId, Nick>,
     groups: BTreeMap<GroupName, Group>,
     table: Vec<Listed>,
     burials: BTreeMap<NodeId, Burial>,
@@ -101,6 +102,14 @@ impl Disk {
                 }
                 Write::Nick(nick) => self.nick = Some(nick),
                 Write::Gates(gates) => self.gates = gates,
+                Write::Verified { person, nick } => match nick {
+                    Some(nick) => {
+                        self.verified.insert(person, nick);
+                    }
+                    None => {
+                        self.verified.remove(&person);
+                    }
+                },
                 Write::Table(table) => self.table = table,
                 Write::Burial(burial) => {
                     self.burials.insert(burial.key, burial);
@@ -189,6 +198,7 @@ impl Disk {
         Saved {
             nick: self.nick.clone(),
             gates: self.gates.clone(),
+            verified: self.verified.clone(),
             groups: self
                 .groups
                 .iter()

@@ -239,6 +239,7 @@ impl Stage {
             | Write::Rename { .. }
             | Write::Nick(_)
             | Write::Gates(_)
+            | Write::Verified { .. }
             | Write::Table(_)
             | Write::Clock(_)
             | Write::Burial(_)

@@ -57,6 +57,7 @@ impl Judged {
             | Command::Whois { .. }
             | Command::Accept { .. }
             | Command::Invite { .. }
+            | Command::Verify { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Reach { .. }
@@ -193,6 +194,9 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         | Event::Near { .. }
         | Event::Whois(_)
         | Event::Invited { .. }
+        | Event::Number { .. }
+        | Event::Verified { .. }
+        | Event::Impostor { .. }
         | Event::Chart { .. }
         | Event::Notice { .. }
         | Event::Error { .. }

@@ -190,9 +190,12 @@ fn is_told_of_phantoms(seed: u64) {
     }
 }
 
+/// A rule, what shows it when it is broken, and by which seed.
+type Rule = (Mutant, fn(u64), u64);
+
 #[test]
 fn each_rule_of_a_large_mesh_is_missed_when_it_is_broken() {
-    let rules: [(Mutant, fn(u64), u64); 5] = [
+    let rules: [Rule; 5] = [
         (Mutant::PhantomsCounted, is_told_of_phantoms, 2),
         (Mutant::WordNotPassedOn, all_hear_of_everything, 2),
         (Mutant::MissedLetGo, all_hear_of_each_death, 2),

@@ -13,6 +13,7 @@ mod private;
 mod reach;
 mod rivals;
 mod talk;
+mod verify;
 mod whois;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -74,6 +75,10 @@ pub struct Client {
     is_listed: bool,
     /// Persons our person wants to hear nothing of.
     ignored: BTreeSet<NodeId>,
+    /// Persons whose keys our person has compared, and what they were called then; and others who go by such names, of
+    /// whom we have warned.
+    verified: BTreeMap<NodeId, Nick>,
+    warned: BTreeSet<NodeId>,
     /// Persons our person asked about.
     curiosities: VecDeque<Curiosity>,
     /// How packets reach those we have links to.
@@ -179,6 +184,8 @@ impl Client {
             persons: Persons::default(),
             is_listed: true,
             ignored: BTreeSet::new(),
+            verified: saved.verified,
+            warned: BTreeSet::new(),
             curiosities: VecDeque::new(),
             paths: BTreeMap::new(),
             hearsay: Hearsay::default(),
@@ -221,6 +228,7 @@ impl Client {
             });
             group.show_outbox(&mut self.act);
         }
+        self.start_verified();
         self.start_talks(now);
         self.act.tell(Event::Mesh {
             state: MeshState::Searching,
@@ -265,7 +273,10 @@ impl Client {
             // Pages come from the store; whoever drives us answers this before it gets here.
             Command::History { .. } | Command::Past(_) => {}
             // These are done already.
-            Command::Query { .. } | Command::Whois { .. } | Command::Ignore { .. } => {}
+            Command::Query { .. }
+            | Command::Whois { .. }
+            | Command::Verify { .. }
+            | Command::Ignore { .. } => {}
             Command::Quit { why } => {
                 let why = clip(why);
                 for name in self.names() {
@@ -716,7 +727,11 @@ impl Role for Client {
     }
 
     fn poll(&mut self) -> Option<Output> {
-        self.act.next()
+        let output = self.act.next()?;
+        if let Output::Tell(event) = &output {
+            self.beware(event);
+        }
+        Some(output)
     }
 
     fn poll_timeout(&self) -> Option<Mono> {

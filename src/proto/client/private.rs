@@ -56,6 +56,11 @@ impl Client {
                 is_front,
             } => self.query(now, &who, near.as_ref(), text, is_front),
             Command::Whois { who, near } => self.whois(now, who.as_ref(), near.as_ref()),
+            Command::Verify {
+                who,
+                near,
+                came_of_it,
+            } => self.verify(&who, near.as_ref(), came_of_it),
             Command::Ignore { persons } => self.ignore(persons),
             Command::Say { group, text } => match group.person() {
                 Some(person) => self.whisper(now, person, text, |text| Body::Text { text }),

@@ -102,6 +102,8 @@ fn draw_code(app: &App, code: &Code, margin: usize, area: Rect, buf: &mut Buffer
     for row in code.rows(margin) {
         for ((upper, lower), x) in row.into_iter().zip(x..) {
             match theme.paper(upper, lower) {
+                // No glyph has to meet the edges of its cell where the ground alone does.
+                Some(style) if upper == lower => put(buf, area, x, y, " ", style),
                 Some(style) => put(buf, area, x, y, "▀", style),
                 None => {
                     let ground = match app.choice.is_light() {
