@@ -9,6 +9,7 @@
 
 mod change;
 mod clock;
+mod congestion;
 mod dial;
 mod door;
 pub mod driver;
