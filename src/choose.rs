@@ -2,9 +2,12 @@
 //!
 //! A change holds at once; writing it down is the face's, which does not wait for the disk.
 
+use jiff::{SignedDuration, Timestamp};
 use toml_edit::{Array, Value};
 
-use crate::config::{ALIAS, Change, Choices, IGNORE, Kind, Level, NOTIFY_IN, OPTIONS, Spec};
+use crate::config::{
+    ALIAS, Change, Choices, IGNORE, Ignored, Kind, Level, NOTIFY_IN, OPTIONS, Spec,
+};
 use crate::proto::command::Who;
 use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::report::Failure;
@@ -43,7 +46,12 @@ impl Done {
 ///
 /// # Errors
 /// [`Refused`] with what to try; nothing is changed then.
-pub fn choose(choices: &mut Choices, choice: Choice, people: &dyn People) -> Result<Done, Refused> {
+pub fn choose(
+    choices: &mut Choices,
+    choice: Choice,
+    people: &dyn People,
+    now: Timestamp,
+) -> Result<Done, Refused> {
     match choice {
         Choice::Options(part) => options(choices, &part).map(|told| Done::told(&told)),
         Choice::Set { key, value } => set(choices, &key, &value),
@@ -70,8 +78,12 @@ pub fn choose(choices: &mut Choices, choice: Choice, people: &dyn People) -> Res
             "there is no screen, and so there are no keys",
             "start fireside without --plain or --json for one",
         )),
-        Choice::Ignored => Ok(Done::told(&ignored(choices))),
-        Choice::Ignore(who) => ignore(choices, &who, people),
+        Choice::Ignored => Ok(Done::told(&ignored(choices, now))),
+        Choice::Ignore(who, minutes) => {
+            let span = minutes.map(|minutes| SignedDuration::from_mins(minutes.into()));
+            let until = span.and_then(|span| now.checked_add(span).ok());
+            ignore(choices, &who, people, until.map(|until| (until, now)))
+        }
         Choice::Unignore(who) => unignore(choices, &who, people),
         Choice::Levels => Ok(Done::told(&levels(choices))),
         Choice::Notify { group, level } => notify(choices, group.as_ref(), &level),
@@ -270,18 +282,54 @@ fn aliases(choices: &Choices) -> Vec<String> {
         .collect()
 }
 
-fn ignored(choices: &Choices) -> Vec<String> {
+fn ignored(choices: &Choices, now: Timestamp) -> Vec<String> {
     let ignore = &choices.options().ignore;
     if ignore.is_empty() {
         return vec!["nobody is ignored".to_owned()];
     }
-    ignore
-        .iter()
-        .map(|(key, name)| format!("ignored: {name} ({})", key.short()))
-        .collect()
+    let row = |(key, ignored): (&NodeId, &Ignored)| {
+        let left = ignored.until.map(|until| left(until, now));
+        let left = left.map_or(String::new(), |left| format!(", for {left} more"));
+        format!("ignored: {} ({}){left}", ignored.name, key.short())
+    };
+    ignore.iter().map(row).collect()
 }
 
-fn ignore(choices: &mut Choices, who: &Who, people: &dyn People) -> Result<Done, Refused> {
+/// The time until then, in the largest unit it fills, rounded up.
+fn left(until: Timestamp, now: Timestamp) -> String {
+    let seconds = until.duration_since(now).as_secs().max(0);
+    let up = |each: i64| seconds / each + i64::from(seconds % each > 0);
+    let (count, unit) = match seconds {
+        ..3_601 => (up(60), "minute"),
+        3_601..86_401 => (up(3_600), "hour"),
+        86_401.. => (up(86_400), "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
+/// Lets those be heard again who were ignored until now: what to say of each, and to write down.
+pub fn hear_again(choices: &mut Choices, now: Timestamp) -> Vec<Done> {
+    let ignore = &choices.options().ignore;
+    let over = ignore
+        .iter()
+        .filter(|(_, ignored)| ignored.until.is_some_and(|until| until <= now));
+    let over: Vec<_> = over
+        .map(|(key, ignored)| (*key, ignored.name.clone()))
+        .collect();
+    let heard = over.into_iter().map(|(key, name)| {
+        let told = format!("{name} is heard again: the time is over");
+        row(choices, IGNORE, &key.to_string(), None, told)
+    });
+    heard.filter_map(Result::ok).collect()
+}
+
+fn ignore(
+    choices: &mut Choices,
+    who: &Who,
+    people: &dyn People,
+    until: Option<(Timestamp, Timestamp)>,
+) -> Result<Done, Refused> {
     let (key, name) = match who {
         Who::Key(key) => (*key, people.nick_of(key).unwrap_or_else(|| key.short())),
         Who::Nick(nick) => {
@@ -303,8 +351,19 @@ fn ignore(choices: &mut Choices, who: &Who, people: &dyn People) -> Result<Done,
             "a nick as /names tells it",
         ));
     }
-    let told = format!("{name} is ignored, under whatever name; /unignore {name} hears them again");
-    row(choices, IGNORE, &key.to_string(), Some(name.into()), told)
+    let span = until.map(|(until, now)| format!(" for {}", left(until, now)));
+    let span = span.unwrap_or_default();
+    let told =
+        format!("{name} is ignored{span}, under whatever name; /unignore {name} hears them again");
+    let until = until.map(|(until, _)| until);
+    let ignored = Ignored { name, until }.to_string();
+    row(
+        choices,
+        IGNORE,
+        &key.to_string(),
+        Some(ignored.into()),
+        told,
+    )
 }
 
 fn unignore(choices: &mut Choices, who: &Who, people: &dyn People) -> Result<Done, Refused> {
@@ -315,11 +374,13 @@ fn unignore(choices: &mut Choices, who: &Who, people: &dyn People) -> Result<Don
             .key_of(nick)
             .filter(|key| ignore.contains_key(key))
             .or_else(|| {
-                let mut named = ignore.iter().filter(|(_, name)| *name == nick.as_str());
+                let mut named = ignore
+                    .iter()
+                    .filter(|(_, ignored)| ignored.name == nick.as_str());
                 named.next().map(|(key, _)| *key)
             }),
     };
-    let Some((key, name)) = key.and_then(|key| Some((key, ignore.get(&key)?.clone()))) else {
+    let Some((key, name)) = key.and_then(|key| Some((key, ignore.get(&key)?.name.clone()))) else {
         return Err(refused(
             &format!("{who} is not ignored"),
             "there is no such entry",
@@ -423,6 +484,8 @@ mod tests {
     struct Bob;
 
     const BOB: NodeId = NodeId([7; 32]);
+    /// 21 November 2026, eight in the evening.
+    const NOW: Timestamp = Timestamp::constant(1_795_291_200, 0);
     const US: NodeId = NodeId([1; 32]);
 
     impl People for Bob {
@@ -448,7 +511,7 @@ mod tests {
         let Ok(Parsed::Local(Local::Choose(choice))) = slash::parse(line, Some(&here)) else {
             panic!("{line} chooses nothing");
         };
-        match choose(choices, choice, &Bob) {
+        match choose(choices, choice, &Bob, NOW) {
             Ok(done) => done.told.join("\n"),
             Err(refused) => format!("! {refused}"),
         }
@@ -525,6 +588,41 @@ mod tests {
         assert!(typed(&mut choices, "/unignore eve").starts_with("! eve is not ignored"));
         assert_eq!(typed(&mut choices, "/unignore bob"), "bob is heard again");
         assert!(!choices.options().hides(&BOB));
+    }
+
+    #[test]
+    fn who_is_ignored_for_a_time_is_heard_again_after_it() {
+        let mut choices = Choices::default();
+        let told = typed(&mut choices, "/ignore bob for 1h");
+        assert!(
+            told.starts_with("bob is ignored for 60 minutes, under"),
+            "{told}"
+        );
+        assert!(choices.options().hides(&BOB));
+        assert!(typed(&mut choices, "/ignore").ends_with(", for 60 minutes more"));
+        let until = NOW + SignedDuration::from_hours(1);
+        assert_eq!(choices.options().next_heard(), Some(until));
+        // As after a restart: what is written is read.
+        let written = choices.options().ignore[&BOB].to_string();
+        assert_eq!(written, "bob until 2026-11-21T21:00:00Z");
+        let early = until - SignedDuration::from_secs(1);
+        assert!(hear_again(&mut choices, early).is_empty());
+        let done = hear_again(&mut choices, until);
+        assert_eq!(done[0].told, ["bob is heard again: the time is over"]);
+        assert!(
+            done[0]
+                .save
+                .as_ref()
+                .is_some_and(|change| change.value.is_none())
+        );
+        assert!(!choices.options().hides(&BOB));
+        assert!(hear_again(&mut choices, until).is_empty());
+        for (span, told) in [("1m", "1 minute"), ("90m", "2 hours"), ("2d", "2 days")] {
+            assert!(
+                typed(&mut choices, &format!("/ignore bob for {span}"))
+                    .contains(&format!("for {told},"))
+            );
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod generate;
 mod server;
 
 use std::ffi::OsString;
-use std::net::Ipv6Addr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -17,7 +17,9 @@ use crate::address::{AddressPort, HostPort, PORT};
 use crate::chart::Subject;
 use crate::config::{self, Config, Face};
 use crate::node;
+use crate::proto::command::Command;
 use crate::proto::id::{GroupName, Nick, NodeId, NodeName};
+use crate::proto::invite::Invite;
 use crate::proto::wire::Roles;
 use crate::report::Failure;
 
@@ -34,9 +36,9 @@ use crate::report::Failure;
 )]
 #[command(after_help = EXAMPLES)]
 struct Cli {
-    /// Groups to join, like '#hearth' (a bare name gets its #)
-    #[arg(value_name = "TARGET", value_parser = config::group)]
-    targets: Vec<GroupName>,
+    /// Groups to join, like '#hearth' (a bare name gets its #), or links that /invite has made
+    #[arg(value_name = "TARGET", value_parser = target)]
+    targets: Vec<Target>,
 
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -215,9 +217,34 @@ pub enum Task {
 pub struct Chat {
     pub face: Face,
     pub settings: node::ClientSettings,
-    pub join: Vec<GroupName>,
+    /// What to ask first: to come into groups.
+    pub join: Vec<Command>,
     /// What can be changed while it runs.
     pub choices: config::Choices,
+}
+
+/// Where somebody wants to go.
+#[derive(Clone, Debug)]
+enum Target {
+    Group(GroupName),
+    Invite(Box<Invite>),
+}
+
+impl Target {
+    /// Where its network is, if it says so.
+    fn gates(&self) -> Vec<SocketAddr> {
+        match self {
+            Self::Group(_) => Vec::new(),
+            Self::Invite(invite) => invite.gates.iter().map(|gate| gate.address).collect(),
+        }
+    }
+
+    fn command(self) -> Command {
+        match self {
+            Self::Group(group) => Command::Join { group },
+            Self::Invite(invite) => Command::Accept { invite },
+        }
+    }
 }
 
 /// Why nothing is done.
@@ -336,12 +363,13 @@ impl Cli {
                     (false, true) => Face::Json,
                     (false, false) => config.face.unwrap_or(Face::Screen),
                 };
-                let mut join = config.join;
-                join.extend(self.targets);
+                let usual = config.join.into_iter().map(Target::Group);
+                let join: Vec<_> = usual.chain(self.targets).collect();
+                let gates = join.iter().flat_map(Target::gates).collect();
                 Task::Chat(Chat {
                     face,
-                    settings: options.chat()?,
-                    join,
+                    settings: options.chat(gates)?,
+                    join: join.into_iter().map(Target::command).collect(),
                     choices: config::Choices::open(config.file)?,
                 })
             }
@@ -376,7 +404,7 @@ impl Options {
         self.data.clone().map_or_else(config::data_dir, Ok)
     }
 
-    fn chat(self) -> Result<node::ClientSettings, Failure> {
+    fn chat(self, gates: Vec<SocketAddr>) -> Result<node::ClientSettings, Failure> {
         let data = self.data_dir()?;
         let search = if self.bootstrap.is_empty() {
             node::Search::Local {
@@ -395,6 +423,7 @@ impl Options {
             nick: self.nick,
             listen: self.listen.unwrap_or(any).or_port(0),
             search,
+            gates,
             relay_only: self.relay_only,
             port_mapping: !self.no_port_mapping,
         })
@@ -429,6 +458,15 @@ impl Options {
             admission: server.admission(config)?,
         })
     }
+}
+
+/// A group, or the link to one.
+fn target(text: &str) -> Result<Target, String> {
+    if text.contains("://") {
+        let invite = Invite::parse(text).map_err(|why| format!("{why}; ask for the link again"))?;
+        return Ok(Target::Invite(Box::new(invite)));
+    }
+    config::group(text).map(Target::Group)
 }
 
 /// Whose place on the ring is asked for. A key is longer than any word people call a group by.
@@ -532,8 +570,10 @@ mod tests {
         let Ok(Task::Chat(chat)) = read("--data /d --plain hearth #Erlang") else {
             panic!("no chat");
         };
-        let names: Vec<&str> = chat.join.iter().map(GroupName::as_str).collect();
-        assert_eq!(names, ["#hearth", "#erlang"]);
+        let join = |name: &str| Command::Join {
+            group: config::group(name).unwrap(),
+        };
+        assert_eq!(chat.join, [join("#hearth"), join("#erlang")]);
         assert_eq!(chat.face, Face::Plain);
     }
 
@@ -589,7 +629,7 @@ mod tests {
             ("--nick a --nick b", "it is given more than once"),
             (
                 "fireside://x",
-                "invite links are not read by this version; write '#hearth'",
+                "a part of it is missing or mistyped; ask for the link again",
             ),
             ("#", "it is empty; a group is written '#hearth'"),
         ] {

@@ -4,7 +4,8 @@ mod options;
 mod save;
 
 pub use options::{
-    ALIAS, BIND, Hours, IGNORE, Kind, Level, NOTIFY_IN, OPTIONS, Options, Preset, Spec, Way,
+    ALIAS, BIND, Hours, IGNORE, Ignored, Kind, Level, NOTIFY_IN, OPTIONS, Options, Preset, Spec,
+    Way,
 };
 pub use save::{Change, Choices, save};
 
@@ -186,7 +187,7 @@ pub fn data_dir() -> Result<PathBuf, Failure> {
 /// Why it is none, and what to write.
 pub fn group(text: &str) -> Result<GroupName, String> {
     if text.contains("://") {
-        return Err("invite links are not read by this version; write '#hearth'".to_owned());
+        return Err("a link is no group's name; write '#hearth'".to_owned());
     }
     let name = if text.starts_with('#') {
         GroupName::parse(text)

@@ -13,6 +13,7 @@ pub mod log;
 pub mod net;
 pub mod node;
 pub mod proto;
+pub mod qr;
 pub mod report;
 pub mod sanitize;
 pub mod service;

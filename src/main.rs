@@ -136,7 +136,7 @@ fn chat_until_bye(chat: Chat, level: LevelFilter) -> anyhow::Result<()> {
 async fn talk(
     handle: node::Handle,
     face: Face,
-    join: Vec<GroupName>,
+    join: Vec<Command>,
     look: tui::Settings,
 ) -> anyhow::Result<()> {
     let node::Handle {
@@ -149,9 +149,9 @@ async fn talk(
         Face::Screen => {
             let asking = commands.clone();
             tokio::spawn(async move {
-                for group in join {
+                for command in join {
                     // A client that has ended joins nothing.
-                    _ = asking.send(Command::Join { group }).await;
+                    _ = asking.send(command).await;
                 }
             });
             tui::run(commands, events, look).await

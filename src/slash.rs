@@ -10,6 +10,7 @@ pub mod when;
 
 use crate::proto::command::{Asking, Chart, Command, Who};
 use crate::proto::id::{GroupName, NameError, Nick};
+use crate::proto::invite::Invite;
 use crate::proto::limits::{TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
 use crate::proto::past::Query;
 use crate::proto::ruling::{Mode, Ruling};
@@ -57,6 +58,8 @@ pub enum Local {
     Resend(Which),
     /// Forget lines that came to nothing, or take back such as wait.
     Drop(Which),
+    /// Come into the group that we were invited to last.
+    Accept,
     /// Look for something in what is stored, written like this.
     Search(String, Query),
     /// Who keeps a group, and who is next.
@@ -178,10 +181,13 @@ pub fn say(text: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
 fn run(spec: &'static Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
     match spec.verb {
         Verb::Join => join(spec, rest),
+        Verb::Invite => invite(spec, rest, here),
+        Verb::Accept => local(Local::Accept),
         Verb::Part => part(rest, here),
         Verb::Msg => msg(spec, rest, here),
         Verb::Query => query(spec, rest, here),
         Verb::Whois => whois(spec, rest, here),
+        Verb::Verify => verify(spec, rest, here),
         Verb::Say => say(needed(spec, rest)?, here),
         Verb::Act => {
             let text = needed(spec, rest)?.to_owned();
@@ -332,7 +338,15 @@ pub fn leak(line: &str) -> Option<String> {
 }
 
 fn join(spec: &Spec, rest: &str) -> Result<Parsed, Refused> {
-    let names = needed(spec, rest)?.split_whitespace().next().unwrap_or("");
+    let Some(names) = rest.split_whitespace().next() else {
+        return local(Local::Accept);
+    };
+    if names.contains("://") {
+        let invite = Invite::parse(names)
+            .map_err(|why| refused("not joined", &why.to_string(), "ask for the link again"))?;
+        let invite = Box::new(invite);
+        return one(Command::Accept { invite });
+    }
     let commands = names
         .split(',')
         .filter(|name| !name.is_empty())
@@ -342,6 +356,17 @@ fn join(spec: &Spec, rest: &str) -> Result<Parsed, Refused> {
         return Err(missing(spec));
     }
     Ok(Parsed::Commands(commands))
+}
+
+/// Reads who is sent an invitation to this group, if anybody is.
+fn invite(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    let group = kept(spec, "", here)?;
+    let (who, drawn) = match rest.trim() {
+        "" => (None, false),
+        "-qr" => (None, true),
+        who => (Some(whoever(spec, who)?), false),
+    };
+    one(Command::Invite { group, who, drawn })
 }
 
 fn part(rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
@@ -406,6 +431,28 @@ fn whois(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Re
     };
     let near = here.cloned();
     one(Command::Whois { who, near })
+}
+
+/// Reads whose key is compared, in a private talk the other one's, and what came of it.
+fn verify(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    let other = here.and_then(GroupName::person).map(Who::Key);
+    let (who, word) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let (who, word) = match (who, other) {
+        ("" | "yes" | "no", Some(other)) => (other, who),
+        (who, _) => (whoever(spec, needed(spec, who)?)?, word.trim()),
+    };
+    let came_of_it = match word.to_lowercase().as_str() {
+        "" => None,
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => return Err(missing(spec)),
+    };
+    let near = here.cloned();
+    one(Command::Verify {
+        who,
+        near,
+        came_of_it,
+    })
 }
 
 fn topic(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
@@ -540,6 +587,16 @@ fn which(spec: &Spec, rest: &str) -> Result<Which, Refused> {
             )),
         },
     }
+}
+
+/// What to say to somebody whom nobody has invited.
+#[must_use]
+pub fn uninvited() -> Refused {
+    refused(
+        "not joined",
+        "nobody has invited you since you started",
+        "/join #group, or /join and the link",
+    )
 }
 
 /// What to say to somebody who has no line to send again.

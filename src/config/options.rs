@@ -1,7 +1,9 @@
 //! What a person may choose while it runs: every key of the file with its meaning and its usual value, and the values.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use jiff::Timestamp;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -295,9 +297,46 @@ pub struct Options {
     pub alias: BTreeMap<String, String>,
     /// Keys as they are written, and what they do.
     pub bind: BTreeMap<String, String>,
-    /// Whom not to hear, and what they were called then.
-    pub ignore: BTreeMap<NodeId, String>,
+    /// Whom not to hear.
+    pub ignore: BTreeMap<NodeId, Ignored>,
     pub notify_in: BTreeMap<GroupName, Level>,
+}
+
+/// Somebody who is not heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    /// What he was called then.
+    pub name: String,
+    /// Until when; for good, if nothing is said.
+    pub until: Option<Timestamp>,
+}
+
+/// What stands between the name and the time. No nick has a blank in it.
+const UNTIL: &str = " until ";
+
+impl Ignored {
+    /// Reads it as the file has it: `bob`, or `bob until 2026-11-21T22:05:00Z`.
+    fn parse(text: &str) -> Result<Self, String> {
+        let (name, until) = match text.split_once(UNTIL) {
+            Some((name, until)) => {
+                let until = until.parse();
+                let until =
+                    until.map_err(|_| "it names no time; as in 2026-11-21T22:05:00Z".to_owned());
+                (name, Some(until?))
+            }
+            None => (text, None),
+        };
+        let name = name.to_owned();
+        Ok(Self { name, until })
+    }
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        self.until
+            .map_or(Ok(()), |until| write!(f, "{UNTIL}{until}"))
+    }
 }
 
 impl Default for Options {
@@ -336,6 +375,15 @@ impl Options {
         !self.show_ignored && self.ignore.contains_key(author)
     }
 
+    /// When the next one who is ignored for a time is heard again.
+    #[must_use]
+    pub fn next_heard(&self) -> Option<Timestamp> {
+        self.ignore
+            .values()
+            .filter_map(|ignored| ignored.until)
+            .min()
+    }
+
     /// Reads one key of the file.
     pub(super) fn set(&mut self, key: &str, value: &Spanned<DeValue<'_>>) -> Result<(), Wrong> {
         let value = value.get_ref();
@@ -356,7 +404,7 @@ impl Options {
             "history" => self.history = number(value, "history = 2000")?,
             ALIAS => self.alias = table(value, "[alias]", not_empty, not_empty)?,
             BIND => self.bind = table(value, "[bind]", not_empty, any)?,
-            IGNORE => self.ignore = table(value, "[ignore]", node, any)?,
+            IGNORE => self.ignore = table(value, "[ignore]", node, Ignored::parse)?,
             NOTIFY_IN => self.notify_in = table(value, "[notify-in]", super::group, Level::parse)?,
             _ => return Err(Wrong::Key),
         }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::input;
 use super::json::Json;
@@ -16,14 +17,18 @@ use crate::chart;
 use crate::choose::{self, People};
 use crate::config::{self, Change, Choices, Options};
 use crate::proto::command::Command;
-use crate::proto::event::{Event, Line, Member, Opening, What};
+use crate::proto::event::{Event, Invite, Line, Member, Opening, What};
 use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::proto::past::{Ask, Part, Query, Term, Words};
+use crate::sanitize;
 use crate::slash::{self, About, Choice, Local, Parsed, Refused, To, Which};
 
 /// How long lines that were typed before the end of the input may take to be confirmed: finding a network, founding
 /// one if there is none, and a handover in between.
 const LAST_LINES_WAIT: Duration = Duration::from_secs(8);
+
+/// How often it is looked at whether somebody is to be heard again.
+const HEARD_CHECKED: Duration = Duration::from_secs(60);
 
 /// Lines that a search or a look back tells.
 const FOUND: usize = 50;
@@ -85,6 +90,8 @@ struct Talk {
     /// What was chosen and is not written down yet.
     saves: Vec<Change>,
     around: Around,
+    /// The last invitation to us.
+    invitation: Option<Invite>,
 }
 
 /// Who is in our groups.
@@ -120,14 +127,14 @@ impl People for Around {
     }
 }
 
-/// Runs until the client has said its last word; joins `groups` first. `as_json` chooses the language.
+/// Runs until the client has said its last word; asks for what is to be asked `first`. `as_json` chooses the language.
 ///
 /// # Errors
 /// If standard output cannot be had at all.
 pub async fn run(
     commands: mpsc::Sender<Command>,
     events: mpsc::Receiver<Event>,
-    groups: Vec<GroupName>,
+    first: Vec<Command>,
     choices: Choices,
     as_json: bool,
 ) -> std::io::Result<Ending> {
@@ -137,8 +144,8 @@ pub async fn run(
         choices,
         ..Talk::default()
     };
-    for group in groups {
-        talk.command(Command::Join { group });
+    for command in first {
+        talk.command(command);
     }
     let mut teller: Box<dyn Teller> = if as_json {
         Box::new(Json)
@@ -197,6 +204,10 @@ async fn turn(
                     to_tell.extend(talk.save(teller).await);
                 }
             },
+            () = sleep(talk.until_heard()), if talk.waits_to_hear() => {
+                to_tell.extend(talk.hear_again(teller));
+                to_tell.extend(talk.save(teller).await);
+            }
             () = at(talk.last_lines), if talk.last_lines.is_some() && !talk.is_leaving => {
                 to_tell.extend(talk.give_up_waiting(teller));
             }
@@ -226,12 +237,14 @@ impl Talk {
         self.unsent.asked(&command);
         match &command {
             Command::Join { group } => self.enter(group),
+            Command::Accept { invite } => self.enter(&invite.group),
             Command::Part { group, .. } => self.exit(group),
             Command::Names { group } => {
                 self.names_wanted.insert(group.clone());
             }
             Command::Quit { .. } => self.is_leaving = true,
-            Command::Say { .. }
+            Command::Invite { .. }
+            | Command::Say { .. }
             | Command::Act { .. }
             | Command::Drop { .. }
             | Command::Topic { .. }
@@ -239,6 +252,7 @@ impl Talk {
             | Command::Reach { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Verify { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Nick { .. } => {}
@@ -329,6 +343,29 @@ impl Talk {
         self.command(Command::Ignore { persons });
     }
 
+    /// Whether somebody is ignored for a time.
+    fn waits_to_hear(&self) -> bool {
+        self.choices.options().next_heard().is_some()
+    }
+
+    /// How long to wait until somebody may be heard again.
+    fn until_heard(&self) -> Duration {
+        let next = self.choices.options().next_heard();
+        let left = next.map(|next| next.duration_since(Timestamp::now()));
+        let left = left.and_then(|left| Duration::try_from(left).ok());
+        left.unwrap_or_default().min(HEARD_CHECKED)
+    }
+
+    fn hear_again(&mut self, teller: &mut dyn Teller) -> Vec<String> {
+        let mut told = Vec::new();
+        for done in choose::hear_again(&mut self.choices, Timestamp::now()) {
+            self.saves.extend(done.save);
+            told.extend(done.told.iter().flat_map(|line| teller.notice(line)));
+            self.tell_ignored();
+        }
+        told
+    }
+
     /// A group's name, or whom a private talk is with.
     fn name_of(&self, group: &GroupName) -> String {
         let nick = group
@@ -392,7 +429,7 @@ impl Talk {
     }
 
     fn choose(&mut self, choice: Choice, teller: &mut dyn Teller) -> Vec<String> {
-        match choose::choose(&mut self.choices, choice, &self.around) {
+        match choose::choose(&mut self.choices, choice, &self.around, Timestamp::now()) {
             Ok(done) => {
                 self.saves.extend(done.save);
                 self.tell_ignored();
@@ -518,6 +555,14 @@ impl Talk {
                     why: "there is no such moment".to_owned(),
                     try_: "/goto yesterday".to_owned(),
                 }),
+            },
+            Local::Accept => match self.invitation.clone() {
+                Some(invite) => {
+                    let invite = Box::new(invite);
+                    self.command(Command::Accept { invite });
+                    Vec::new()
+                }
+                None => teller.refused(&slash::uninvited()),
             },
             Local::Host(group) => match self.around.members.get(&group) {
                 Some(members) => teller.keepers(&group, members, self.around.us.as_ref()),
@@ -654,6 +699,10 @@ impl Talk {
             | Event::Merge { .. }
             | Event::Near { .. }
             | Event::Whois(_)
+            | Event::Invited { .. }
+            | Event::Number { .. }
+            | Event::Verified { .. }
+            | Event::Impostor { .. }
             | Event::Chart { .. }
             | Event::Notice { .. }
             | Event::Error { .. } => {}
@@ -661,10 +710,31 @@ impl Talk {
         if let Some(command) = teller.wanted(event) {
             self.command(command);
         }
-        match heeded(event, self.choices.options()) {
-            Some(event) => teller.event(&event, self.here.as_ref(), &self.unsent),
-            None => Vec::new(),
-        }
+        let Some(event) = heeded(event, self.choices.options()) else {
+            return Vec::new();
+        };
+        let mut told = teller.event(&event, self.here.as_ref(), &self.unsent);
+        told.extend(self.heed_invitation(&event, teller));
+        told
+    }
+
+    /// Whether somebody invites us, in private; if so it is said how to come.
+    fn heed_invitation(&mut self, event: &Event, teller: &mut dyn Teller) -> Vec<String> {
+        let Event::Entry(line) = event else {
+            return Vec::new();
+        };
+        let What::Text(text) = &line.what else {
+            return Vec::new();
+        };
+        let invite = Invite::find(text).filter(|_| !line.own && line.group.person().is_some());
+        let Some(invite) = invite else {
+            return Vec::new();
+        };
+        let (from, group) = (line.from.as_str(), invite.group.as_str());
+        let (from, group) = (sanitize::name(from), sanitize::name(group));
+        let told = format!("{from} invites you to {group}: /accept comes in");
+        self.invitation = Some(invite);
+        teller.notice(&told)
     }
 }
 

@@ -284,6 +284,44 @@ fn object(event: &Event) -> Option<Object> {
             .now()
             .with("presence", near(*nearness)),
         Event::Whois(told) => whois(told),
+        Event::Number {
+            person,
+            nick,
+            number,
+            is_verified,
+        } => Object::new("number")
+            .now()
+            .with("peer", person.to_string())
+            .with("nick", nick.as_str())
+            .with("number", number.to_string())
+            .with("verified", *is_verified),
+        Event::Verified {
+            person,
+            nick,
+            is_verified,
+            is_restored,
+        } => Object::new("verified")
+            .now()
+            .with("peer", person.to_string())
+            .with("nick", nick.as_str())
+            .with("verified", *is_verified)
+            .with("restored", *is_restored),
+        Event::Impostor {
+            group,
+            nick,
+            person,
+            known,
+        } => Object::new("impostor")
+            .group(group)
+            .now()
+            .with("nick", nick.as_str())
+            .with("id", person.to_string())
+            .with("known_id", known.to_string()),
+        Event::Invited { invite, to, .. } => Object::new("invite")
+            .group(&invite.group)
+            .now()
+            .with("link", invite.to_string())
+            .with("to", to.as_ref().map(Nick::as_str)),
         Event::Chart { chart, table } => charted(chart, table),
         Event::Bye => Object::new("bye").now(),
         Event::Past(Told::Found { query, lines, more }) => Object::new("search")
@@ -483,6 +521,7 @@ fn whois(whois: &Whois) -> Object {
         .with("peer", whois.id.to_string())
         .with("nick", whois.nick.as_ref().map(Nick::as_str))
         .with("you", whois.is_us)
+        .with("verified", whois.is_verified)
         .with("groups", groups)
         .with("presence", presence)
         .with("for_ms", for_ms)

@@ -12,11 +12,13 @@ use super::unsent::Unsent;
 use crate::chart;
 use crate::proto::command::Command;
 use crate::proto::event::{
-    Before, Event, Line, Loss, Member, MeshState, Opening, Standing, Tenure, Trouble, What,
+    Before, Event, Invite, Line, Loss, Member, MeshState, Opening, Standing, Tenure, Trouble, What,
 };
 use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::proto::past::Told;
 use crate::proto::time::Wall;
+use crate::proto::verify;
+use crate::qr::{Code, Ground, MARGIN};
 use crate::sanitize;
 use crate::slash::Refused;
 
@@ -67,6 +69,19 @@ impl Teller for Plain {
         }
         if let Event::Chart { chart, table } = event {
             return self.now(&chart::told(chart, table));
+        }
+        if let Event::Number {
+            nick,
+            number,
+            is_verified,
+            ..
+        } = event
+        {
+            let nick = sanitize::name(nick.as_str());
+            return self.now(&verify::words(number, &nick, *is_verified).join("\n"));
+        }
+        if let Event::Invited { invite, to, drawn } = event {
+            return self.invited(invite, to.as_ref(), *drawn);
         }
         match news(event, unsent, &self.names) {
             Some(text) => self.now(&text),
@@ -119,6 +134,25 @@ impl Teller for Plain {
 }
 
 impl Plain {
+    fn invited(&mut self, invite: &Invite, to: Option<&Nick>, drawn: bool) -> Vec<String> {
+        let group = sanitize::name(invite.group.as_str());
+        let caution = invite.caution();
+        let caution = caution.map_or(String::new(), |caution| format!("; {caution}"));
+        let mut told = match to {
+            Some(nick) => {
+                let nick = sanitize::name(nick.as_str());
+                self.now(&format!("{nick} is invited to {group}{caution}"))
+            }
+            None => self.now(&format!("this link leads to {group}{caution}: {invite}")),
+        };
+        if drawn && let Some(code) = Code::of(&invite.capitals()) {
+            // Most terminals have light letters on a dark ground, and most telephones read either.
+            let drawing = code.text(MARGIN, Ground::Dark);
+            told.extend(drawing.lines().map(str::to_owned));
+        }
+        told
+    }
+
     fn past(&mut self, told: &Told, here: Option<&GroupName>) -> Vec<String> {
         match told {
             Told::Found { query, lines, more } => {
@@ -216,6 +250,21 @@ impl Plain {
 /// What is worth a line to somebody who reads them one by one.
 fn news(event: &Event, unsent: &Unsent, names: &Names) -> Option<String> {
     Some(match event {
+        Event::Verified {
+            nick,
+            is_verified,
+            is_restored: false,
+            ..
+        } => verify::told(&sanitize::name(nick.as_str()), *is_verified),
+        Event::Impostor {
+            group,
+            nick,
+            person,
+            known,
+        } => {
+            let told = verify::warning(&sanitize::name(nick.as_str()), person, known);
+            format!("! {}: {told}", names.of(group))
+        }
         Event::Ready { nick, .. } => format!("you are {}", sanitize::name(nick.as_str())),
         Event::Joined { group, members, .. } => {
             format!("you are in {}: {}", names.of(group), list(members))
@@ -334,6 +383,11 @@ fn news(event: &Event, unsent: &Unsent, names: &Names) -> Option<String> {
         | Event::Path { .. }
         | Event::Near { .. }
         | Event::Whois(_)
+        | Event::Invited { .. }
+        | Event::Number { .. }
+        | Event::Verified {
+            is_restored: true, ..
+        }
         | Event::Chart { .. }
         | Event::History { .. }
         | Event::Past(_) => return None,

@@ -40,10 +40,15 @@ pub(super) struct Unsent {
 impl Unsent {
     pub(super) fn asked(&mut self, command: &Command) {
         match command {
-            Command::Say { .. } | Command::Act { .. } | Command::Query { text: Some(_), .. } => {
+            Command::Say { .. }
+            | Command::Act { .. }
+            | Command::Invite { who: Some(_), .. }
+            | Command::Query { text: Some(_), .. } => {
                 self.typed += 1;
             }
             Command::Join { .. }
+            | Command::Accept { .. }
+            | Command::Invite { who: None, .. }
             | Command::Part { .. }
             | Command::Drop { .. }
             | Command::Topic { .. }
@@ -53,6 +58,7 @@ impl Unsent {
             | Command::Reach { .. }
             | Command::Query { text: None, .. }
             | Command::Whois { .. }
+            | Command::Verify { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::History { .. }
@@ -133,6 +139,10 @@ impl Unsent {
             | Event::Talk { .. }
             | Event::Near { .. }
             | Event::Whois(_)
+            | Event::Invited { .. }
+            | Event::Number { .. }
+            | Event::Verified { .. }
+            | Event::Impostor { .. }
             | Event::Chart { .. }
             | Event::Notice { .. }
             | Event::Bye => {}

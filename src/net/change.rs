@@ -1,15 +1,55 @@
 //! Word of a change to this machine's network, so that whoever moves is followed at once.
 //!
 //! The kernel of Linux tells whoever asks when an interface, an address or a route comes or goes (rtnetlink(7)), which
-//! costs nothing while nothing changes. On other systems there is no word, and the look once a second has to do.
+//! costs nothing while nothing changes. Where there is no word, the network is taken to have changed now and then.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
+/// How often that is. Whoever falls silent meanwhile is a word too.
+const NOW_AND_THEN: Duration = Duration::from_secs(30);
+
+/// What is to be known of changes.
+#[derive(Debug)]
+pub(super) struct Changes {
+    word: Option<Word>,
+    now_and_then: Interval,
+}
+
+impl Changes {
+    pub(super) fn new() -> Self {
+        let opened = Word::new();
+        if let Err(error) = &opened {
+            tracing::debug!(%error, "asking to be told of changes to the network");
+        }
+        let mut now_and_then = interval_at(Instant::now() + NOW_AND_THEN, NOW_AND_THEN);
+        now_and_then.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            word: opened.ok(),
+            now_and_then,
+        }
+    }
+
+    /// Waits until the network may have changed. How it has is looked up afresh.
+    pub(super) async fn next(&mut self) {
+        match &self.word {
+            Some(word) => word.next().await,
+            None => {
+                self.now_and_then.tick().await;
+            }
+        }
+    }
+}
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::Changes;
+use linux::Word;
 #[cfg(not(target_os = "linux"))]
-pub(super) use other::Changes;
+use other::Word;
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::io;
     use std::os::unix::net::UnixDatagram as StdDatagram;
 
     use rustix::net::netlink::SocketAddrNetlink;
@@ -22,51 +62,39 @@ mod linux {
 
     /// What the kernel tells, on a socket that tokio reads as it reads any for datagrams of this machine.
     #[derive(Debug)]
-    pub(in crate::net) struct Changes(Option<UnixDatagram>);
+    pub(super) struct Word(UnixDatagram);
 
-    impl Changes {
-        /// Where the kernel does not let us ask there will be no word.
-        pub(in crate::net) fn new() -> Self {
-            let opened = open();
-            if let Err(error) = &opened {
-                tracing::debug!(%error, "asking to be told of changes to the network");
-            }
-            Self(opened.ok())
+    impl Word {
+        pub(super) fn new() -> io::Result<Self> {
+            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+            let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, None)?;
+            bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
+            Ok(Self(UnixDatagram::from_std(StdDatagram::from(socket))?))
         }
 
-        /// Waits for the next word. What it says is looked up afresh; too many of them at once are an error that says
-        /// as much.
-        pub(in crate::net) async fn next(&self) {
-            match &self.0 {
-                Some(socket) => {
-                    let _ = socket.recv(&mut [0; 16]).await;
-                }
-                None => std::future::pending().await,
-            }
+        /// Waits for the next word. Too many of them at once are an error that says as much.
+        pub(super) async fn next(&self) {
+            let _ = self.0.recv(&mut [0; 16]).await;
         }
-    }
-
-    fn open() -> std::io::Result<UnixDatagram> {
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = socket_with(AddressFamily::NETLINK, SocketType::DGRAM, flags, None)?;
-        bind(&socket, &SocketAddrNetlink::new(0, GROUPS))?;
-        UnixDatagram::from_std(StdDatagram::from(socket))
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 mod other {
-    /// No word of any change.
-    #[derive(Debug)]
-    pub(in crate::net) struct Changes;
+    use std::future::pending;
+    use std::io;
 
-    impl Changes {
-        pub(in crate::net) fn new() -> Self {
-            Self
+    /// None of any change.
+    #[derive(Debug)]
+    pub(super) struct Word;
+
+    impl Word {
+        pub(super) fn new() -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
         }
 
-        pub(in crate::net) async fn next(&self) {
-            std::future::pending().await
+        pub(super) async fn next(&self) {
+            pending().await
         }
     }
 }

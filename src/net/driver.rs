@@ -3,58 +3,50 @@
 //! The driver's task owns the links and their numbers. What waits does so in tasks of their own (dials, handshakes,
 //! links, tunnels), which send events here through bounded queues; a panic in one of them ends the driver.
 
+mod ending;
+mod meeting;
+mod silence;
+
 use std::collections::{BTreeMap, VecDeque};
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use futures_util::FutureExt as _;
-use futures_util::future::join;
-use quinn::{Incoming, VarInt};
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet, spawn_blocking};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::alarm::Alarm;
 use super::change::Changes;
 use super::clock::Clock;
-use super::dial::{self, Up};
+use super::dial::Up;
 use super::endpoint::Endpoint;
-use super::gauge::{Handshake, Questions, Reading, Tally};
-use super::knock;
-use super::link::{Event, Full, Link, millis};
+use super::gauge::{Questions, Reading, Tally};
+use super::link::{Event, Full, Link};
 use super::links::Links;
-use super::mapping;
-use super::offer;
-use super::peer::Peer;
 use super::quota::Quotas;
-use super::reach::{self, Question};
-use super::relay::{self, Exchange};
-use super::share::{Shares, Verdict};
-use super::socket::{Socket, is_virtual, unmapped};
-use super::tunnel::{self, Uplink};
-use super::vantage::{self, Surroundings, Vantage};
-use super::watch::Seen;
+use super::reach::Question;
+use super::relay::Exchange;
+use super::share::Shares;
+use super::vantage::{Surroundings, Vantage};
+use super::{dial, mapping, reach};
 use crate::proto::codec;
 use crate::proto::command::Asking;
 use crate::proto::id::NodeId;
-use crate::proto::limits::{INPUT_QUEUE_MAX, QUIET_LOOK};
+use crate::proto::limits::INPUT_QUEUE_MAX;
 use crate::proto::path::Finder;
 use crate::proto::path::door::Family;
 use crate::proto::path::report::Report;
-use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
+use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role};
+use crate::proto::time::Mono;
 use crate::proto::wire::{Message, Reason};
 
-/// Handshakes at a time. For one more the oldest is given up: an honest one is done by then, and who only begins them
-/// keeps nobody out.
-const HANDSHAKES_MAX: usize = 1024;
-/// Handshakes at a time from which on an address must prove that it is one, which costs it a round trip.
-const HANDSHAKES_UNPROVEN_MAX: usize = 256;
 /// Events handled before anything else gets its turn.
 const EVENTS_AT_ONCE: usize = 64;
 /// How long ending well may take: then whoever is left waits out the silence.
@@ -99,11 +91,13 @@ pub async fn run(
         is_finished: false,
         endpoint,
     };
+    // Before the first look, so that nothing is missed after it.
+    let changes = driver.is_person().then(Changes::new);
     let seen = Surroundings::of(driver.vantage.bound());
     driver.vantage.looked(seen);
     driver.map_port();
     let ended = driver
-        .turn(inputs, network, questions, &outputs, &stop)
+        .turn(inputs, network, changes, questions, &outputs, &stop)
         .await;
     if timeout(STOP_WAIT, driver.end(&outputs)).await.is_err() {
         tracing::warn!("some links were not closed in time");
@@ -149,7 +143,6 @@ enum Done {
     /// Whether the machine at the other end of a silent link says that nobody is there.
     Knocked(LinkId, bool),
 }
-
 impl Driver {
     /// Has a port of our router opened in the background, in either family, wherever we may be found.
     fn map_port(&mut self) {
@@ -171,18 +164,16 @@ impl Driver {
         &mut self,
         mut inputs: mpsc::Receiver<Input>,
         mut network: mpsc::Receiver<Event>,
+        mut changes: Option<Changes>,
         mut questions: Option<Questions>,
         outputs: &mpsc::Sender<Output>,
         stop: &CancellationToken,
     ) -> anyhow::Result<()> {
         self.handle(Input::Start);
         let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
-        let mut timer = Box::pin(sleep_until(Instant::now()));
-        let mut looks = interval(QUIET_LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let changes = Changes::new();
+        let mut alarm = Alarm::default();
         while !self.is_finished {
-            let has_timer = self.set_timer(timer.as_mut());
+            self.set_alarm(&mut alarm);
             let may_read = self.backlog.len() < INPUT_QUEUE_MAX;
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -203,16 +194,18 @@ impl Driver {
                     Some(incoming) => self.knocked(incoming),
                     None => bail!("the network endpoint ended by itself"),
                 },
-                () = timer.as_mut(), if has_timer => self.handle(Input::Timeout),
-                _ = looks.tick() => self.look(),
+                () = alarm.rings() => self.is_time(),
+                () = self.endpoint.socket.came.notified(), if self.links.awaits_any() => {
+                    // After QUIC, which is about to see what it is.
+                    after_others().await;
+                    self.links.something_came();
+                    self.is_time();
+                }
                 asked = question(&mut questions) => {
                     // Who asked may have gone.
                     _ = asked.send(self.reading());
                 }
-                () = changes.next(), if self.is_person() => {
-                    self.vantage.is_stale();
-                    self.look_around();
-                }
+                () = next(&mut changes) => self.may_have_moved(),
             }
         }
         Ok(())
@@ -228,41 +221,15 @@ impl Driver {
         }
     }
 
-    /// Tells the role which links have fallen quiet, and which have come to themselves.
-    fn look(&mut self) {
-        if self.is_person() {
-            self.look_around();
-        }
+    /// It may be time for something; what is early is waited for once more.
+    fn is_time(&mut self) {
         let now = self.clock.now().mono;
-        for (id, seen) in self.links.look(now) {
-            // What was seen before may have led the role to close it.
-            if self.links.get(id).is_none() {
-                continue;
-            }
-            match seen {
-                // Whoever is reached over it waits for the end of it, and its client is there by another way.
-                Seen::Quiet { .. } if self.links.is_outlived(id) => self.close(id, Reason::Done),
-                Seen::Quiet { since } => {
-                    if let Some(link) = self.links.get(id) {
-                        let silent_ms = millis(now - since);
-                        tracing::info!(link = id.0, peer = %link.peer.short(), silent_ms, "a link is quiet");
-                    }
-                    self.handle(Input::Quiet { link: id, since });
-                    self.tell_paths();
-                }
-                Seen::Heard => self.heard(id),
-                Seen::Silent => self.knock(id),
-            }
+        let is_due = |due: Option<Mono>| due.is_some_and(|due| due <= now);
+        if is_due(self.role.poll_timeout()) {
+            self.handle(Input::Timeout);
         }
-        self.settle();
-    }
-
-    /// Looks at this machine's addresses, if it is time. Whoever waits for the system does it where nobody else waits.
-    fn look_around(&mut self) {
-        if self.vantage.begins_to_look() {
-            let bound = self.vantage.bound();
-            let looked = spawn_blocking(move || Surroundings::of(bound));
-            self.tasks.spawn(async { Done::Looked(looked.await) });
+        if is_due(self.links.due()) {
+            self.look(now);
         }
     }
 
@@ -271,44 +238,13 @@ impl Driver {
         self.endpoint.accepts == Kind::Peer && self.endpoint.knocks
     }
 
-    /// Our network is another: supernodes are to see it at once, and peers are sought anew.
-    fn moved(&mut self) {
-        tracing::info!("our addresses have changed");
-        let socket = Arc::clone(&self.endpoint.socket);
-        // The same socket once more: QUIC then sends something on every link, so that it is seen to have moved.
-        if let Err(error) = self.endpoint.quinn.rebind_abstract(socket) {
-            tracing::debug!(%error, "asking QUIC to show that we have moved");
-        }
-        self.endpoint.socket.moved();
-    }
-
-    fn heard(&mut self, link: LinkId) {
-        tracing::info!(link = link.0, "a link is heard again");
-        self.handle(Input::Heard { link });
-        self.tell_paths();
-    }
-
-    /// Asks the machine at the other end of a silent link whether anybody is there, if it can know that.
-    fn knock(&mut self, id: LinkId) {
-        let Some(link) = self.links.get(id).filter(|link| link.kind == Kind::Mesh) else {
-            return;
-        };
-        let address = unmapped(link.connection.remote_address());
-        if self.endpoint.knocks && (link.is_ours || knock::is_near(address.ip())) {
-            self.tasks
-                .spawn(async move { Done::Knocked(id, knock::is_refused(address).await) });
-        }
-    }
-
-    fn set_timer(&self, timer: Pin<&mut tokio::time::Sleep>) -> bool {
-        let Some(deadline) = self.role.poll_timeout() else {
-            return false;
-        };
-        let deadline = self.clock.instant(deadline);
-        if timer.deadline() != deadline || timer.is_elapsed() {
-            timer.reset(deadline);
-        }
-        true
+    /// For whatever is due first.
+    fn set_alarm(&mut self, alarm: &mut Alarm) {
+        let role = self.role.poll_timeout();
+        let due = role.into_iter().chain(self.links.due()).min();
+        let due = due.map(|due| self.clock.instant(due));
+        self.clock.awaits(due);
+        alarm.set(due);
     }
 
     /// Gives the role an input, and then those that come of what it wants done.
@@ -400,149 +336,6 @@ impl Driver {
         }
     }
 
-    fn dial(&mut self, dial: DialId, to: &Target) {
-        let (kind, address, wanted, path) = match *to {
-            Target::Node { address, id } => (Kind::Mesh, address, id, None),
-            Target::Peer { id, via } => {
-                let peer = self.endpoint.socket.peer(id);
-                if !self.route(&peer, via) {
-                    let why = "there is no link to that supernode".to_owned();
-                    let reason = None;
-                    return self
-                        .pending
-                        .push_back(Input::Undialled { dial, why, reason });
-                }
-                (Kind::Peer, peer.address, Some(id), Some(peer))
-            }
-        };
-        let connecting = self.endpoint.dial(kind, address, wanted);
-        let client = (self.endpoint.accepts == Kind::Peer).then_some(self.endpoint.run);
-        let dialled = self.timed(path.clone(), dial::dial(connecting, kind, client, path));
-        if kind == Kind::Mesh && self.endpoint.knocks {
-            let dialled = dial::dial_unless_refused(dialled, address);
-            self.tasks
-                .spawn(async move { Done::Dialled(dial, dialled.await) });
-        } else {
-            self.tasks
-                .spawn(async move { Done::Dialled(dial, dialled.await) });
-        }
-    }
-
-    /// A handshake with a peer, beside which the time of its path is kept.
-    fn timed<T, F: Future<Output = T>>(
-        &self,
-        peer: Option<Arc<Peer>>,
-        handshake: F,
-    ) -> impl Future<Output = T> + use<T, F> {
-        let (socket, events) = (Arc::clone(&self.endpoint.socket), self.events.clone());
-        offer::timed(socket, peer, events, handshake)
-    }
-
-    /// Reaches `peer` over the link `via` from here on; false if that is no link of ours to a mesh node.
-    fn route(&mut self, peer: &Arc<Peer>, via: LinkId) -> bool {
-        if peer.via() == Some(via) {
-            return true;
-        }
-        let Some(uplink) = self.uplink(via) else {
-            return false;
-        };
-        let queue = peer.route(via);
-        let peer = Arc::clone(peer);
-        self.tasks.spawn(async move {
-            tunnel::run(uplink, peer, queue, None).await;
-            Done::Carried
-        });
-        true
-    }
-
-    fn uplink(&self, id: LinkId) -> Option<Uplink> {
-        let link = self.links.get(id)?;
-        (link.kind == Kind::Mesh).then(|| Uplink {
-            link: id,
-            connection: link.connection.clone(),
-            socket: Arc::clone(&self.endpoint.socket),
-            events: self.events.clone(),
-        })
-    }
-
-    /// Somebody dials us.
-    fn knocked(&mut self, incoming: Incoming) {
-        let address = incoming.remote_address();
-        let kind = self.endpoint.accepts;
-        let path = self.endpoint.socket.peer_at(address);
-        match kind {
-            Kind::Mesh if is_virtual(address) => return incoming.ignore(),
-            // A client is dialled through tunnels alone, and to nobody else does it answer.
-            Kind::Peer if path.is_none() => return incoming.ignore(),
-            Kind::Mesh | Kind::Peer => {}
-        }
-        // Below a virtual address there is no other to be proven.
-        let is_proven = kind == Kind::Peer || incoming.remote_address_validated();
-        let must_prove = !is_proven && self.handshakes.len() >= HANDSHAKES_UNPROVEN_MAX;
-        let verdict = if must_prove {
-            Verdict::Prove
-        } else {
-            self.share(address, is_proven)
-        };
-        match verdict {
-            Verdict::Accept => {}
-            Verdict::Prove => {
-                self.tally.handshake(Handshake::MustProve);
-                // It may always be asked while it has not been proven.
-                let _ = incoming.retry();
-                return;
-            }
-            Verdict::Refuse => {
-                self.tally.handshake(Handshake::Share);
-                tracing::debug!(%address, "refusing a link: its address or network has its share");
-                return incoming.refuse();
-            }
-        }
-        match incoming.accept() {
-            Ok(connecting) => {
-                let (number, given_up) = self.answers();
-                let answered = dial::answer(connecting, kind, path.clone());
-                let answered = self.timed(path, dial::unless(given_up, answered));
-                self.tasks.spawn(async move {
-                    Done::Answered(number, address, is_proven, answered.await)
-                });
-            }
-            Err(error) => {
-                self.shared_in_vain(address, is_proven);
-                tracing::debug!(%address, %error, "refusing a packet that opens no link");
-            }
-        }
-    }
-
-    /// Makes room for one more handshake; its number, and what says that it is given up.
-    fn answers(&mut self) -> (u64, CancellationToken) {
-        if self.handshakes.len() >= HANDSHAKES_MAX
-            && let Some((_, oldest)) = self.handshakes.pop_first()
-        {
-            oldest.cancel();
-        }
-        self.answered += 1;
-        let given_up = CancellationToken::new();
-        self.handshakes.insert(self.answered, given_up.clone());
-        (self.answered, given_up)
-    }
-
-    /// Whether somebody who dials has a share left; those who dial through tunnels are known by those.
-    fn share(&mut self, from: SocketAddr, is_proven: bool) -> Verdict {
-        if self.endpoint.accepts == Kind::Peer {
-            return Verdict::Accept;
-        }
-        let now = self.clock.now().mono;
-        self.shares.dialled(unmapped(from).ip(), is_proven, now)
-    }
-
-    fn shared_in_vain(&mut self, from: SocketAddr, is_proven: bool) {
-        if self.endpoint.accepts == Kind::Mesh {
-            let now = self.clock.now().mono;
-            self.shares.failed(unmapped(from).ip(), is_proven, now);
-        }
-    }
-
     fn done(&mut self, done: Result<Done, JoinError>) -> anyhow::Result<()> {
         match done.context("a task of the network failed")? {
             Done::Carried => {}
@@ -574,118 +367,6 @@ impl Driver {
             }
         }
         Ok(())
-    }
-
-    /// A handshake with somebody who dialled us is done.
-    fn answered(&mut self, from: SocketAddr, is_proven: bool, up: Result<Up, dial::Error>) {
-        let up = match up {
-            Ok(up) => up,
-            Err(error) => {
-                self.tally.handshake(match &error {
-                    dial::Error::GivenUp => Handshake::GivenUp,
-                    dial::Error::Dial(_)
-                    | dial::Error::TimedOut
-                    | dial::Error::Nobody
-                    | dial::Error::Full
-                    | dial::Error::Closed(_)
-                    | dial::Error::Refused(_)
-                    | dial::Error::Lost(_) => Handshake::Failed,
-                });
-                self.shared_in_vain(from, is_proven);
-                return tracing::info!(address = %from, %error, "a handshake came to nothing");
-            }
-        };
-        self.tally.handshake(Handshake::Done);
-        let peer = up.peer;
-        let link = self.up(up, None);
-        if self.endpoint.accepts == Kind::Mesh {
-            let (from, now) = (unmapped(from).ip(), self.clock.now().mono);
-            let has_share = self.shares.linked(link, peer, from, is_proven, now);
-            if self.links.get(link).is_none() {
-                // The role would not have it.
-                self.shares.ended(link);
-            } else if !has_share {
-                tracing::info!(address = %from, peer = %peer.short(), "closing a link: its share is used up");
-                self.close(link, Reason::Limit);
-                self.settle();
-            }
-        }
-    }
-
-    fn up(&mut self, up: Up, dial: Option<DialId>) -> LinkId {
-        let Up {
-            connection,
-            send,
-            receive,
-            kind,
-            peer,
-            client,
-            path,
-        } = up;
-        let address = (kind == Kind::Mesh).then(|| unmapped(connection.remote_address()));
-        let now = self.clock.now().mono;
-        let mut link = Link::new(peer, kind, connection.clone(), path, dial.is_some(), now);
-        link.is_between_nodes = self.endpoint.accepts == Kind::Mesh && client.is_none();
-        let rtt_ms = link.rtt_ms();
-        let id = self.links.insert(link);
-        let client = client.filter(|_| kind == Kind::Mesh && dial.is_none());
-        let relayed_for = client.map(|_| peer);
-        if let Some(run) = client {
-            for (old, why) in self.links.is_client(peer, run, id) {
-                self.close(old, why);
-            }
-            self.exchange.connect(peer, connection);
-        }
-        let streams = self.streams(id, relayed_for);
-        if let Some(link) = self.links.get(id) {
-            let running = link.run(id, send, receive, streams, self.events.clone());
-            // Not by a block that awaits it: that would take its room twice, of every link.
-            self.tasks.spawn(running.map(|()| Done::Carried));
-        }
-        tracing::info!(link = id.0, peer = %peer.short(), ?kind, ?address, rtt_ms, "linked");
-        self.handle(Input::Linked {
-            link: id,
-            dial,
-            kind,
-            peer,
-            address,
-            rtt_ms,
-        });
-        self.tell_path(peer);
-        id
-    }
-
-    /// What serves the streams on a link that are not for messages: tunnels, from a client that is relayed for, or
-    /// from the supernode that relays for us; and words on where we are, or where the other end is. Between mesh nodes
-    /// nobody opens any.
-    fn streams(
-        &self,
-        id: LinkId,
-        relayed_for: Option<NodeId>,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        let Some(link) = self.links.get(id) else {
-            return Box::pin(pending());
-        };
-        let connection = link.connection.clone();
-        match (&link.path, self.uplink(id), relayed_for) {
-            (Some(peer), _, _) => {
-                let (socket, peer) = (Arc::clone(&self.endpoint.socket), Arc::clone(peer));
-                let (ours, events) = (self.vantage.places(), self.events.clone());
-                Box::pin(offer::exchange(connection, socket, peer, ours, events))
-            }
-            (None, _, Some(client)) => {
-                let relayed = relay::serve(Arc::clone(&self.exchange), connection.clone(), client);
-                let seen = vantage::tell(connection, link.seen.subscribe());
-                Box::pin(join(relayed, seen).map(|_| ()))
-            }
-            (None, Some(uplink), None) if self.endpoint.accepts == Kind::Peer => {
-                let seen = vantage::hear(connection, id, self.events.clone());
-                Box::pin(async {
-                    tokio::join!(tunnel::accept(uplink), seen);
-                })
-            }
-            (None, _, None) => Box::pin(pending()),
-        }
     }
 
     fn happened(&mut self, event: Event) {
@@ -754,35 +435,26 @@ impl Driver {
             self.handle(input);
         }
     }
+}
 
-    /// Gives the node its last outputs, and closes all links meanwhile.
-    async fn end(&mut self, outputs: &mpsc::Sender<Output>) {
-        let backlog = std::mem::take(&mut self.backlog);
-        let told = async {
-            for output in backlog {
-                if outputs.send(output).await.is_err() {
-                    break;
-                }
-            }
-        };
-        self.vantage.closes_doors();
-        self.doors.close();
-        let doors = self.doors.clone();
-        tokio::join!(told, self.close_all(), doors.wait());
-    }
+/// Lets those go first who are about to run. Tokio's own way of it looks at the network meanwhile.
+async fn after_others() {
+    let mut is_last = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut is_last, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
 
-    /// Links to peers first, since their last words go over the others.
-    async fn close_all(&mut self) {
-        let (peers, nodes) = self.links.take();
-        close_each(&peers).await;
-        last_words(&self.endpoint.socket, &peers).await;
-        close_each(&nodes).await;
-        let reason = Reason::Shutdown;
-        self.endpoint.quinn.close(
-            VarInt::from_u32(reason as u32),
-            reason.to_string().as_bytes(),
-        );
-        self.endpoint.quinn.wait_idle().await;
+/// The next word of a change to the network, if anybody listens for one.
+async fn next(changes: &mut Option<Changes>) {
+    match changes {
+        Some(changes) => changes.next().await,
+        None => pending().await,
     }
 }
 
@@ -796,28 +468,4 @@ async fn question(questions: &mut Option<Questions>) -> tokio::sync::oneshot::Se
         }
     }
     pending().await
-}
-
-/// Waits until the closes of links to peers are through their tunnels.
-async fn last_words(socket: &Socket, peers: &[Link]) {
-    while peers.iter().any(Link::is_silently_closed) {
-        socket.sent.notified().await;
-    }
-    for path in peers.iter().filter_map(|link| link.path.as_ref()) {
-        path.flush().await;
-    }
-}
-
-async fn close_each(links: &[Link]) {
-    for link in links {
-        // Nobody is known to be there who would say that all has come.
-        if link.watch.is_quiet() {
-            link.close_now(Reason::Shutdown);
-        } else {
-            link.close_after_all(Reason::Shutdown);
-        }
-    }
-    for link in links {
-        link.connection.closed().await;
-    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
     AsyncUdpSocket, ClientConfig, EndpointConfig, MtuDiscoveryConfig, Runtime, ServerConfig,
-    TokioRuntime, TransportConfig, VarInt,
+    TransportConfig, VarInt,
 };
 use quinn_proto::HashedConnectionIdGenerator;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -140,7 +140,7 @@ impl Endpoint {
         make: impl FnOnce(Arc<dyn AsyncUdpSocket>, Arc<dyn Runtime>) -> io::Result<Self>,
     ) -> Result<Self, Error> {
         let udp = bind_udp(listen).map_err(|cause| Error::new(listen, cause))?;
-        let runtime = Arc::new(TokioRuntime);
+        let runtime = Arc::new(super::runtime::Runtime);
         let udp = runtime.wrap_udp_socket(udp);
         let endpoint = udp.and_then(|udp| make(udp, runtime));
         let endpoint = endpoint.map_err(|cause| Error::new(listen, cause))?;

@@ -169,6 +169,11 @@ impl Link {
         self.is_between_nodes || self.kind == Kind::Mesh && !self.is_ours
     }
 
+    /// When to look at it next, if nothing comes before.
+    pub(super) fn due(&self) -> Option<Mono> {
+        self.watch.due(self.has_to_ask(), self.is_ours)
+    }
+
     /// Asks the other end for a sign of life, which its acknowledgement is: by a frame of nothing, behind what waits.
     pub(super) fn ask(&self) {
         // What waits asks as well.
@@ -254,7 +259,10 @@ async fn write(connection: &Connection, shared: &Shared, mut send: SendStream) {
         };
         if !piece.is_empty() && send.write_chunk(piece).await.is_err() {
             // Either the link is gone, or the other end wants no messages any more, which makes it none.
-            return shared.close(connection, Reason::Unexpected);
+            if connection.close_reason().is_none() {
+                shared.close(connection, Reason::Unexpected);
+            }
+            return;
         }
         shared.waiting().size -= size;
         if let Some(reason) = closing {

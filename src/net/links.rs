@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::gauge::LinkFigures;
 use super::link::Link;
@@ -10,6 +11,7 @@ use super::stream::Run;
 use super::watch::{self, Seen};
 use crate::proto::event::Path;
 use crate::proto::id::NodeId;
+use crate::proto::limits::QUIET_LOOK;
 use crate::proto::path::Way;
 use crate::proto::role::{Input, Kind, LinkId};
 use crate::proto::time::Mono;
@@ -17,6 +19,11 @@ use crate::proto::wire::Reason;
 
 /// Links of one client at a time: it races the addresses of a node, and keeps one.
 const CLIENT_LINKS_MAX: usize = 16;
+/// Links that are looked at whenever something comes. Whoever has more takes some time between two looks, up to
+/// [`QUIET_LOOK`]: not all of them are looked at for each packet.
+const FEW: usize = 8;
+/// That time for each of the others.
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
 
 /// All links, and what follows from them.
 #[derive(Debug, Default)]
@@ -26,6 +33,11 @@ pub(super) struct Links {
     /// The clients that dialled us.
     clients: BTreeMap<NodeId, Client>,
     numbered: u64,
+    /// When they were looked at last, and are to be next.
+    looked: Mono,
+    due: Option<Mono>,
+    /// Whether something has come since.
+    is_told: bool,
 }
 
 /// A peer that we have links with; they share one path.
@@ -66,6 +78,7 @@ impl Links {
             });
             reached.links.insert(id);
         }
+        self.look_by(link.due());
         self.by_id.insert(id, link);
         id
     }
@@ -87,27 +100,61 @@ impl Links {
         figures
     }
 
+    /// When to look at them next, unless something comes before.
+    pub(super) fn due(&self) -> Option<Mono> {
+        self.due
+    }
+
+    fn look_by(&mut self, due: Option<Mono>) {
+        self.due = self.due.into_iter().chain(due).min();
+    }
+
+    /// Whether it matters that something has come.
+    pub(super) fn awaits_any(&self) -> bool {
+        !self.is_told && !self.by_id.is_empty()
+    }
+
+    /// Something has come, over whichever link.
+    pub(super) fn something_came(&mut self) {
+        self.is_told = true;
+        let more = self.by_id.len().saturating_sub(FEW);
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        let pause = LOOK_PAUSE.saturating_mul(more).min(QUIET_LOOK);
+        self.look_by(Some(self.looked + pause));
+    }
+
     /// Looks at every link, and says what is to be seen of it.
     pub(super) fn look(&mut self, now: Mono) -> Vec<(LinkId, Seen)> {
+        let (mut due, mut is_news) = (None::<Mono>, false);
         let look = |(id, link): (&LinkId, &mut Link)| {
             let heard = watch::heard(&link.connection);
             // Whoever moves is heard from there.
             if link.watch.is_news(heard) {
+                is_news = true;
                 link.look_where();
             }
             if link.has_to_ask() && link.watch.asks(now, link.is_ours) {
                 link.ask();
             }
             let seen = link.watch.look(now, heard);
+            due = due.into_iter().chain(link.due()).min();
             seen.map(|seen| (*id, seen))
         };
-        self.by_id.iter_mut().filter_map(look).collect()
+        let seen = self.by_id.iter_mut().filter_map(look).collect();
+        (self.looked, self.due) = (now, due);
+        if std::mem::take(&mut self.is_told) && !is_news {
+            // QUIC may not have got to it yet.
+            self.look_by(Some(now + QUIET_LOOK));
+        }
+        seen
     }
 
     /// A link is to be heeded closely from here on, or need not be.
     pub(super) fn heed(&mut self, id: LinkId, now: Mono, closely: bool) {
         if let Some(link) = self.by_id.get_mut(&id) {
             link.watch.heed(now, closely || !link.is_between_nodes);
+            let due = link.due();
+            self.look_by(due);
         }
     }
 
@@ -121,6 +168,8 @@ impl Links {
     pub(super) fn refused(&mut self, id: LinkId, now: Mono) {
         if let Some(link) = self.by_id.get_mut(&id) {
             link.watch.refused(now);
+            let due = link.due();
+            self.look_by(due);
         }
     }
 

@@ -7,6 +7,7 @@
 //! QUIC stream, quinn hands packets to `socket`, and that sends them to an address, or into a `relay` tunnel when
 //! the destination is a peer, whose address is a virtual one.
 
+mod alarm;
 mod change;
 mod clock;
 mod congestion;
@@ -31,6 +32,7 @@ pub mod quota;
 mod reach;
 pub mod relay;
 mod route;
+mod runtime;
 pub mod share;
 mod socket;
 mod stream;

@@ -27,6 +27,9 @@ const KICK_PACKETS: usize = 4;
 /// A peer that was silent for this long and is heard again may be waiting out an outage as well. Twice the interval
 /// of keep-alives and more, or every one of them would be taken for the end of an outage.
 const KICK_SILENCE: Duration = Duration::from_millis(1_250);
+/// Least pause before whoever keeps the time is told of a later one. Who says little is not woken in vain by each
+/// answer that has come in time, and who says much is not told of each.
+const PUT_OFF_PAUSE: Duration = Duration::from_millis(50);
 
 /// A packet that is to be sent to an address.
 pub(super) type Posted = (SocketAddr, Bytes);
@@ -66,6 +69,8 @@ struct Path {
     /// Packets sent so far, whether or not there was a path for them.
     sent: u64,
     heard: Mono,
+    /// When the time was put off last.
+    put_off: Mono,
 }
 
 #[derive(Debug)]
@@ -118,6 +123,7 @@ impl Peer {
                 recent: VecDeque::with_capacity(KICK_PACKETS),
                 sent: 0,
                 heard: now,
+                put_off: now,
             }),
             alarm: watch::Sender::new(Alarm::default()),
         }
@@ -231,7 +237,7 @@ impl Peer {
             }
         }
         path.finder.sent(now);
-        self.wake(&path, true);
+        self.wake(&mut path, now, false);
     }
 
     /// A packet came that may be the peer's: from that address, or through a supernode.
@@ -247,7 +253,7 @@ impl Peer {
         if was_silent {
             path.kick(&mut posted);
         }
-        self.wake(&path, true);
+        self.wake(&mut path, now, false);
         posted
     }
 
@@ -283,7 +289,7 @@ impl Peer {
             }
         }
         let posted = self.perform(&mut path);
-        self.wake(&path, true);
+        self.wake(&mut path, now, false);
         Some((posted, is_there))
     }
 
@@ -313,16 +319,16 @@ impl Peer {
         }
         path.offer = Some((offer, offerer));
         let posted = self.perform(&mut path);
-        self.wake(&path, true);
+        self.wake(&mut path, now, false);
         posted
     }
 
     /// Lets the finder do something, and sends what comes of it.
-    pub(super) fn find(&self, act: impl FnOnce(&mut Finder)) -> Vec<Posted> {
+    pub(super) fn find(&self, now: Mono, act: impl FnOnce(&mut Finder)) -> Vec<Posted> {
         let mut path = self.path();
         act(&mut path.finder);
         let posted = self.perform(&mut path);
-        self.wake(&path, true);
+        self.wake(&mut path, now, false);
         posted
     }
 
@@ -333,7 +339,7 @@ impl Peer {
             path.finder.timeout(now);
         }
         let posted = self.perform(&mut path);
-        self.wake(&path, false);
+        self.wake(&mut path, now, true);
         posted
     }
 
@@ -391,9 +397,9 @@ impl Peer {
         posted
     }
 
-    /// Wakes whoever keeps the time, if there is something for them. One who waits for an earlier time anyway needs
-    /// no word of a later one.
-    fn wake(&self, path: &Path, is_lazy: bool) {
+    /// Wakes whoever keeps the time, if there is something for them. One who waits for an earlier time anyway, and
+    /// not for one that is over, needs no word of a later one but now and then.
+    fn wake(&self, path: &mut Path, now: Mono, is_over: bool) {
         let alarm = Alarm {
             due: path.finder.poll_timeout(),
             way: path.finder.way(),
@@ -406,8 +412,12 @@ impl Peer {
                 (None, Some(_)) => false,
             };
             let is_same = known.way == alarm.way && known.answers == alarm.answers;
-            if is_same && (known.due == alarm.due || (is_lazy && is_later)) {
+            let is_told = is_over || now >= path.put_off + PUT_OFF_PAUSE;
+            if is_same && (known.due == alarm.due || (is_later && !is_told)) {
                 return false;
+            }
+            if is_later {
+                path.put_off = now;
             }
             *known = alarm;
             true

@@ -60,6 +60,8 @@ pub(super) struct Socket {
     tunnels_first: AtomicBool,
     /// Told whenever a packet has left for a peer.
     pub(super) sent: Notify,
+    /// Told whenever QUIC is given packets.
+    pub(super) came: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -93,6 +95,7 @@ impl Socket {
             arrive,
             tunnels_first: AtomicBool::new(false),
             sent: Notify::new(),
+            came: Notify::new(),
         })
     }
 
@@ -152,7 +155,7 @@ impl Socket {
     /// Lets the finder of a peer do something.
     pub(super) fn find(&self, peer: &Peer, act: impl FnOnce(&mut Finder, Mono)) {
         let now = self.now();
-        self.post(peer.find(|finder| act(finder, now)));
+        self.post(peer.find(now, |finder| act(finder, now)));
     }
 
     /// The time that a peer's finder waited for may have come.
@@ -419,6 +422,9 @@ impl AsyncUdpSocket for Socket {
                 ready @ Poll::Ready(_) => ready,
             }
         };
+        if polled.is_ready() {
+            self.came.notify_one();
+        }
         polled.map(Ok)
     }
 

@@ -1,8 +1,7 @@
 //! Where we are, as others could see it: the addresses of this machine, and those that supernodes see us at.
 //!
 //! A supernode tells its clients on a stream of its own, again whenever it sees them elsewhere. The machine's own
-//! addresses are looked at when the system says that its network has changed, and once a second besides, which costs
-//! a question or two.
+//! addresses are looked at when the system says that its network has changed, and when somebody falls silent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -10,7 +9,7 @@ use std::time::Duration;
 
 use quinn::{Connection, SendStream};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::link::Event;
 use super::mapping::{self, State};
@@ -20,8 +19,6 @@ use crate::proto::path::candidate::is_probed;
 use crate::proto::path::door::{Door, Family};
 use crate::proto::role::LinkId;
 
-/// How often this machine's addresses are looked at.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Somewhere in the Internet, where nobody is (RFC 5737 and RFC 3849).
 const ANYWHERE_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 9);
 const ANYWHERE_V6: SocketAddr = SocketAddr::new(
@@ -75,11 +72,10 @@ pub(super) struct Vantage {
     doors: BTreeMap<Family, State>,
     /// From where we speak to the world, while a door of the router in between would be of use.
     behind: BTreeMap<Family, watch::Sender<Option<IpAddr>>>,
-    /// Whether somebody is looking at this machine's addresses, and when that was begun last.
+    /// Whether somebody is looking at this machine's addresses.
     is_looking: bool,
     /// Whether they may have changed since.
     is_stale: bool,
-    looked: Option<Instant>,
     told: watch::Sender<Places>,
 }
 
@@ -96,7 +92,6 @@ impl Vantage {
                 .into(),
             is_looking: false,
             is_stale: false,
-            looked: None,
             told: watch::Sender::default(),
         }
     }
@@ -151,12 +146,10 @@ impl Vantage {
 
     /// Whether it is time to look at this machine's addresses: a look that is to end in [`Vantage::looked`].
     pub(super) fn begins_to_look(&mut self) -> bool {
-        let is_due = self.looked.is_none_or(|at| at.elapsed() >= LOOK_INTERVAL);
-        let begins = !self.is_looking && (is_due || self.is_stale);
+        let begins = !self.is_looking && self.is_stale;
         if begins {
             self.is_looking = true;
             self.is_stale = false;
-            self.looked = Some(Instant::now());
         }
         begins
     }
@@ -331,11 +324,13 @@ mod tests {
     #[test]
     fn what_supernodes_see_is_offered_once_and_before_our_own() {
         let mut vantage = Vantage::new(at("192.168.1.2:4000"));
-        assert!(vantage.begins_to_look() && !vantage.begins_to_look());
         assert!(vantage.looked(Surroundings::of(vantage.bound())));
-        assert!(!vantage.looked(Surroundings::of(vantage.bound())));
         assert!(!vantage.begins_to_look(), "it has just been done");
         vantage.is_stale();
+        assert!(vantage.begins_to_look() && !vantage.begins_to_look());
+        vantage.is_stale();
+        assert!(!vantage.begins_to_look(), "somebody still looks");
+        assert!(!vantage.looked(Surroundings::of(vantage.bound())));
         assert!(vantage.begins_to_look());
         assert!(!vantage.is_seen(LinkId(1), at("203.0.113.7:40001")));
         assert!(!vantage.is_seen(LinkId(2), at("203.0.113.7:40001")));

@@ -10,7 +10,7 @@ use crate::proto::limits::{
 };
 use crate::proto::time::Mono;
 
-/// One link's watch, looked at every [`crate::proto::limits::QUIET_LOOK`].
+/// One link's watch, looked at when something may have come and when nothing has for long enough.
 #[derive(Debug)]
 pub(super) struct Watch {
     /// How much had come when something was seen to have come last, and when that was.
@@ -60,14 +60,40 @@ impl Watch {
         self.is_close = closely;
     }
 
-    /// Whether the other end is to be asked for a sign of life; notes that it is.
-    pub(super) fn asks(&mut self, now: Mono, is_ours: bool) -> bool {
+    /// When to look next if nothing comes before, at a link over which we ask or are asked.
+    pub(super) fn due(&self, has_to_ask: bool, is_ours: bool) -> Option<Mono> {
+        if !self.is_close {
+            return None;
+        }
+        let asks = has_to_ask.then(|| self.asks_at(is_ours));
+        let misses = (!self.is_quiet).then(|| self.knocks_at().min(self.is_quiet_at()));
+        asks.into_iter().chain(misses).min()
+    }
+
+    fn asks_at(&self, is_ours: bool) -> Mono {
         let interval = if is_ours {
             KEEP_ALIVE
         } else {
             KEEP_ALIVE_DIALLED
         };
-        let is_due = self.is_close && now - self.heard_at.max(self.asked_at) >= interval;
+        self.heard_at.max(self.asked_at) + interval
+    }
+
+    fn is_quiet_at(&self) -> Mono {
+        let silent = self.heard_at + QUIET_AFTER;
+        let refused = self.refused_at.map(|at| at + REFUSED_WAIT);
+        refused.map_or(silent, |refused| refused.min(silent))
+    }
+
+    fn knocks_at(&self) -> Mono {
+        let silent = self.heard_at + KNOCK_AFTER;
+        let again = self.knocked_at.map(|at| at + KNOCK_INTERVAL);
+        again.map_or(silent, |again| again.max(silent))
+    }
+
+    /// Whether the other end is to be asked for a sign of life; notes that it is.
+    pub(super) fn asks(&mut self, now: Mono, is_ours: bool) -> bool {
+        let is_due = self.is_close && now >= self.asks_at(is_ours);
         if is_due {
             self.asked_at = now;
         }
@@ -88,15 +114,12 @@ impl Watch {
         if self.is_quiet || !self.is_close {
             return None;
         }
-        let silence = now - self.heard_at;
-        let is_refused = self.refused_at.is_some_and(|at| now - at >= REFUSED_WAIT);
-        if silence >= QUIET_AFTER || is_refused {
+        if now >= self.is_quiet_at() {
             self.is_quiet = true;
             let since = self.heard_at;
             return Some(Seen::Quiet { since });
         }
-        let has_knocked = self.knocked_at.is_some_and(|at| now - at < KNOCK_INTERVAL);
-        if silence < KNOCK_AFTER || has_knocked {
+        if now < self.knocks_at() {
             return None;
         }
         self.knocked_at = Some(now);
@@ -154,6 +177,30 @@ mod tests {
         assert_eq!(seen, [(3_000, Seen::Quiet { since })]);
         assert_eq!(watch.look(Mono(9_200), 2), Some(Seen::Heard));
         assert_eq!(watch.look(Mono(9_400), 2), None);
+    }
+
+    #[test]
+    fn whoever_looks_when_it_is_due_sees_what_one_who_always_looks_does() {
+        let mut watch = Watch::new(Mono(0));
+        let mut seen = Vec::new();
+        let mut now = Mono(0);
+        while let Some(due) = watch.due(false, true).filter(|_| seen.len() < 10) {
+            assert!(due > now, "time must pass");
+            now = due;
+            if let Some(it) = watch.look(now, 0) {
+                seen.push((now.0, it));
+            }
+        }
+        let since = Mono(0);
+        let silent = [750, 1_150, 1_550, 1_950].map(|at| (at, Seen::Silent));
+        let quiet = (2_000, Seen::Quiet { since });
+        assert_eq!(seen, [&silent[..], &[quiet]].concat());
+        assert_eq!(watch.due(true, true), Some(Mono(500)), "it is asked on");
+        assert_eq!(watch.look(Mono(9_000), 1), Some(Seen::Heard));
+        assert_eq!(watch.due(true, false), Some(Mono(9_750)));
+        assert_eq!(watch.due(false, false), Some(Mono(9_750)));
+        watch.heed(Mono(9_000), false);
+        assert_eq!(watch.due(true, false), None);
     }
 
     #[test]

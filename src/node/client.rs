@@ -1,6 +1,7 @@
 //! A person's client at work: commands go in, events come out.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use crate::identity::Identity;
 use crate::net::Endpoint;
 use crate::proto::client::Client;
 use crate::proto::command::Command;
-use crate::proto::event::Event;
+use crate::proto::event::{Event, Invite};
 use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::proto::limits::{COMMAND_QUEUE_MAX, EVENT_QUEUE_MAX, HANDOVER_WAIT};
 use crate::proto::role::{Input, Kind};
@@ -107,6 +108,9 @@ impl ClientData {
         };
         let id = self.identity.id();
         let saved = std::mem::take(&mut self.disk.saved);
+        let mut gates = self.settings.gates;
+        gates.extend(saved.gates.iter().copied());
+        let gates = watch::Sender::new(gates);
         let role = Client::new(Arc::new(self.identity), nick.clone(), saved, super::seed());
         let (commands, asked) = mpsc::channel(COMMAND_QUEUE_MAX);
         let (events, told) = mpsc::channel(EVENT_QUEUE_MAX);
@@ -119,12 +123,14 @@ impl ClientData {
             data: self.data.path().to_owned(),
             asked: wanted,
             found: found.subscribe(),
+            gates: gates.subscribe(),
             inputs: inputs.sender.clone(),
             events: events.clone(),
             stop: stop.child_token(),
         };
         let ears = Ears {
             asked,
+            gates,
             us: id,
             inputs: inputs.sender.clone(),
             events: events.clone(),
@@ -197,6 +203,8 @@ fn notes(disk: &Opened) -> VecDeque<Event> {
 /// What hears a face's commands: those about the network go to the role, those about the past to the store.
 struct Ears {
     asked: mpsc::Receiver<Command>,
+    /// Nodes that invitations name, to whoever looks for nodes.
+    gates: watch::Sender<Vec<SocketAddr>>,
     us: NodeId,
     inputs: mpsc::Sender<Input>,
     events: mpsc::Sender<Event>,
@@ -224,6 +232,9 @@ impl Ears {
             if matches!(command, Command::Quit { .. }) {
                 deadline = Some(Instant::now() + QUIT_WAIT);
             }
+            if let Command::Accept { invite } = &command {
+                self.open_gates(invite);
+            }
             if let Command::History {
                 group,
                 before,
@@ -245,6 +256,14 @@ impl Ears {
                 _ = self.inputs.send(Input::Command(command)).await;
             }
         }
+    }
+
+    fn open_gates(&self, invite: &Invite) {
+        self.gates.send_modify(|known| {
+            let fresh = invite.gates.iter().map(|gate| gate.address);
+            let fresh: Vec<_> = fresh.filter(|at| !known.contains(at)).collect();
+            known.extend(fresh);
+        });
     }
 
     async fn page(&self, group: GroupName, before: Option<String>, limit: usize) {

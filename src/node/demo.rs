@@ -90,6 +90,7 @@ impl Demo {
             nick: Some(nick),
             listen: any,
             search: search.clone(),
+            gates: Vec::new(),
             relay_only: false,
             port_mapping: false,
         };

@@ -36,6 +36,8 @@ pub(crate) struct Discovery {
     pub(crate) asked: mpsc::Receiver<()>,
     /// Counts the client's searches that came to their end.
     pub(crate) found: watch::Receiver<u64>,
+    /// Nodes elsewhere that invitations have named.
+    pub(crate) gates: watch::Receiver<Vec<SocketAddr>>,
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) stop: CancellationToken,
@@ -243,15 +245,19 @@ impl Local {
                 None => std::future::pending().await,
             }
         };
+        let Discovery {
+            stop, asked, gates, ..
+        } = &mut self.discovery;
         tokio::select! {
             biased;
-            () = self.discovery.stop.cancelled() => Happened::Stopped,
-            asked = self.discovery.asked.recv() => match asked {
+            () = stop.cancelled() => Happened::Stopped,
+            asked = asked.recv() => match asked {
                 Some(()) => Happened::Asked,
                 None => Happened::Stopped,
             },
             Some(()) = node_asked => Happened::NodeAsked,
             _ = sighted => Happened::Sighted,
+            Ok(()) = gates.changed() => Happened::Sighted,
             () = sleep_until(self.patience), if self.is_waiting => Happened::WaitedEnough,
         }
     }
@@ -330,14 +336,15 @@ impl Local {
         self.discovery.tell(vec![local]).await;
     }
 
-    /// Nodes seen on the local network, on other machines than this one.
+    /// Nodes seen on the local network, on other machines than this one, and those that invitations have named: with
+    /// them whatever node this machine has belongs together.
     fn others(&self) -> Vec<SocketAddr> {
         let ours: Vec<IpAddr> = addresses::ours();
-        self.lan
-            .iter()
-            .flat_map(Lan::seen)
-            .filter(|at| !ours.contains(&at.ip()))
-            .collect()
+        let seen = self.lan.iter().flat_map(Lan::seen);
+        let seen = seen.filter(|at| !ours.contains(&at.ip()));
+        let mut others = self.discovery.gates.borrow().clone();
+        others.extend(seen);
+        others
     }
 
     /// Those of them that were not offered in vain. One that died without a word stays announced for minutes.

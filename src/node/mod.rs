@@ -49,6 +49,8 @@ pub struct ClientSettings {
     pub nick: Option<Nick>,
     pub listen: SocketAddr,
     pub search: Search,
+    /// Nodes elsewhere that invitations name, besides those that earlier ones have named.
+    pub gates: Vec<SocketAddr>,
     /// Whether members are to be reached, and to reach us, through supernodes only.
     pub relay_only: bool,
     /// Whether the router we are behind may be asked to let members in.

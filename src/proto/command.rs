@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::event::What;
 use super::id::{EntryId, GroupName, NameError, Nick, NodeId};
+use super::invite::Invite;
 use super::past::Ask;
 use super::ruling::Ruling;
 
@@ -13,6 +14,15 @@ use super::ruling::Ruling;
 pub enum Command {
     /// Come into a group; it is created if nobody knows it.
     Join { group: GroupName },
+    /// Come into the group of an invitation, and into no other of its name; it is never created.
+    Accept { invite: Box<Invite> },
+    /// Make an invitation to a group ([`super::event::Event::Invited`]), and send it to somebody in private; `drawn`
+    /// wants its QR code of a face that does not show one by itself.
+    Invite {
+        group: GroupName,
+        who: Option<Who>,
+        drawn: bool,
+    },
     /// Leave a group; hosting passes on.
     Part { group: GroupName, why: String },
     /// Say a line in a group.
@@ -52,6 +62,13 @@ pub enum Command {
     Whois {
         who: Option<Who>,
         near: Option<GroupName>,
+    },
+    /// Tell the number that our person and somebody else compare ([`super::event::Event::Number`]), or remember what
+    /// came of comparing it.
+    Verify {
+        who: Who,
+        near: Option<GroupName>,
+        came_of_it: Option<bool>,
     },
     /// Tell what is known of the mesh ([`super::event::Event::Chart`]).
     Chart { chart: Chart },

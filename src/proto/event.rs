@@ -4,10 +4,12 @@ use std::net::SocketAddr;
 
 pub use super::command::Chart;
 use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
+pub use super::invite::Invite;
 use super::past::Told;
 use super::ruling::{Rank, Ruling};
 use super::table::Table;
 use super::time::Wall;
+pub use super::verify::SafetyNumber;
 pub use super::whois::{Reached, Whois};
 pub use super::wire::Whether;
 
@@ -135,6 +137,33 @@ pub enum Event {
     },
     /// Who somebody is, in answer to [`super::command::Command::Whois`].
     Whois(Box<Whois>),
+    /// What our person and another one compare, in answer to [`super::command::Command::Verify`].
+    Number {
+        person: NodeId,
+        nick: Nick,
+        number: SafetyNumber,
+        is_verified: bool,
+    },
+    /// Whether somebody's key has been compared, on change and, for all of whom it has, at the start (`is_restored`).
+    Verified {
+        person: NodeId,
+        nick: Nick,
+        is_verified: bool,
+        is_restored: bool,
+    },
+    /// Somebody goes by the name of a `known` person, whose key has been compared and is another.
+    Impostor {
+        group: GroupName,
+        nick: Nick,
+        person: NodeId,
+        known: NodeId,
+    },
+    /// An invitation to a group we are in, in answer to [`super::command::Command::Invite`]; `to` is who was sent it.
+    Invited {
+        invite: Box<Invite>,
+        to: Option<Nick>,
+        drawn: bool,
+    },
     /// All that is known of the mesh, in answer to [`super::command::Command::Chart`].
     Chart { chart: Chart, table: Box<Table> },
     /// What is stored, in answer to [`super::command::Command::Past`].

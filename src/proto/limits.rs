@@ -58,6 +58,10 @@ pub const NODE_LINKS_MAX: usize = 256;
 pub const NODE_WORDS_MAX: usize = 8;
 /// Groups a client is in.
 pub const GROUPS_MAX: usize = 100;
+/// Mesh nodes that an invite link names: more are of no use to the first one that answers, and make the link long.
+pub const GATES_MAX: usize = 3;
+/// Bytes of an invite link: the longest name, each byte of it written as three, and as many nodes as there may be.
+pub const INVITE_SIZE_MAX: usize = 512;
 /// Groups one link may register at a supernode; the same bound seen from the other side.
 pub const GROUPS_PER_LINK_MAX: usize = 2 * GROUPS_MAX;
 /// Members of a group that must be carried.
@@ -201,7 +205,7 @@ pub const KEEP_ALIVE_LOOSE: Duration = Duration::from_secs(9);
 /// How long nothing comes over a link before it counts as quiet: four unanswered questions, so that a stall of one
 /// second or a loss of one packet in twenty is none, and a dead host is replaced in two and a half.
 pub const QUIET_AFTER: Duration = Duration::from_secs(2);
-/// How often links are looked at: what one look costs is a tenth of what a ping and its answer do.
+/// Least pause between two looks at many links: what one look costs is a tenth of what a ping and its answer do.
 pub const QUIET_LOOK: Duration = Duration::from_millis(100);
 /// How far apart two ends may come to call the same silence quiet: a question's interval and a look.
 pub const QUIET_SPREAD: Duration = Duration::from_millis(700);

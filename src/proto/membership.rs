@@ -169,6 +169,8 @@ impl Membership {
         next.wants.seed = self.wants.seed;
         next.wants.packets = std::mem::take(&mut self.wants.packets);
         let notes = std::mem::take(&mut self.wants.notes);
+        let dues = self.wants.suspects.iter();
+        let dues: BTreeMap<NodeId, Mono> = dues.map(|(key, (at, _))| (*key, *at)).collect();
         let (suspects, sure): (Vec<_>, Vec<_>) = kept
             .into_iter()
             .partition(|member| member.state() == foca::State::Suspect);
@@ -178,8 +180,15 @@ impl Membership {
         next.wants.notes = notes;
         *self = next;
         for suspect in suspects {
-            self.apply(now, foca::Member::alive(*suspect.id()));
-            self.doubt(now, &suspect.id().key);
+            let (id, incarnation) = (*suspect.id(), suspect.incarnation());
+            self.apply(now, foca::Member::new(id, incarnation, foca::State::Alive));
+            self.doubt(now, &id.key);
+            // It has the time that it had, however often we begin anew meanwhile.
+            if let Some(due) = dues.get(&id.key)
+                && let Some((at, _)) = self.wants.suspects.get_mut(&id.key)
+            {
+                *at = *due;
+            }
         }
     }
 

@@ -89,8 +89,14 @@ pub enum Mutant {
     HandedOverTogether,
     /// Who is sent to another supernode stays where it is until its table says so too.
     SentOnInVain,
+    /// A mesh is taken to be as large as somebody says.
+    PhantomsCounted,
     /// In a large mesh nobody passes on who is dead, or has signed a later record.
     WordNotPassedOn,
+    /// In a large mesh a node that is missed is watched no longer, and word of its death is none.
+    MissedLetGo,
+    /// In a large mesh a node that is missed and not watched stays missed.
+    MissedForEver,
     /// Who is suspected is not told so.
     SuspectNotTold,
     /// A node that was called dead does not come back under a higher clock.
@@ -105,6 +111,8 @@ pub enum Mutant {
     AnybodyIsHere,
     /// People who begin private talks are not counted.
     StrangersUncounted,
+    /// Who comes by an invitation takes whatever group has the name.
+    AnyCharterInvites,
 }
 
 #[cfg(feature = "mutants")]

@@ -1,6 +1,7 @@
 //! What outlives the process: the writes a role asks for, and what it is given back at its start.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use super::id::{Epoch, GroupName, Nick, NodeId, Number, Place, Seq};
 use super::seal::{Hash, Signature};
@@ -36,6 +37,10 @@ pub enum Write {
     Rename { group: GroupName, to: GroupName },
     /// The nick we go by.
     Nick(Nick),
+    /// Our person has compared somebody's key, who goes by that nick; or takes that back.
+    Verified { person: NodeId, nick: Option<Nick> },
+    /// Where mesh nodes are that have led us to a group by an invitation, latest first.
+    Gates(Vec<SocketAddr>),
     /// The table, whole.
     Table(Vec<Listed>),
     /// A node is out of service for good.
@@ -52,6 +57,9 @@ pub enum Write {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
     pub nick: Option<Nick>,
+    pub gates: Vec<SocketAddr>,
+    /// Whose keys have been compared, and what they were called then.
+    pub verified: BTreeMap<NodeId, Nick>,
     pub groups: BTreeMap<GroupName, SavedGroup>,
     pub table: Vec<Listed>,
     pub burials: Vec<Burial>,

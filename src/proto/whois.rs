@@ -14,6 +14,8 @@ pub struct Whois {
     pub nick: Option<Nick>,
     /// Whether that is we.
     pub is_us: bool,
+    /// Whether our person has compared his key.
+    pub is_verified: bool,
     /// The groups that we share, and whether he is there now.
     pub groups: Vec<(GroupName, bool)>,
     /// What the supernodes closest to his key say; none if none of them answered.
@@ -39,6 +41,9 @@ impl Whois {
     pub fn words(&self) -> Vec<String> {
         let who = self.nick.as_ref().map_or("somebody", Nick::as_str);
         let mut words = vec![format!("{who} is {}", self.id)];
+        if self.is_verified {
+            words.push("verified: you have compared your numbers".to_owned());
+        }
         if self.is_us {
             words.push("that is you: whoever has this key can /query you".to_owned());
         } else if !self.groups.is_empty() {
@@ -104,6 +109,7 @@ mod tests {
             id,
             nick: Nick::parse("bob").ok(),
             is_us: false,
+            is_verified: false,
             groups: vec![(GroupName::parse("#hearth").unwrap(), true)],
             standing: Some(Whether::Here { for_ms: 125_000 }),
             over: vec!["nest".to_owned()],

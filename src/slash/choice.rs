@@ -30,7 +30,8 @@ pub enum Choice {
     },
     Unbind(String),
     Ignored,
-    Ignore(Who),
+    /// For good, or for so many minutes.
+    Ignore(Who, Option<u32>),
     Unignore(Who),
     /// Tell which lines of a group call us, and of all others.
     Levels,
@@ -109,15 +110,47 @@ pub(super) fn bind(rest: &str) -> Result<Parsed, Refused> {
     chosen(Choice::Bind { keys, what })
 }
 
-/// `/ignore`, `/ignore bob`; the `list`, `add` and `del` of weechat are understood.
+/// `/ignore`, `/ignore bob`, `/ignore bob for 1h`; the `list`, `add` and `del` of weechat are understood.
 pub(super) fn ignore(spec: &Spec, rest: &str) -> Result<Parsed, Refused> {
     let (word, more) = two(rest);
     match (word, more) {
         ("" | "list", _) => chosen(Choice::Ignored),
-        ("add", whom) if !whom.is_empty() => chosen(Choice::Ignore(who(spec, whom)?)),
+        ("add", whom) if !whom.is_empty() => {
+            let (whom, span) = two(whom);
+            ignore_for(spec, whom, span)
+        }
         ("del", whom) if !whom.is_empty() => chosen(Choice::Unignore(who(spec, whom)?)),
-        (whom, _) => chosen(Choice::Ignore(who(spec, whom)?)),
+        (whom, span) => ignore_for(spec, whom, span),
     }
+}
+
+fn ignore_for(spec: &Spec, whom: &str, span: &str) -> Result<Parsed, Refused> {
+    let whom = who(spec, whom)?;
+    let span = span.strip_prefix("for ").unwrap_or(span);
+    let minutes = match span.trim() {
+        "" => None,
+        span => Some(minutes(span).ok_or_else(|| {
+            let why = format!("{} is no time", crate::sanitize::name(span));
+            refused("nobody ignored", &why, "/ignore NICK for 30m, 1h, 2d or 1w")
+        })?),
+    };
+    chosen(Choice::Ignore(whom, minutes))
+}
+
+/// A span of time as people write it, in minutes; a year at most.
+fn minutes(span: &str) -> Option<u32> {
+    const YEAR: u32 = 366 * 24 * 60;
+    let split = span.find(|c: char| !c.is_ascii_digit())?;
+    let (count, unit) = span.split_at(split);
+    let each = match unit.trim().to_lowercase().as_str() {
+        "m" | "min" | "minute" | "minutes" => 1,
+        "h" | "hour" | "hours" => 60,
+        "d" | "day" | "days" => 24 * 60,
+        "w" | "week" | "weeks" => 7 * 24 * 60,
+        _ => return None,
+    };
+    let minutes = count.parse::<u32>().ok()?.checked_mul(each)?;
+    (1..=YEAR).contains(&minutes).then_some(minutes)
 }
 
 pub(super) fn unignore(spec: &Spec, rest: &str) -> Result<Parsed, Refused> {
@@ -233,8 +266,18 @@ mod tests {
             ("/bind -delete alt-w", Choice::Unbind(text("alt-w"))),
             ("/ignore", Choice::Ignored),
             ("/ignore list", Choice::Ignored),
-            ("/ignore bob", Choice::Ignore(bob())),
-            ("/ignore add bob", Choice::Ignore(bob())),
+            ("/ignore bob", Choice::Ignore(bob(), None)),
+            ("/ignore add bob", Choice::Ignore(bob(), None)),
+            ("/ignore bob for 1h", Choice::Ignore(bob(), Some(60))),
+            (
+                "/ignore bob for 30 minutes",
+                Choice::Ignore(bob(), Some(30)),
+            ),
+            ("/ignore bob 1w", Choice::Ignore(bob(), Some(7 * 24 * 60))),
+            (
+                "/ignore add bob for 2d",
+                Choice::Ignore(bob(), Some(2 * 24 * 60)),
+            ),
             ("/unignore bob", Choice::Unignore(bob())),
             ("/notify", Choice::Levels),
             ("/notify off", notify(hearth(), "off")),
@@ -250,6 +293,10 @@ mod tests {
             "/alias wave",
             "/alias quit /say no",
             "/ignore a,b",
+            "/ignore bob for ever",
+            "/ignore bob for 0m",
+            "/ignore bob for 99999999999h",
+            "/ignore bob for 400d",
             "/notify a b",
         ] {
             assert_eq!(read(line), None, "{line}");

@@ -16,12 +16,15 @@ pub struct Spec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verb {
     Join,
+    Invite,
+    Accept,
     Part,
     Nick,
     Act,
     Msg,
     Query,
     Whois,
+    Verify,
     Say,
     Topic,
     Op,
@@ -74,9 +77,23 @@ pub const SPECS: &[Spec] = &[
     spec(
         "join",
         &["j"],
-        "#group[,#group...]",
+        "#group[,...] | link",
         "come into a group; it is created if nobody has it",
         Verb::Join,
+    ),
+    spec(
+        "invite",
+        &[],
+        "[nick | key | -qr]",
+        "make a link that leads others here, or send it to somebody",
+        Verb::Invite,
+    ),
+    spec(
+        "accept",
+        &[],
+        "",
+        "come into the group you were invited to last",
+        Verb::Accept,
     ),
     spec(
         "part",
@@ -101,10 +118,17 @@ pub const SPECS: &[Spec] = &[
     ),
     spec(
         "whois",
-        &["wi", "wii"],
+        &["wi", "wii", "whereis"],
         "[nick|key]",
         "tell who somebody is, where, and how reached",
         Verb::Whois,
+    ),
+    spec(
+        "verify",
+        &[],
+        "nick|key [yes | no]",
+        "compare keys with somebody, and remember it",
+        Verb::Verify,
     ),
     spec(
         "me",
@@ -143,7 +167,7 @@ pub const SPECS: &[Spec] = &[
     ),
     spec(
         "host",
-        &["heirs"],
+        &["heirs", "fire"],
         "[#group]",
         "tell who keeps the group and who is next",
         Verb::Host,
@@ -284,7 +308,7 @@ pub const SPECS: &[Spec] = &[
     spec(
         "ignore",
         &[],
-        "[nick | key]",
+        "[nick | key] [for 1h]",
         "hide what somebody says, or tell who is hidden; by key",
         Verb::Ignore,
     ),
@@ -483,9 +507,14 @@ const ELSEWHERE: &[(&[&str], &str, &str)] = &[
         "/op, /kick, /ban and /mode are what those may do",
     ),
     (
-        &["invite", "list", "knock", "accept"],
+        &["list", "knock"],
         "groups are neither listed nor closed here",
-        "tell people the group's name: they /join it",
+        "/join a group by its name, or by the link that /invite makes",
+    ),
+    (
+        &["feed"],
+        "a feed is a group in which few speak",
+        "/mode +m lets only the founder and operators speak",
     ),
     (
         &["dcc", "send"],
@@ -616,6 +645,8 @@ mod tests {
             ("the", "theme"),
             ("jo", "join"),
             ("top", "topic"),
+            ("whereis", "whois"),
+            ("fire", "host"),
         ] {
             let found = find(typed).map(|spec| spec.name).unwrap_or_default();
             assert_eq!(found, name, "{typed}");

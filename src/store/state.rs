@@ -20,6 +20,7 @@ use crate::proto::wire::{
 
 const NICK: &str = "nick";
 const CLOCK: &str = "clock";
+const GATES: &str = "gates";
 
 pub(super) fn put_outbox(
     db: &Connection,
@@ -126,6 +127,47 @@ fn charter(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Charter>> {
 
 pub(super) fn put_nick(db: &Connection, nick: &Nick) -> rusqlite::Result<()> {
     put_setting(db, NICK, nick.as_str())
+}
+
+/// Somebody's key has been compared, or is not to count as such any more.
+pub(super) fn put_verified(
+    db: &Connection,
+    person: NodeId,
+    nick: Option<&Nick>,
+) -> rusqlite::Result<()> {
+    match nick {
+        Some(nick) => db
+            .prepare_cached("INSERT OR REPLACE INTO verified VALUES (?1, ?2)")?
+            .execute(params![person.0, nick.as_str()])?,
+        None => db
+            .prepare_cached("DELETE FROM verified WHERE key = ?1")?
+            .execute([person.0])?,
+    };
+    Ok(())
+}
+
+fn load_verified(db: &Connection) -> rusqlite::Result<BTreeMap<NodeId, Nick>> {
+    let mut rows = db.prepare("SELECT key, nick FROM verified")?;
+    let rows = rows.query_map([], |row| {
+        let nick: String = row.get(1)?;
+        let nick = Nick::parse(&nick).map_err(|why| unreadable(1, why))?;
+        Ok((NodeId(row.get(0)?), nick))
+    })?;
+    rows.collect()
+}
+
+pub(super) fn put_gates(db: &Connection, gates: &[SocketAddr]) -> rusqlite::Result<()> {
+    let gates: Vec<String> = gates.iter().map(ToString::to_string).collect();
+    put_setting(db, GATES, gates.join(" "))
+}
+
+/// What is no address is passed over: it would only be tried in vain.
+fn load_gates(db: &Connection) -> rusqlite::Result<Vec<SocketAddr>> {
+    let gates = setting::<String>(db, GATES)?.unwrap_or_default();
+    Ok(gates
+        .split(' ')
+        .filter_map(|gate| gate.parse().ok())
+        .collect())
 }
 
 pub(super) fn put_clock(db: &Connection, clock: u64) -> rusqlite::Result<()> {
@@ -245,6 +287,8 @@ pub(super) fn drop_record(db: &Connection, group: &GroupName) -> rusqlite::Resul
 /// Everything a role is given at its start.
 pub(super) fn load(db: &Connection) -> rusqlite::Result<Saved> {
     Ok(Saved {
+        gates: load_gates(db)?,
+        verified: load_verified(db)?,
         nick: setting::<String>(db, NICK)?
             .map(|nick| Nick::parse(&nick).map_err(|why| unreadable(0, why)))
             .transpose()?,

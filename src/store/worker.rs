@@ -292,6 +292,10 @@ impl Worker {
                     lease,
                 } => state::put_group(db, group, *joined, lease.as_ref())?,
                 Write::Nick(nick) => state::put_nick(db, nick)?,
+                Write::Verified { person, nick } => {
+                    state::put_verified(db, *person, nick.as_ref())?;
+                }
+                Write::Gates(gates) => state::put_gates(db, gates)?,
                 Write::Table(table) => state::put_table(db, table)?,
                 Write::Burial(burial) => state::put_burial(db, burial)?,
                 Write::Clock(clock) => state::put_clock(db, *clock)?,

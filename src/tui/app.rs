@@ -3,7 +3,7 @@
 //! Events come in by [`App::tell`], keys by [`App::press`]; commands go out by [`App::take_commands`]. Nothing here
 //! draws, waits or reads a clock.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 
 use ratatui::layout::Rect;
@@ -27,7 +27,7 @@ use super::theme::Themes;
 use super::window::{Subject, Window};
 use crate::config::{Change, Choices};
 use crate::proto::command::Command;
-use crate::proto::event::{MeshState, Path, Trouble};
+use crate::proto::event::{Invite, MeshState, Path, Trouble};
 use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::proto::time::{Mono, Wall};
 
@@ -133,12 +133,18 @@ pub struct App {
     pub(crate) hint: Option<Hint>,
     /// A line above everything.
     pub banner: Option<String>,
+    /// An invitation that is shown over everything.
+    pub(crate) card: Option<Invite>,
+    /// The last invitation to us.
+    pub(crate) invitation: Option<Invite>,
     /// Help over everything, scrolled by this many rows.
     pub(crate) help: Option<u16>,
     pub(crate) mesh: Option<MeshState>,
     /// What is wrong with the disk, for as long as it is.
     pub(crate) trouble: Option<Trouble>,
     pub(crate) reach: BTreeMap<NodeId, Reach>,
+    /// Whose keys have been compared.
+    pub(crate) verified: BTreeSet<NodeId>,
     pub(crate) life: Life,
     pub(crate) groups_column: Column,
     pub(crate) members_column: Column,
@@ -193,10 +199,13 @@ impl App {
             finder: None,
             hint: None,
             banner: None,
+            card: None,
+            invitation: None,
             help: None,
             mesh: None,
             trouble: None,
             reach: BTreeMap::new(),
+            verified: BTreeSet::new(),
             life: Life::Running,
             groups_column: Column::Usual,
             members_column: Column::Usual,
@@ -331,6 +340,10 @@ impl App {
     pub(crate) fn command(&mut self, command: Command) {
         match &command {
             Command::Join { group } => self.wanted.push(group.clone()),
+            Command::Accept { invite } => match self.index(&invite.group) {
+                Some(index) => self.go(index),
+                None => self.wanted.push(invite.group.clone()),
+            },
             Command::Names { group } => {
                 if let Some(window) = self.find(group) {
                     window.names_asked = true;
@@ -342,6 +355,7 @@ impl App {
                 self.commands.extend(seen);
             }
             Command::Part { .. }
+            | Command::Invite { .. }
             | Command::Say { .. }
             | Command::Act { .. }
             | Command::Drop { .. }
@@ -350,6 +364,7 @@ impl App {
             | Command::Reach { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Verify { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Nick { .. }
@@ -432,7 +447,11 @@ impl App {
             themes: self.themes.names(),
             aliases: options.alias.clone().into_iter().collect(),
             bound: options.bind.keys().cloned().collect(),
-            ignored: options.ignore.values().cloned().collect(),
+            ignored: options
+                .ignore
+                .values()
+                .map(|ignored| ignored.name.clone())
+                .collect(),
             suffix: options.complete_suffix.clone(),
         }
     }

@@ -131,7 +131,9 @@ fn candidates<'a>(head: &str, from: usize, word: &str, known: &'a Known) -> (Vec
             let levels = ["all", "mentions", "none"];
             (levels.iter().map(|level| choice(level, "")).collect(), "")
         }
-        ("join" | "part" | "msg" | "names", None) if word.is_empty() => (plain(&known.groups), " "),
+        ("join" | "part" | "msg" | "names" | "ring" | "host", None) if word.is_empty() => {
+            (plain(&known.groups), " ")
+        }
         _ if word.starts_with('#') => (plain(&known.groups), " "),
         _ => (plain(&known.nicks), " "),
     }

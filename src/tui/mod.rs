@@ -10,6 +10,7 @@ mod ask;
 mod browser;
 mod call;
 pub mod canvas;
+mod card;
 mod codes;
 pub mod colour;
 mod complete;

@@ -1,5 +1,7 @@
 //! What a person chose, taken up by the screen: keys, mentions, looks; and the commands that choose.
 
+use jiff::Timestamp;
+
 use super::app::{App, Away, Errand, Hint};
 use super::highlight::Highlights;
 use super::key;
@@ -10,7 +12,7 @@ use crate::choose::{self, People};
 use crate::config::{BIND, Change, Choices, Hours};
 use crate::proto::command::Command;
 use crate::proto::id::{Nick, NodeId};
-use crate::proto::time::Now;
+use crate::proto::time::{Now, Wall};
 use crate::report::Failure;
 use crate::slash::{Choice, Refused};
 
@@ -40,6 +42,7 @@ impl App {
     pub(crate) fn set_choices(&mut self, now: Now, choices: Choices) {
         let before = std::mem::replace(&mut self.choices, choices);
         self.take_up(now, &before, true);
+        self.hear_again(now);
     }
 
     /// Does what `/set` or one of its like asks for.
@@ -53,7 +56,7 @@ impl App {
         } else if let Choice::Unbind(keys) = choice {
             bind(&mut choices, &keys, None)
         } else {
-            choose::choose(&mut choices, choice, self)
+            choose::choose(&mut choices, choice, self, stamp(now.wall))
         };
         match done {
             Ok(done) => {
@@ -128,6 +131,20 @@ impl App {
         }
         let told = if is_shown { "shown" } else { "hidden" };
         self.hint = Some(Hint::Plain(format!("people you ignore are {told}")));
+    }
+
+    /// Lets those be heard again whose time is over.
+    pub(crate) fn hear_again(&mut self, now: Now) {
+        let before = self.choices.clone();
+        for done in choose::hear_again(&mut self.choices, stamp(now.wall)) {
+            self.take_up(now, &before, false);
+            let told = done.told.join("\n");
+            self.note(now.wall, None, Note::Notice(told.clone()));
+            self.hint = Some(Hint::Plain(told));
+            if let Some(change) = done.save {
+                self.save(change);
+            }
+        }
     }
 
     /// Tells the client of whom nothing is to be taken in private.
@@ -219,6 +236,12 @@ impl App {
         };
         self.hint = Some(Hint::Plain(told));
     }
+}
+
+/// A moment as the configuration writes it.
+fn stamp(at: Wall) -> Timestamp {
+    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::MAX)
 }
 
 /// Binds keys, or gives them back what they usually do.

@@ -107,7 +107,7 @@ impl App {
 
     fn open_picked(&mut self) -> Wish {
         let link = self.pick.take().and_then(|pick| pick.link().cloned());
-        link.map_or(Wish::Nothing, |link| Wish::Open(link.to_string()))
+        link.map_or(Wish::Nothing, |link| self.follow_link(link.to_string()))
     }
 }
 

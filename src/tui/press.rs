@@ -89,6 +89,9 @@ impl App {
                 None => Wish::Nothing,
             };
         }
+        if let Some(wish) = self.press_card(action) {
+            return wish;
+        }
         if self.help.is_some() && self.press_help(action) {
             return Wish::Nothing;
         }
@@ -555,6 +558,7 @@ impl App {
             },
             Local::Window(to) => self.window_command(now, to),
             Local::Search(typed, query) => self.search_for(typed, query),
+            Local::Accept => self.accept_last(),
             Local::Host(group) => self.tell_keepers(now, &group),
             Local::Mentions => self.show_mentions(),
             Local::Goto(when) => self.go_to_moment(now.wall, when),

@@ -18,6 +18,13 @@ pub(crate) struct Choice {
     is_light: bool,
 }
 
+impl Choice {
+    /// Whether the terminal has a light ground, as far as it is known.
+    pub(crate) fn is_light(&self) -> bool {
+        self.is_light
+    }
+}
+
 impl App {
     /// Somebody chose this theme when they set us up.
     pub fn has_chosen_theme(&mut self) {

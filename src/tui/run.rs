@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::app::{App, Errand};
 use super::browser;
@@ -128,6 +128,7 @@ pub async fn run(
             input = Some(EventStream::new());
         }
         let outgoing = screen.commands.front().is_some();
+        let (is_ignoring, until_heard) = (screen.waits_to_hear(), screen.until_heard());
         tokio::select! {
             biased;
             () = terminal::panicked() => bail!("a part of fireside stopped: see above; start it again"),
@@ -152,6 +153,7 @@ pub async fn run(
                 None if screen.app.is_over() => return Ok(()),
                 None => bail!("the client stopped without a word: see its log; start it again"),
             },
+            () = sleep(until_heard), if is_ignoring => screen.hear_again(),
             () = sleep_until(screen.next_frame), if screen.dirty => {}
             () = sleep_until(screen.leave_by.unwrap_or(screen.next_frame)), if screen.leave_by.is_some() => return Ok(()),
         }
@@ -168,6 +170,9 @@ async fn next(input: &mut Option<EventStream>) -> Option<io::Result<Input>> {
         None => std::future::pending().await,
     }
 }
+
+/// How often it is looked at whether somebody is to be heard again.
+const HEARD_CHECKED: Duration = Duration::from_secs(60);
 
 /// Between two calls at least.
 const CALLS_APART: Duration = Duration::from_secs(1);
@@ -232,6 +237,26 @@ impl Screen {
             screen.app.tell(now, Event::Notice { group: None, text });
         }
         Ok(screen)
+    }
+
+    /// Whether somebody is ignored for a time.
+    fn waits_to_hear(&self) -> bool {
+        self.app.choices.options().next_heard().is_some()
+    }
+
+    /// How long to wait until somebody may be heard again; a sleep does not count the time for which the machine does.
+    fn until_heard(&self) -> Duration {
+        let next = self.app.choices.options().next_heard();
+        let left = next.map(|next| next.duration_since(Timestamp::now()));
+        let left = left.and_then(|left| Duration::try_from(left).ok());
+        left.unwrap_or_default().min(HEARD_CHECKED)
+    }
+
+    fn hear_again(&mut self) {
+        let now = self.now();
+        let before = self.app.choices.options().ignore.len();
+        self.app.hear_again(now);
+        self.dirty |= before != self.app.choices.options().ignore.len();
     }
 
     /// Does what the screen asked for. Whether an editor outside has the terminal.

@@ -262,7 +262,7 @@ impl App {
     fn open_link_of(&mut self, key: Key) -> Wish {
         let item = self.window().shown().item(&key);
         match item.map(links_of).unwrap_or_default().first() {
-            Some(link) => Wish::Open(link.to_string()),
+            Some(link) => self.follow_link(link.to_string()),
             None => {
                 self.hint = Some(Hint::Plain("there is no link in it".to_owned()));
                 Wish::Nothing

@@ -11,6 +11,7 @@ use crate::proto::event::{Event, Line, Member, MeshState, Opening, Standing, Tro
 use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
 use crate::proto::past::Ask;
 use crate::proto::time::{Now, Wall};
+use crate::proto::verify;
 use crate::sanitize;
 
 impl App {
@@ -34,6 +35,29 @@ impl App {
                     window.nearness = Some(nearness);
                 }
             }
+            Event::Number {
+                nick,
+                number,
+                is_verified,
+                ..
+            } => {
+                let nick = sanitize::name(nick.as_str());
+                let told = verify::words(&number, &nick, is_verified).join("\n");
+                self.answer(now, &told);
+            }
+            Event::Verified {
+                person,
+                nick,
+                is_verified,
+                is_restored,
+            } => self.verified(now, person, &nick, is_verified, is_restored),
+            Event::Impostor {
+                group,
+                nick,
+                person,
+                known,
+            } => self.beware(now, &group, &nick, (&person, &known)),
+            Event::Invited { invite, to, .. } => self.invited(now, *invite, to.as_ref()),
             Event::Chart { chart, table } => self.answer(now, &chart::told(&chart, &table)),
             Event::Whois(whois) => {
                 let told = whois.words().join("\n");
@@ -168,6 +192,44 @@ impl App {
         }
     }
 
+    /// Somebody's key has been compared, or that is taken back.
+    fn verified(
+        &mut self,
+        now: Now,
+        person: NodeId,
+        nick: &Nick,
+        is_verified: bool,
+        is_restored: bool,
+    ) {
+        if is_verified {
+            self.verified.insert(person);
+        } else {
+            self.verified.remove(&person);
+        }
+        if !is_restored {
+            let told = verify::told(&sanitize::name(nick.as_str()), is_verified);
+            self.answer(now, &told);
+        }
+    }
+
+    /// Somebody goes by the name of another one, whom our person knows by the key.
+    fn beware(&mut self, now: Now, group: &GroupName, nick: &Nick, keys: (&NodeId, &NodeId)) {
+        let nick = sanitize::name(nick.as_str());
+        let told = verify::warning(&nick, keys.0, keys.1);
+        self.note(now.wall, Some(group), Note::Error(told));
+        let active = self.active;
+        let Some(index) = self.index(group) else {
+            return;
+        };
+        let window = &mut self.windows[index];
+        if index != active {
+            window.unread.lines += 1;
+            window.unread.mentions += 1;
+        }
+        let told = format!("this is not the {nick} you verified: see {}", window.name());
+        self.hint = Some(Hint::Error(told));
+    }
+
     /// A private talk opens; only one that we asked for comes into view.
     fn talk(&mut self, name: GroupName, id: NodeId, nick: &Nick, opening: Opening) {
         let nick = sanitize::name(nick.as_str()).into_owned();
@@ -279,6 +341,7 @@ impl App {
         let Some(index) = self.index(&line.group) else {
             return;
         };
+        let invites = line.group.person().is_some().then(|| line.clone());
         let active = index == self.active;
         let window = &mut self.windows[index];
         let (said, mention) = match &line.what {
@@ -339,6 +402,9 @@ impl App {
         if let Some(call) = call.filter(|_| fresh) {
             self.consider_calling(now, index, call, mention);
         }
+        if let Some(line) = invites.filter(|_| fresh) {
+            self.heed_invitation(now, &line);
+        }
     }
 
     fn members(&mut self, now: Now, group: &GroupName, members: Vec<Member>) {
@@ -354,6 +420,7 @@ impl App {
 
     fn tell_names(&mut self, group: &GroupName) -> String {
         let signs = self.look.signs;
+        let keys = self.verified.clone();
         let Some(window) = self.find(group) else {
             return String::new();
         };
@@ -370,7 +437,11 @@ impl App {
                 let rank = rank.map_or(String::new(), |rank| format!(" ({rank})"));
                 let away = if member.present { "" } else { " (away)" };
                 let nick = sanitize::name(member.nick.as_str());
-                format!("{sign}{nick}{rank}{away}")
+                let verified = match keys.contains(&member.id) {
+                    true => " (verified)",
+                    false => "",
+                };
+                format!("{sign}{nick}{rank}{verified}{away}")
             })
             .collect();
         format!(

@@ -160,6 +160,16 @@ impl Theme {
         }
     }
 
+    /// Black or white above black or white, for a `▀`; nothing if there are no colours.
+    pub(crate) fn paper(&self, is_upper_black: bool, is_lower_black: bool) -> Option<Style> {
+        let ink = |is_black| {
+            self.depth
+                .reduce(if is_black { (0, 0, 0) } else { (255, 255, 255) })
+        };
+        let style = Style::new().fg(ink(is_upper_black)).bg(ink(is_lower_black));
+        (!self.is_colourless()).then_some(style)
+    }
+
     /// Whether there is no colour in it, as NO_COLOR asks.
     fn is_colourless(&self) -> bool {
         self.nicks.iter().all(|colour| *colour == Color::Reset)

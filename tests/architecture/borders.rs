@@ -55,6 +55,7 @@ const ASYNC: &[(&str, &str)] = &[(
 /// What a screen sees: what to ask, what is told, and the names in both.
 const SCREEN: &[&str] = &[
     "chart",
+    "qr",
     "sanitize",
     "slash",
     "config",
@@ -67,11 +68,13 @@ const SCREEN: &[&str] = &[
     "proto::past",
     "proto::ruling",
     "proto::time",
+    "proto::verify",
 ];
 
 /// What a face without a screen sees: the same, and the table that is told to programs.
 const LINES: &[&str] = &[
     "chart",
+    "qr",
     "sanitize",
     "slash",
     "config",
@@ -85,6 +88,7 @@ const LINES: &[&str] = &[
     "proto::ruling",
     "proto::time",
     "proto::table",
+    "proto::verify",
 ];
 
 pub(crate) const BORDERS: &[Border] = &[
@@ -95,6 +99,11 @@ pub(crate) const BORDERS: &[Border] = &[
     },
     Border {
         module: "sanitize",
+        uses: &[],
+        never: PURE,
+    },
+    Border {
+        module: "qr",
         uses: &[],
         never: PURE,
     },
@@ -113,6 +122,7 @@ pub(crate) const BORDERS: &[Border] = &[
         uses: &[
             "proto::command",
             "proto::id",
+            "proto::invite",
             "proto::limits",
             "proto::past",
             "proto::ruling",
@@ -284,6 +294,11 @@ pub(crate) const OWNED: &[Owned] = &[
         name: "foca",
         by: &["proto"],
         why: "who is alive is found out in the core",
+    },
+    Owned {
+        name: "qrcode",
+        by: &["qr"],
+        why: "codes are made in one place",
     },
     Owned {
         name: "mdns_sd",

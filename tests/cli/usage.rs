@@ -32,7 +32,10 @@ fn a_command_line_without_a_meaning_is_refused_with_code_2() {
         (&["--directory", "#hearth"], &["at once"]),
         (&["ring", "--supernode"], &["--supernode"]),
         (&["ring", "a b"], &["a group is written '#hearth'"]),
-        (&["--plain", "fireside://x"], &["invite links are not read"]),
+        (
+            &["--plain", "fireside://x"],
+            &["a part of it is missing or mistyped"],
+        ),
         (&["\u{1b}]0;evil\u{7}x y"], &["a group is written"]),
     ] {
         let outcome = home.run(args);
@@ -112,7 +115,7 @@ fn who_asks_where_nobody_answers_is_told_so() {
     let port = crate::binary::free_port().to_string();
     for verb in [&["table"][..], &["ring", "#hearth"], &["ring", "--json"]] {
         let mut args = verb.to_vec();
-        args.extend(["--local-port", &port]);
+        args.extend(["--no-lan", "--local-port", &port]);
         home.run(&args).is_refused(
             1,
             &["cannot learn the table", "nobody answers", "--bootstrap"],

@@ -5,9 +5,11 @@
 mod alone;
 mod handover;
 mod harness;
+mod invited;
 mod names;
 mod operator;
 mod past;
 mod private;
 mod servers;
 mod together;
+mod verified;

@@ -12,6 +12,7 @@ mod demo;
 #[cfg(unix)]
 mod film;
 mod hostile;
+mod invited;
 mod keeping;
 mod keys;
 #[cfg(unix)]
@@ -26,3 +27,4 @@ mod story;
 mod taken;
 #[cfg(unix)]
 mod terminal;
+mod verified;

@@ -222,6 +222,12 @@ fn the_pictures_show_the_screen_as_it_is() {
 }
 
 #[test]
+fn the_pictures_show_an_invitation() {
+    let mut story = crate::invited::invited("ember", 3);
+    picture(&mut story, "invite.svg", 80, 32);
+}
+
+#[test]
 fn the_pictures_show_the_first_question() {
     let themes = Themes::new(None, Depth::True);
     let (theme, _) = themes.load("ember").unwrap();

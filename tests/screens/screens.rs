@@ -466,18 +466,18 @@ fn help_lies_over_everything_until_a_key_is_pressed() {
         &story.screen(80, 14),
         "
         |   What can be typed                                                            |
-        |   /join #group[,#group...]     come into a group; it is created if nobody h…   |
+        |   /join #group[,...] | link    come into a group; it is created if nobody h…   |
+        |   /invite [nick | key | -qr]   make a link that leads others here, or send …   |
+        |   /accept                      come into the group you were invited to last    |
         |   /part [#group] [reason]      leave a group; whoever is next keeps it         |
         |   /msg #group|nick|key text    say it in another group, or in private          |
         |   /query nick|key [text]       talk in private, end to end; /close ends it     |
         |   /whois [nick|key]            tell who somebody is, where, and how reached    |
+        |   /verify nick|key [yes | no]  compare keys with somebody, and remember it     |
         |   /me text                     tell what you do: /me lights a candle           |
         |   /say text                    say a line, whatever it begins with             |
         |   /nick name                   go by another name, everywhere                  |
         |   /topic [text | -delete]      set the group's topic, or remove it             |
-        |   /names [#group]              tell who is here, in join order                 |
-        |   /host [#group]               tell who keeps the group and who is next        |
-        |   /ring [#group]               tell where a group is on the ring               |
         |   Up, Down: more   any other key: back                                         |
         ",
     );

@@ -201,6 +201,9 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
             | Command::Names { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Accept { .. }
+            | Command::Invite { .. }
+            | Command::Verify { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Reach { .. }

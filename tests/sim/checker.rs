@@ -109,6 +109,9 @@ impl Checker {
             | Command::Reach { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Accept { .. }
+            | Command::Invite { .. }
+            | Command::Verify { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::History { .. }
@@ -247,6 +250,10 @@ impl Checker {
             | Event::Talk { .. }
             | Event::Near { .. }
             | Event::Whois(_)
+            | Event::Invited { .. }
+            | Event::Number { .. }
+            | Event::Verified { .. }
+            | Event::Impostor { .. }
             | Event::Chart { .. }
             | Event::Error { .. }
             | Event::Bye => {}

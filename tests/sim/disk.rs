@@ -20,6 +20,8 @@ const ENTRY_SIZE: usize = 160;
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
     nick: Option<Nick>,
+    gates: Vec<std::net::SocketAddr>,
+    verified: BTreeMap<NodeId, Nick>,
     groups: BTreeMap<GroupName, Group>,
     table: Vec<Listed>,
     burials: BTreeMap<NodeId, Burial>,
@@ -99,6 +101,15 @@ impl Disk {
                     group.lease = lease;
                 }
                 Write::Nick(nick) => self.nick = Some(nick),
+                Write::Gates(gates) => self.gates = gates,
+                Write::Verified { person, nick } => match nick {
+                    Some(nick) => {
+                        self.verified.insert(person, nick);
+                    }
+                    None => {
+                        self.verified.remove(&person);
+                    }
+                },
                 Write::Table(table) => self.table = table,
                 Write::Burial(burial) => {
                     self.burials.insert(burial.key, burial);
@@ -186,6 +197,8 @@ impl Disk {
     pub fn saved(&self) -> Saved {
         Saved {
             nick: self.nick.clone(),
+            gates: self.gates.clone(),
+            verified: self.verified.clone(),
             groups: self
                 .groups
                 .iter()

@@ -238,6 +238,8 @@ impl Stage {
             | Write::Group { .. }
             | Write::Rename { .. }
             | Write::Nick(_)
+            | Write::Gates(_)
+            | Write::Verified { .. }
             | Write::Table(_)
             | Write::Clock(_)
             | Write::Burial(_)

@@ -55,6 +55,9 @@ impl Judged {
             | Command::Names { .. }
             | Command::Query { .. }
             | Command::Whois { .. }
+            | Command::Accept { .. }
+            | Command::Invite { .. }
+            | Command::Verify { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Reach { .. }
@@ -190,6 +193,10 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         | Event::Talk { .. }
         | Event::Near { .. }
         | Event::Whois(_)
+        | Event::Invited { .. }
+        | Event::Number { .. }
+        | Event::Verified { .. }
+        | Event::Impostor { .. }
         | Event::Chart { .. }
         | Event::Notice { .. }
         | Event::Error { .. }

@@ -1,11 +1,15 @@
 //! Meshes too large for every node to know every other: nobody is linked to all, and all hear of everything.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::panic::catch_unwind;
 
+use fireside::proto::limits::RECORDS_PER_MESSAGE_MAX;
 use fireside::proto::mutant::{self, Mutant};
-use fireside::proto::wire::Liveness;
+use fireside::proto::wire::{Liveness, Message};
 
 use crate::crowd::Crowd;
+use crate::directories::junk_at;
 
 const DIRECTORIES: usize = 3;
 const SUPERNODES: usize = 57;
@@ -77,6 +81,45 @@ fn all_hear_of_everything(seed: u64) {
 }
 
 #[test]
+fn all_in_a_large_mesh_hear_of_every_death_also_those_who_missed_it_themselves() {
+    all_hear_of_each_death(4);
+}
+
+/// One after the other, and each at another moment of the others' rounds.
+fn all_hear_of_each_death(seed: u64) {
+    let mut mesh = mesh(seed);
+    for victim in DIRECTORIES..DIRECTORIES + 6 {
+        mesh.crash(victim);
+        until(&mut mesh, 8_000, "dead to all", |mesh| {
+            is_dead_to_all(mesh, victim)
+        });
+        mesh.run_for(1_300);
+    }
+}
+
+#[test]
+fn who_was_away_when_somebody_died_in_a_large_mesh_finds_out() {
+    finds_out_who_died(5);
+}
+
+/// Nobody passes it on any more, and it watches few of them.
+fn finds_out_who_died(seed: u64) {
+    let mut mesh = mesh(seed);
+    let away = DIRECTORIES;
+    mesh.part(BTreeMap::from([(away, 1)]));
+    let victims = DIRECTORIES + 10..DIRECTORIES + 18;
+    for victim in victims.clone() {
+        mesh.crash(victim);
+    }
+    mesh.run_for(20_000);
+    mesh.heal();
+    until(&mut mesh, 120_000, "together", Crowd::is_together);
+    until(&mut mesh, 30_000, "dead to all", |mesh| {
+        victims.clone().all(|victim| is_dead_to_all(mesh, victim))
+    });
+}
+
+#[test]
 fn nobody_in_a_large_mesh_is_called_dead_for_loss_or_a_stall() {
     nobody_is_called_dead(2);
 }
@@ -112,13 +155,56 @@ fn a_large_mesh_that_was_parted_comes_together_again() {
 }
 
 #[test]
+fn a_mesh_is_not_large_since_somebody_says_so() {
+    is_told_of_phantoms(6);
+}
+
+/// A directory tells of many nodes that are not there, again and again, each time under a later clock.
+fn is_told_of_phantoms(seed: u64) {
+    let mut mesh = Crowd::new(seed, DIRECTORIES, 20);
+    for ix in 0..mesh.nodes.len() {
+        mesh.start(ix);
+    }
+    until(&mut mesh, 30_000, "together", Crowd::is_together);
+    for clock in 1..=10 {
+        let junk = (0..60).map(|n| {
+            let at = SocketAddr::from(([61, 0, n as u8, 1], 7700));
+            junk_at(n, clock, &format!("phantom-{n}"), at)
+        });
+        for listed in junk.collect::<Vec<_>>().chunks(RECORDS_PER_MESSAGE_MAX) {
+            let listed = listed.to_vec();
+            mesh.say(
+                0,
+                &Message::Table {
+                    listed,
+                    more: false,
+                },
+            );
+        }
+        mesh.run_for(12_000);
+    }
+    let others = mesh.nodes.len() - 1;
+    for ix in mesh.running() {
+        assert!(mesh.links_of(ix) >= others, "links of {ix}");
+        assert_eq!(mesh.up(ix), others, "held for up by {ix}");
+    }
+}
+
+/// A rule, what shows it when it is broken, and by which seed.
+type Rule = (Mutant, fn(u64), u64);
+
+#[test]
 fn each_rule_of_a_large_mesh_is_missed_when_it_is_broken() {
-    let rules: [(Mutant, fn(u64)); 2] = [
-        (Mutant::WordNotPassedOn, all_hear_of_everything),
-        (Mutant::SuspectNotTold, nobody_is_called_dead),
+    let rules: [Rule; 5] = [
+        (Mutant::PhantomsCounted, is_told_of_phantoms, 2),
+        (Mutant::WordNotPassedOn, all_hear_of_everything, 2),
+        (Mutant::MissedLetGo, all_hear_of_each_death, 2),
+        (Mutant::MissedForEver, finds_out_who_died, 2),
+        // Where links are many it takes a rare moment.
+        (Mutant::SuspectNotTold, nobody_is_called_dead, 7),
     ];
-    for (rule, story) in rules {
-        let is_missed = mutant::with(rule, || catch_unwind(|| story(2))).is_err();
+    for (rule, story, seed) in rules {
+        let is_missed = mutant::with(rule, || catch_unwind(|| story(seed))).is_err();
         assert!(is_missed, "nothing shows {rule:?}");
     }
 }

@@ -18,12 +18,14 @@ mod closed;
 #[allow(dead_code, reason = "its costs are of interest to the bench")]
 #[path = "../bench/mesh/crowd.rs"]
 mod crowd;
+mod deposed;
 mod directories;
 mod disk;
 mod door;
 mod forgers;
 mod found;
 mod hostile;
+mod invites;
 mod islands;
 #[allow(dead_code, reason = "nobody is gone for good here")]
 #[path = "../judge/mod.rs"]

@@ -29,7 +29,11 @@ enum Witness {
     Story(fn(u64)),
 }
 
-const MUTANTS: [(Mutant, Witness); 32] = [
+const MUTANTS: [(Mutant, Witness); 33] = [
+    (
+        Mutant::AnyCharterInvites,
+        Witness::Story(crate::invites::who_is_invited_comes_into_no_other),
+    ),
     (
         Mutant::HeardUnflushed,
         Witness::Story(crate::private::a_slow_disk_dies),

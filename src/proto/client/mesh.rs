@@ -48,6 +48,9 @@ impl Client {
     ) {
         if let Some(Dialled { address, .. }) = dial.and_then(|dial| self.search.dials.remove(&dial))
         {
+            if self.is_false_gate(address, &peer) {
+                return self.shun(link, address);
+            }
             self.search.pauses.remove(&address);
             self.search.reached.insert(link, address);
         }
@@ -104,6 +107,7 @@ impl Client {
 
     pub(super) fn lost(&mut self, now: Now, link: LinkId, why: Option<Reason>) {
         let reached = self.search.reached.remove(&link);
+        self.search.introduced.retain(|(told, _)| *told != link);
         let Some(gone) = self.links.remove(link) else {
             return;
         };
@@ -341,6 +345,7 @@ impl Client {
         if self.end == Some(End::Done) {
             return;
         }
+        self.knock_at_gates(now);
         if self.links.has_node() {
             return self.doubt_own_view(now);
         }
@@ -407,7 +412,7 @@ impl Client {
             .pauses
             .get(&address)
             .is_some_and(|pause| now.mono < pause.until);
-        if is_dialled || is_paused {
+        if is_dialled || is_paused || self.search.shunned.contains(&address) {
             return;
         }
         let dial = self.act.dial(Target::Node { address, id });

@@ -5,6 +5,7 @@
 //! group's responsible supernode, a registration there, a way to each host. Nothing else has to remember to.
 
 mod hearsay;
+mod invite;
 mod mesh;
 mod opinion;
 mod persons;
@@ -12,6 +13,7 @@ mod private;
 mod reach;
 mod rivals;
 mod talk;
+mod verify;
 mod whois;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -31,6 +33,7 @@ use crate::proto::command::{Command, Who};
 use crate::proto::event::{Event, MeshState, Trouble};
 use crate::proto::group::{Context, Group};
 use crate::proto::id::{GroupName, Nick, NodeId};
+use crate::proto::invite::{Gate, Mark};
 use crate::proto::limits::{
     DISK_RETRY, GROUPS_MAX, HANDOVER_WAIT, TEXT_SIZE_MAX, TOPIC_SIZE_MAX, WALL_MAX,
 };
@@ -72,6 +75,10 @@ pub struct Client {
     is_listed: bool,
     /// Persons our person wants to hear nothing of.
     ignored: BTreeSet<NodeId>,
+    /// Persons whose keys our person has compared, and what they were called then; and others who go by such names, of
+    /// whom we have warned.
+    verified: BTreeMap<NodeId, Nick>,
+    warned: BTreeSet<NodeId>,
     /// Persons our person asked about.
     curiosities: VecDeque<Curiosity>,
     /// How packets reach those we have links to.
@@ -112,6 +119,13 @@ struct Search {
     /// Addresses given to us, to be dialled in this order when no node is linked.
     addresses: Vec<SocketAddr>,
     pauses: BTreeMap<SocketAddr, Pause>,
+    /// Nodes that invitations name, and the groups they lead to; and where another one was found in their place.
+    gates: Vec<(GroupName, Gate)>,
+    shunned: BTreeSet<SocketAddr>,
+    /// Nodes of this machine that were asked to meet one of them.
+    introduced: BTreeSet<(LinkId, SocketAddr)>,
+    /// Those that have led us to a group, as they are on disk.
+    kept: Vec<SocketAddr>,
     /// The addresses at which we dialled the links we have.
     reached: BTreeMap<LinkId, SocketAddr>,
     /// Why a node would not have us, as told to our person; until one has.
@@ -162,11 +176,16 @@ impl Client {
             table,
             links: Links::default(),
             groups: groups.collect(),
-            search: Search::default(),
+            search: Search {
+                kept: saved.gates,
+                ..Search::default()
+            },
             talks,
             persons: Persons::default(),
             is_listed: true,
             ignored: BTreeSet::new(),
+            verified: saved.verified,
+            warned: BTreeSet::new(),
             curiosities: VecDeque::new(),
             paths: BTreeMap::new(),
             hearsay: Hearsay::default(),
@@ -209,6 +228,7 @@ impl Client {
             });
             group.show_outbox(&mut self.act);
         }
+        self.start_verified();
         self.start_talks(now);
         self.act.tell(Event::Mesh {
             state: MeshState::Searching,
@@ -224,7 +244,9 @@ impl Client {
             return;
         };
         match command {
-            Command::Join { group } => self.join(now, group),
+            Command::Join { group } => self.join_if(now, group, None),
+            Command::Accept { invite } => self.accept(now, *invite),
+            Command::Invite { group, who, drawn } => self.invite(now, &group, who, drawn),
             Command::Part { group, why } => {
                 self.in_group(now, &group, |group, cx| {
                     group.leave(cx, Body::Part { why: clip(why) })
@@ -251,7 +273,10 @@ impl Client {
             // Pages come from the store; whoever drives us answers this before it gets here.
             Command::History { .. } | Command::Past(_) => {}
             // These are done already.
-            Command::Query { .. } | Command::Whois { .. } | Command::Ignore { .. } => {}
+            Command::Query { .. }
+            | Command::Whois { .. }
+            | Command::Verify { .. }
+            | Command::Ignore { .. } => {}
             Command::Quit { why } => {
                 let why = clip(why);
                 for name in self.names() {
@@ -263,13 +288,17 @@ impl Client {
         }
     }
 
-    fn join(&mut self, now: Now, name: GroupName) {
+    /// Comes into a group; if we were invited, into none but that with the `invited` charter.
+    fn join_if(&mut self, now: Now, name: GroupName, invited: Option<Mark>) {
         if self
             .groups
             .get(&name)
             .is_some_and(|group| !group.has_left())
         {
             return self.in_group(now, &name, |group, cx| {
+                if let Some(mark) = invited {
+                    group.expect(mark);
+                }
                 group.stay(cx);
                 group.show_again();
             });
@@ -296,11 +325,17 @@ impl Client {
         group.come_back();
         let topic = group.topic().to_owned();
         let lease = group.lease().cloned();
-        self.act.write(vec![Write::Group {
-            group: name.clone(),
-            joined: true,
-            lease,
-        }]);
+        match invited {
+            // It is ours at the next start once it has proved to be the one: its first lease says so.
+            Some(mark) => group.expect(mark),
+            None => {
+                self.act.write(vec![Write::Group {
+                    group: name.clone(),
+                    joined: true,
+                    lease,
+                }]);
+            }
+        }
         self.act.tell(Event::Opened {
             group: name,
             topic,
@@ -692,7 +727,11 @@ impl Role for Client {
     }
 
     fn poll(&mut self) -> Option<Output> {
-        self.act.next()
+        let output = self.act.next()?;
+        if let Output::Tell(event) = &output {
+            self.beware(event);
+        }
+        Some(output)
     }
 
     fn poll_timeout(&self) -> Option<Mono> {

@@ -338,6 +338,7 @@ impl Client {
             self.in_group(now, name, |group, cx| {
                 group.told_charter(cx, link, charter);
             });
+            self.prove(now, name, charter);
         }
         self.lease(now, &record.lease, Kind::Peer);
     }

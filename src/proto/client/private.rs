@@ -56,6 +56,11 @@ impl Client {
                 is_front,
             } => self.query(now, &who, near.as_ref(), text, is_front),
             Command::Whois { who, near } => self.whois(now, who.as_ref(), near.as_ref()),
+            Command::Verify {
+                who,
+                near,
+                came_of_it,
+            } => self.verify(&who, near.as_ref(), came_of_it),
             Command::Ignore { persons } => self.ignore(persons),
             Command::Say { group, text } => match group.person() {
                 Some(person) => self.whisper(now, person, text, |text| Body::Text { text }),
@@ -78,7 +83,8 @@ impl Client {
                     self.open_talk(now, person, Opening::Asked);
                 }
             }
-            Command::Topic { ref group, .. }
+            Command::Invite { ref group, .. }
+            | Command::Topic { ref group, .. }
             | Command::Rule { ref group, .. }
             | Command::Names { ref group }
                 if group.person().is_some() =>
@@ -92,6 +98,8 @@ impl Client {
                 });
             }
             other @ (Command::Join { .. }
+            | Command::Accept { .. }
+            | Command::Invite { .. }
             | Command::Topic { .. }
             | Command::Rule { .. }
             | Command::Names { .. }

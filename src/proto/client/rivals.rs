@@ -63,6 +63,7 @@ impl Client {
             self.in_group(now, &name, |group, cx| {
                 bearing = group.told_charter(cx, link, charter);
             });
+            self.prove(now, &name, charter);
         }
         match (bearing, charter) {
             (Bearing::Ours, _) => {

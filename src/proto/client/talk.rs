@@ -146,8 +146,9 @@ impl Client {
                 whereabouts.as_deref(),
                 ask,
             ),
-            // Our address as others see it matters once direct paths are tried.
-            Message::Observed { .. } => {}
+            // Our address as others see it matters once direct paths are tried; and whether a node of this machine has
+            // met the one of an invitation is seen in its table.
+            Message::Observed { .. } | Message::Outcome(_) => {}
             Message::Open { .. }
             | Message::TableWanted { .. }
             | Message::Gossip(_)
@@ -158,7 +159,6 @@ impl Client {
             | Message::Buried { .. }
             | Message::Unlisted { .. }
             | Message::Introduce { .. }
-            | Message::Outcome(_)
             | Message::Register { .. }
             | Message::Leave { .. }
             | Message::Transfer { .. }

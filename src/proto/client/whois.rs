@@ -97,6 +97,7 @@ impl Client {
             id: *person,
             nick,
             is_us,
+            is_verified: self.is_verified(person),
             groups: groups.collect(),
             standing: self.standing_of(person),
             over: over.iter().map(|(node, _)| name(node)).collect(),

@@ -5,6 +5,8 @@
 
 use super::{Context, Group, Phase};
 use crate::proto::id::GroupName;
+use crate::proto::invite::Mark;
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::LinkId;
 use crate::proto::saved::Write;
 use crate::proto::seal::Hash;
@@ -18,6 +20,8 @@ pub(super) struct Birth {
     offer: Option<Charter>,
     /// The supernode link over which we were told the charter that we have.
     told_by: Option<LinkId>,
+    /// Of the only charter that will do, if we were invited to the group.
+    invited: Option<Mark>,
 }
 
 impl Birth {
@@ -45,6 +49,27 @@ impl Group {
         self.birth.charter.as_ref()
     }
 
+    /// Takes nothing for this group but the one of an invitation.
+    pub(crate) fn expect(&mut self, mark: Mark) {
+        self.birth.invited = Some(mark);
+    }
+
+    /// Takes whatever has the name for the group, if nobody has told us yet.
+    pub(super) fn expect_any(&mut self) {
+        self.birth.invited = None;
+    }
+
+    /// Whether we were invited, and have not found out yet which group it is that has the name.
+    pub(crate) fn is_unproven(&self) -> bool {
+        self.birth.invited.is_some() && self.birth.charter.is_none()
+    }
+
+    /// Whether this charter is not the one that we were invited under.
+    pub(crate) fn is_another(&self, charter: &Charter) -> bool {
+        let is_other = |invited: Mark| invited != Mark::of_charter(charter);
+        self.birth.invited.is_some_and(is_other) && !mutant::is(Mutant::AnyCharterInvites)
+    }
+
     pub(super) fn charter_hash(&self) -> Option<Hash> {
         self.birth.charter.as_ref().map(Charter::hash)
     }
@@ -54,7 +79,9 @@ impl Group {
         if self.birth.told_by == Some(link) {
             return None;
         }
-        if self.birth.charter.is_none() && self.name.tag().is_none() {
+        // Who is invited founds nothing.
+        let may_found = self.name.tag().is_none() && self.birth.invited.is_none();
+        if self.birth.charter.is_none() && may_found {
             let offer = || Charter::offered(cx.seal, &self.name, cx.now.wall);
             return Some(self.birth.offer.get_or_insert_with(offer).clone());
         }
@@ -116,7 +143,8 @@ impl Group {
     }
 
     fn weigh(&self, cx: &Context<'_>, charter: &Charter) -> Bearing {
-        if !charter.is_for(&self.name) || !charter.is_genuine(cx.seal) {
+        let is_possible = charter.is_for(&self.name) && !self.is_another(charter);
+        if !is_possible || !charter.is_genuine(cx.seal) {
             return Bearing::Another;
         }
         match &self.birth.charter {

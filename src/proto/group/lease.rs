@@ -35,6 +35,7 @@ impl Group {
                 lease.epoch > barred || lease.epoch.host != cx.me || may_resume
             });
         if !(is_news || is_to_start)
+            || self.is_unproven()
             || !cx.table.is_supernode(&lease.by)
             || !lease.is_of(self.charter())
             || !lease.is_genuine(cx.seal)

@@ -296,6 +296,7 @@ impl Group {
         self.intent = Intent::Stay;
         self.is_joined = true;
         self.is_leave_told = false;
+        self.expect_any();
         self.barred = self.lease.as_ref().map(|lease| lease.epoch);
         self.phase = Phase::Finding;
         self.last_word = None;

@@ -16,6 +16,7 @@ use crate::proto::limits::{
     FULL_MESH_MAX, NEIGHBOURS, NODE_LINK_IDLE, NODE_LINKS_MAX, NODE_WORDS_MAX, RETRY_FIRST,
     RETRY_LAST,
 };
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::ring::Point;
 use crate::proto::role::{DialId, LinkId, Target};
 use crate::proto::time::{Mono, Now};
@@ -252,6 +253,9 @@ impl MeshNode {
             .chain(introduced)
             .chain(candidates)
             .collect();
+        let under_way = self.dials.under_way.values();
+        let strangers = under_way.filter(|dialled| self.is_stranger(dialled.id));
+        let mut strangers = strangers.count();
         for (id, addresses) in all {
             let is_next = |address: &SocketAddr| {
                 self.dials.is_free(now.mono, address) && !self.record.addresses.contains(address)
@@ -259,6 +263,11 @@ impl MeshNode {
             let Some(address) = addresses.iter().copied().find(is_next) else {
                 continue;
             };
+            let is_stranger = self.is_stranger(id);
+            if is_stranger && strangers >= FULL_MESH_MAX {
+                continue;
+            }
+            strangers += usize::from(is_stranger);
             let dial = self.act.dial(Target::Node { address, id });
             self.dials.under_way.insert(dial, Dialled { address, id });
             for other in addresses.into_iter().filter(|other| *other != address) {
@@ -278,12 +287,23 @@ impl MeshNode {
             self.ward.kept().iter().copied().chain(called).collect()
         };
         let unlinked = keys.iter().filter_map(|key| {
-            let record = &self.table.get(key)?.record;
+            let listed = self.table.get(key)?;
+            let record = &listed.record;
             let is_wanted =
                 *key != self.record.key && !record.tombstone && self.links.to_node(key).is_none();
-            is_wanted.then(|| (Some(*key), record.addresses.clone()))
+            // First those that we know to be there, then those that others hold for up.
+            let turn = (!self.watch.has_heard(key), !listed.liveness.is_up());
+            is_wanted.then(|| (turn, (Some(*key), record.addresses.clone())))
         });
-        unlinked.collect()
+        let mut unlinked: Vec<_> = unlinked.collect();
+        unlinked.sort_by_key(|(turn, _)| *turn);
+        unlinked.into_iter().map(|(_, node)| node).collect()
+    }
+
+    /// Whether we have never heard a node of the table. Of those there may be any number, and nobody at any of them, so
+    /// that few are dialled at a time.
+    fn is_stranger(&self, id: Option<NodeId>) -> bool {
+        id.is_some_and(|id| !self.watch.has_heard(&id) && self.table.get(&id).is_some())
     }
 
     /// Heeds the links closely to those with whom we take over each other's groups, and no others: the probes find out
@@ -308,8 +328,11 @@ impl MeshNode {
         }
     }
 
+    /// Whether everybody is linked to everybody. Records are cheap, and somebody may tell of any number of nodes that are
+    /// not there: a mesh is large when we have heard so many of it ourselves.
     pub(super) fn is_small(&self) -> bool {
         self.table.len() <= FULL_MESH_MAX
+            || self.watch.hears_few() && !mutant::is(Mutant::PhantomsCounted)
     }
 
     /// Those with whom we share groups, now or when one of them fails.

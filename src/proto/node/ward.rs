@@ -137,9 +137,13 @@ impl MeshNode {
             edition, liveness, ..
         } = *news;
         let listed = self.table.get(&edition.key);
-        let is_up = listed.is_some_and(|listed| listed.liveness.is_up());
+        let is_news = listed.is_some_and(|listed| match listed.liveness {
+            Liveness::Alive | Liveness::Suspect => true,
+            Liveness::Missed => !mutant::is(Mutant::MissedLetGo),
+            Liveness::Dead => false,
+        });
         match liveness {
-            Liveness::Dead if is_up && self.table.has(edition) => {
+            Liveness::Dead if is_news && self.table.has(edition) => {
                 self.set_liveness(now, edition.key, Liveness::Dead);
                 self.pass_on(now, edition, Liveness::Dead);
             }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::MeshNode;
 use crate::proto::id::NodeId;
-use crate::proto::limits::FULL_MESH_MAX;
+use crate::proto::limits::{FULL_MESH_MAX, TABLE_INTERVAL};
 use crate::proto::membership::{Membership, Note};
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::LinkId;
 use crate::proto::time::{Mono, Now};
-use crate::proto::wire::{Doing, Edition, Gossip, Liveness, Message};
+use crate::proto::wire::{Doing, Edition, Gossip, Listed, Liveness, Message};
 
 /// How often the table takes over who is suspected, and who has objected.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(1);
@@ -88,11 +88,15 @@ impl Watch {
         }
     }
 
-    /// Has the engine watch nobody but these.
+    /// Has the engine watch nobody but these, and those that we miss until it has found out how they are: they are
+    /// neither linked nor on the ring any more.
     pub(super) fn keep(&mut self, now: Mono, is_kept: impl Fn(&NodeId) -> bool) {
         if let Some(watching) = self.watching_mut() {
-            watching.missed.retain(|key, _| is_kept(key));
-            watching.engine.keep(now, is_kept);
+            let Watching { engine, missed, .. } = watching;
+            let is_missed =
+                |key: &NodeId| missed.contains_key(key) && !mutant::is(Mutant::MissedLetGo);
+            engine.keep(now, |key| is_kept(key) || is_missed(key));
+            missed.retain(|key, _| engine.incarnation(key).is_some());
         }
     }
 
@@ -100,6 +104,17 @@ impl Watch {
     pub(super) fn knows(&self, key: &NodeId) -> bool {
         let watching = self.watching();
         watching.is_some_and(|watching| watching.engine.incarnation(key).is_some())
+    }
+
+    /// Whether we have heard no more nodes than everybody is linked to in a small mesh.
+    pub(super) fn hears_few(&self) -> bool {
+        self.watching().is_some_and(Watching::hears_few)
+    }
+
+    /// Whether we have heard it over a link of our own; who does not watch does not know.
+    pub(super) fn has_heard(&self, key: &NodeId) -> bool {
+        self.watching()
+            .is_none_or(|watching| watching.heard.contains(key))
     }
 
     pub(super) fn seed(&self) -> u64 {
@@ -138,7 +153,12 @@ impl Watching {
     /// Whether others' word that a node is up counts for nothing: we have looked for it in vain. Who hears more than
     /// everybody hears in a small mesh does not look for all.
     fn is_unheard(&self, key: &NodeId) -> bool {
-        self.heard.len() <= FULL_MESH_MAX && self.unheard.contains_key(key)
+        self.hears_few() && self.unheard.contains_key(key)
+    }
+
+    fn hears_few(&self) -> bool {
+        // We are one of the mesh ourselves.
+        self.heard.len() < FULL_MESH_MAX
     }
 
     /// How a node is by all we know.
@@ -214,7 +234,9 @@ impl MeshNode {
         };
         watching.missed.remove(&key);
         watching.unheard.remove(&key);
-        watching.heard.insert(key);
+        let is_new = watching.heard.insert(key);
+        // Whom we watch is chosen anew in a mesh that has just turned out to be large.
+        self.ward.is_left |= is_new && !watching.hears_few();
         if watching.engine.is_down(edition) {
             watching.engine.announce(now.mono, edition);
         } else {
@@ -230,6 +252,7 @@ impl MeshNode {
             return;
         };
         let was_up = listed.liveness.is_up();
+        let is_small = self.is_small();
         if let Some(watching) = self.watch.watching_mut()
             && !watching.heard.contains(&key)
             && !mutant::is(Mutant::UnheardBelieved)
@@ -237,7 +260,7 @@ impl MeshNode {
             watching.unheard.insert(key, now.mono + UNHEARD_FOR);
         }
         if let Some(watching) = self.watch.watching_mut()
-            && (watching.engine.incarnation(&key).is_some() || self.table.len() <= FULL_MESH_MAX)
+            && (watching.engine.incarnation(&key).is_some() || is_small)
         {
             let known = watching.engine.incarnation(&key);
             watching.missed.entry(key).or_insert(known);
@@ -262,6 +285,25 @@ impl MeshNode {
             watching
                 .unheard
                 .retain(|key, until| now.mono < *until && table.get(key).is_some());
+        }
+        self.give_up_missed(now);
+    }
+
+    /// In a large mesh a node that we do not watch may be missed by a dial. Whoever holds it for up would have told us
+    /// so when tables were compared, and it would have come back.
+    fn give_up_missed(&mut self, now: Now) {
+        if self.is_small() || self.watch.is_by_links() || mutant::is(Mutant::MissedForEver) {
+            return;
+        }
+        let is_over = |listed: &&Listed| {
+            let since = Duration::from_millis(now.wall.0.saturating_sub(listed.since.0));
+            listed.liveness == Liveness::Missed
+                && since > TABLE_INTERVAL
+                && !self.watch.knows(&listed.record.key)
+        };
+        let over = self.table.listed().filter(is_over);
+        for key in over.map(|l| l.record.key).collect::<Vec<_>>() {
+            self.set_liveness(now, key, Liveness::Dead);
         }
     }
 

@@ -48,6 +48,9 @@ const BOTH_FOR: Duration = Duration::from_secs(4);
 const LATE: Duration = Duration::from_millis(500);
 /// How long packets that only look like the peer's count for the path. Anybody can make some; an answer nobody.
 const UNPROVEN: Duration = Duration::from_secs(2);
+/// What is sent so soon after something came is taken for its acknowledgement, to which there is no answer. If it was
+/// more than that, QUIC sends it again before long, and then it counts from when it was first sent.
+const REPLY_WITHIN: Duration = Duration::from_millis(50);
 /// An answer after this is none.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// How often the way through the supernode is used while it is not needed: it is there at once when it is.
@@ -143,6 +146,9 @@ pub struct Finder {
     unanswered: Option<Mono>,
     /// When the direct path was last asked while in doubt.
     asked: Option<Mono>,
+    /// When something came on it last, and when something was sent that may be no more than the reply to that.
+    heard: Mono,
+    replied: Option<Mono>,
     /// When something authentic came on the direct path last.
     proven: Mono,
     /// When the way through the supernode is used next, though the direct one is in use.
@@ -370,8 +376,7 @@ impl Finder {
     /// Something came from there that may be the peer's.
     pub fn heard(&mut self, now: Mono, from: SocketAddr) {
         if self.way == Way::Direct(from) && now - self.proven < UNPROVEN {
-            self.unanswered = None;
-            self.asked = None;
+            self.is_answered(now);
         }
     }
 
@@ -384,8 +389,13 @@ impl Finder {
 
     /// A packet was sent to the peer, on the way there is.
     pub fn sent(&mut self, now: Mono) {
-        if matches!(self.way, Way::Direct(_)) {
-            self.unanswered.get_or_insert(now);
+        if !matches!(self.way, Way::Direct(_)) || self.unanswered.is_some() {
+            return;
+        }
+        if self.replied.is_none() && now - self.heard <= REPLY_WITHIN {
+            self.replied = Some(now);
+        } else {
+            self.unanswered = Some(self.replied.unwrap_or(now));
         }
     }
 
@@ -477,14 +487,21 @@ impl Finder {
         self.since = now;
         self.unanswered = None;
         self.asked = None;
+        self.replied = None;
         self.warm = now + WARM_INTERVAL;
         self.acts.push_back(Act::Kick);
     }
 
     fn proves(&mut self, now: Mono) {
         self.proven = now;
+        self.is_answered(now);
+    }
+
+    fn is_answered(&mut self, now: Mono) {
+        self.heard = now;
         self.unanswered = None;
         self.asked = None;
+        self.replied = None;
     }
 
     /// Notes an address that an authentic probe came from. The one unused for longest gives way.

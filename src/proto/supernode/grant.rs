@@ -147,8 +147,8 @@ impl Supernode {
             .get(&host)
             .and_then(|host| host.shown.clone())
             .filter(|_| held.birth.charter.is_none());
-        if offer.is_none() && held.birth.charter.is_none() && group.tag().is_some() {
-            // Nobody creates a group of such a name: it waits for somebody who was in it.
+        if offer.is_none() && held.birth.charter.is_none() {
+            // Nobody creates a group without a charter: it waits for somebody who was in it.
             held.wait = Wait::Nothing;
             return;
         }

@@ -142,7 +142,7 @@ async fn what_a_file_of_version_three_has_is_found_after_some_steps() {
         "DROP TABLE search; DROP VIEW said; DROP TABLE indexing; DROP TABLE seen;
          ALTER TABLE groups DROP COLUMN lease_charter; ALTER TABLE lines DROP COLUMN lease_charter;
          ALTER TABLE records DROP COLUMN lease_charter;
-         DROP TRIGGER shaping_come; DROP TRIGGER shaping_gone; DROP TABLE shaping;
+         DROP TRIGGER shaping_come; DROP TRIGGER shaping_gone; DROP TABLE shaping; DROP TABLE verified;
          DROP TABLE burials; ALTER TABLE mesh DROP COLUMN liveness; ALTER TABLE mesh DROP COLUMN since;
          UPDATE format SET version = 3; PRAGMA user_version = 3",
     )

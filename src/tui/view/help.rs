@@ -109,6 +109,10 @@ fn lines() -> Vec<(String, String)> {
         "…  ✓  ✓3".to_owned(),
         "on the way, in the log, kept by three".to_owned(),
     ));
+    lines.push((
+        "anna ✓  anna =".to_owned(),
+        "verified: you have compared keys (/verify)".to_owned(),
+    ));
     lines.push(("✗  !".to_owned(), "not sent: /resend or /drop".to_owned()));
     lines.push((
         "▒  #".to_owned(),

@@ -112,9 +112,26 @@ fn draw_member(app: &App, member: &Member, row: Rect, buf: &mut Buffer, spots: &
         reach(app, member)
     };
     let reach_width = reach.as_ref().map_or(0, |(text, _)| width(text) + 1);
-    let room = row.width.saturating_sub(4 + reach_width);
+    // Of a verified person there is a sign behind the name, where the name ends.
+    let is_verified = app.verified.contains(&member.id);
+    let mark = if is_verified {
+        width(signs.verified) + 1
+    } else {
+        0
+    };
+    let room = row.width.saturating_sub(4 + reach_width + mark);
     let name = fit(&sanitize::name(member.nick.as_str()), room, signs.dots);
-    put(buf, row, row.x + 3, row.y, &name, name_style);
+    let x = put(buf, row, row.x + 3, row.y, &name, name_style);
+    if is_verified {
+        put(
+            buf,
+            row,
+            x + 1,
+            row.y,
+            signs.verified,
+            theme.style(Role::Good),
+        );
+    }
     spots.text(row, row.x + 3, row.y, &name, None);
     if let Some((text, style)) = reach {
         let x = row.right().saturating_sub(width(&text) + 1);

@@ -3,6 +3,7 @@
 //! *Invariant:* every text passes `paint::put`; drawing changes nothing but caches, and asks for older
 //! lines when the first one comes into view.
 
+mod card;
 mod choices;
 mod finder;
 mod groups;
@@ -119,6 +120,11 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     if app.finder.as_ref().is_some_and(|finder| finder.is_open) {
         app.spots.clear();
         return finder::draw(app, area, buf);
+    }
+    if let Some(invite) = &app.card {
+        app.spots.clear();
+        card::draw(app, invite, area, buf);
+        return None;
     }
     if app.help.is_some() {
         app.spots.clear();

@@ -219,6 +219,16 @@ impl Crowd {
         self.nodes[ix].run += 1;
     }
 
+    /// A node says something to all that it is linked to, whatever its role would say.
+    pub fn say(&mut self, ix: usize, message: &Message) {
+        let ends = self.nodes[ix].links.iter().map(|no| {
+            let side = usize::from(self.links[no].ends[0].node != ix);
+            id(*no, side)
+        });
+        let ends: Vec<_> = ends.collect();
+        self.send(ix, &ends, message.clone());
+    }
+
     /// The machine dies without a word.
     pub fn crash(&mut self, ix: usize) {
         self.nodes[ix].role = None;

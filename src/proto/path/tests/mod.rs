@@ -314,6 +314,34 @@ fn junk_from_the_right_address_hides_a_dead_path_for_two_seconds_at_most() {
 }
 
 #[test]
+fn an_acknowledgement_has_no_answer_and_what_is_more_is_sent_again() {
+    let mut finder = Finder::default();
+    let peer = at("203.0.113.7:4000");
+    finder.offered(Mono(0), &[peer]);
+    let Some(Act::Probe { number, .. }) = finder.poll() else {
+        panic!("it probes");
+    };
+    finder.answered(Mono(10), peer, number);
+    drain(&mut finder);
+    let is_asked = |finder: &mut Finder, at: u64| {
+        finder.timeout(Mono(at));
+        let acts = drain(finder);
+        acts.iter().any(|act| matches!(act, Act::Probe { .. }))
+    };
+    finder.heard(Mono(600), peer);
+    finder.sent(Mono(625));
+    assert!(!is_asked(&mut finder, 990), "it was a reply");
+    finder.heard(Mono(1_000), peer);
+    finder.sent(Mono(1_025));
+    finder.sent(Mono(1_100));
+    assert!(!is_asked(&mut finder, 1_170));
+    assert!(is_asked(&mut finder, 1_175), "from the first time on");
+    finder.heard(Mono(1_200), peer);
+    finder.sent(Mono(1_700));
+    assert!(is_asked(&mut finder, 1_850), "nothing had come for long");
+}
+
+#[test]
 fn attempts_grow_rare() {
     let mut world = World::of(Kind::Symmetric, Kind::Symmetric, 20);
     world.run(60_000);
