@@ -15,6 +15,7 @@ use quinn_proto::HashedConnectionIdGenerator;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use socket2::{Domain, Protocol, SockAddr, Type};
 
+use super::congestion::Floored;
 use super::gauge::{Gauge, Questions, Relayed};
 use super::relay::Observer;
 use super::socket::{Socket, is_virtual, unmapped};
@@ -400,6 +401,7 @@ fn transport_config(kind: Kind) -> TransportConfig {
         .initial_rtt(INITIAL_RTT)
         .initial_mtu(INITIAL_MTU)
         .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .congestion_controller_factory(Arc::new(Floored::default()))
         .datagram_receive_buffer_size(None);
     match kind {
         Kind::Mesh => {

@@ -10,6 +10,7 @@
 mod alarm;
 mod change;
 mod clock;
+mod congestion;
 mod dial;
 mod door;
 pub mod driver;
