@@ -28,14 +28,15 @@ pub fn svg(buf: &Buffer, cursor: Option<Position>) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="'JetBrains Mono','DejaVu Sans Mono',Menlo,Consolas,monospace" font-size="{FONT_SIZE}">"#
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="'JetBrains Mono','DejaVu Sans Mono',Menlo,Consolas,monospace" font-size="{FONT_SIZE}" shape-rendering="crispEdges">"#
     );
     let _ = writeln!(
         out,
-        r#"<rect width="{width}" height="{height}" rx="9" fill="{ground}"/>"#
+        r#"<rect width="{width}" height="{height}" rx="9" fill="{ground}" shape-rendering="auto"/>"#
     );
     for y in area.top()..area.bottom() {
         grounds(buf, y, &ground, &mut out);
+        blocks(buf, y, &mut out);
         texts(buf, y, &mut out);
     }
     rules(buf, &mut out);
@@ -86,6 +87,39 @@ fn grounds(buf: &Buffer, y: u16, ground: &str, out: &mut String) {
     }
 }
 
+/// Halves of cells, drawn as rectangles: a font's would leave gaps.
+fn blocks(buf: &Buffer, y: u16, out: &mut String) {
+    let area = buf.area;
+    let of = |x: u16| half(buf[(x, y)].symbol()).map(|half| (half, buf[(x, y)].fg));
+    let mut x = area.left();
+    while x < area.right() {
+        let block = of(x);
+        let end = (x..area.right())
+            .find(|&x| of(x) != block)
+            .unwrap_or(area.right());
+        if let Some((down, fg)) = block {
+            let (left, top) = corner(x, y);
+            let (top, height) = (top + down * CELL_HEIGHT / 2, CELL_HEIGHT / 2);
+            let width = u32::from(end - x) * CELL_WIDTH;
+            let fill = colour(fg, PLAIN.0);
+            let _ = writeln!(
+                out,
+                r#"<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="{fill}"/>"#
+            );
+        }
+        x = end;
+    }
+}
+
+/// How many halves of a cell above the one that this fills.
+fn half(symbol: &str) -> Option<u32> {
+    match symbol {
+        "▀" => Some(0),
+        "▄" => Some(1),
+        _ => None,
+    }
+}
+
 /// The text of a row: one element for each run of one style; wide clusters stand alone, so that no font moves others.
 fn texts(buf: &Buffer, y: u16, out: &mut String) {
     let area = buf.area;
@@ -108,7 +142,7 @@ fn texts(buf: &Buffer, y: u16, out: &mut String) {
                 break;
             }
         }
-        if text.trim().is_empty() || is_rule(&text) {
+        if text.trim().is_empty() || is_rule(&text) || half(&text).is_some() {
             continue;
         }
         let fill = if first.modifier.contains(Modifier::REVERSED) {
@@ -175,7 +209,7 @@ fn rules(buf: &Buffer, out: &mut String) {
     for ((stroke, opacity), path) in paths {
         let _ = writeln!(
             out,
-            r#"<path d="{path}" stroke="{stroke}" opacity="{opacity}" fill="none"/>"#
+            r#"<path d="{path}" stroke="{stroke}" opacity="{opacity}" fill="none" shape-rendering="auto"/>"#
         );
     }
 }
