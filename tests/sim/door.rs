@@ -11,7 +11,10 @@ use std::sync::Arc;
 
 use fireside::proto::codec;
 use fireside::proto::id::{NodeId, NodeName};
-use fireside::proto::limits::{ADDRESSES_MAX, COUNT_MAX, NODES_PER_ADDRESS_MAX, WIRE_VERSION};
+use fireside::proto::limits::{
+    ADDRESSES_MAX, COUNT_MAX, NEWCOMERS_MAX, NEWCOMERS_PER_ADDRESS_MAX, NODES_PER_ADDRESS_MAX,
+    WIRE_VERSION,
+};
 use fireside::proto::node::MeshNode;
 use fireside::proto::role::{Input, Kind, LinkId, Output, Role, Target};
 use fireside::proto::saved::Saved;
@@ -276,14 +279,76 @@ fn a_node_whose_own_clock_is_at_its_end_says_nothing_that_nobody_reads() {
         }
     }
     assert_eq!(door.node.table().known_clock(&key(9_999)), Some(COUNT_MAX));
+    // It is called dead under its last clock, and cannot come back under a later one.
+    let gossip = Gossip {
+        clock: peer.clock,
+        incarnation: 0,
+        to_clock: COUNT_MAX,
+        doing: Doing::CallDead,
+        news: Vec::new(),
+    };
+    let (link, message) = (LinkId(1), Message::Gossip(Box::new(gossip)));
+    let mut outputs = door.give(Input::Received { link, message });
+    for _ in 0..20 {
+        door.now += 200;
+        outputs.extend(door.give(Input::Timeout));
+    }
+    assert_all_readable(&outputs);
 }
+
+#[track_caller]
+fn assert_all_readable(outputs: &[Output]) {
+    for output in outputs {
+        if let Output::Send { message, .. } = output {
+            let frame = codec::encode(message);
+            let read = codec::decode(&frame[codec::LENGTH_SIZE..]);
+            assert!(read.is_ok(), "{message:?}");
+        }
+    }
+}
+
+#[test]
+fn who_is_dialled_back_in_vain_makes_few_others_wait() {
+    // From one address, and from as many as there are: nobody answers where he says that he is.
+    for (most, place) in [
+        (NEWCOMERS_PER_ADDRESS_MAX, (|_| [20, 0, 0, 1]) as Place),
+        (NEWCOMERS_MAX, |n| [20, (n / 250) as u8, (n % 250) as u8, 1]),
+    ] {
+        let mut door = Door::new();
+        let mut turned_away = 0;
+        for n in 0..300 {
+            let [a, b, c, d] = place(n);
+            let record = record(n, &format!("{a}.{b}.{c}.{d}:{}", 1_000 + n));
+            let link = door.link();
+            let mut outputs = door.give(Input::Linked {
+                link,
+                dial: None,
+                kind: Kind::Mesh,
+                peer: record.key,
+                address: record.addresses.first().copied(),
+                rtt_ms: 1,
+            });
+            let (version, record) = (WIRE_VERSION, Some(record));
+            let message = Message::Open { version, record };
+            outputs.extend(door.give(Input::Received { link, message }));
+            let is_closed = |output: &Output| match output {
+                Output::Close { reason, .. } => *reason == Reason::Limit,
+                _ => false,
+            };
+            turned_away += usize::from(outputs.iter().any(is_closed));
+        }
+        assert_eq!(turned_away, 300 - most);
+    }
+}
+
+type Place = fn(u16) -> [u8; 4];
 
 #[test]
 fn sybils_of_one_address_or_one_network_are_few() {
     // Of one address, of one /64, of one /24, of one /48: how many are listed, and why the next is not.
     let (address, network) = (NODES_PER_ADDRESS_MAX, SUPERNODES_PER_NETWORK_MAX);
-    type Place = fn(u16) -> String;
-    let places: [(Place, u32, Unlisted); 4] = [
+    type Name = fn(u16) -> String;
+    let places: [(Name, u32, Unlisted); 4] = [
         (|n| format!("20.0.0.1:{n}"), address, Unlisted::AddressFull),
         (
             |n| format!("[2a01:db8:0:1::{n:x}]:1"),
