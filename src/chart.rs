@@ -197,6 +197,17 @@ pub(crate) fn keepers(group: &GroupName, members: &[Member], us: Option<&NodeId>
     told
 }
 
+/// That a member is away, and why, to stand behind its name; clean.
+#[must_use]
+pub fn away(member: &Member) -> String {
+    match &member.away {
+        Some(why) if !why.is_empty() => format!(" (away: {})", crate::sanitize::line(why)),
+        Some(_) => " (away)".to_owned(),
+        None if !member.present => " (away)".to_owned(),
+        None => String::new(),
+    }
+}
+
 /// What to say to who asks about a group that we are not in.
 pub(crate) fn unknown_group(group: &GroupName) -> Refused {
     Refused {
@@ -516,6 +527,7 @@ mod tests {
                     standing,
                     rank: Rank::Member,
                     present,
+                    away: None,
                 })
                 .collect();
             keepers(&group, &members, Some(&key(us))).join("; ")

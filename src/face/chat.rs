@@ -253,6 +253,7 @@ impl Talk {
             | Command::Query { .. }
             | Command::Whois { .. }
             | Command::Verify { .. }
+            | Command::Away { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Nick { .. } => {}
@@ -568,7 +569,15 @@ impl Talk {
                 Some(members) => teller.keepers(&group, members, self.around.us.as_ref()),
                 None => teller.refused(&chart::unknown_group(&group)),
             },
-            Local::Theme(_) | Local::Clear | Local::Away(_) | Local::Palette => no_screen(teller),
+            Local::Away(why) => {
+                let told = match &why {
+                    Some(_) => "away: the members of your groups see it until /back",
+                    None => "back",
+                };
+                self.command(Command::Away { why });
+                teller.notice(told)
+            }
+            Local::Theme(_) | Local::Clear | Local::Palette => no_screen(teller),
         }
     }
 

@@ -521,6 +521,7 @@ fn whois(whois: &Whois) -> Object {
         .with("peer", whois.id.to_string())
         .with("nick", whois.nick.as_ref().map(Nick::as_str))
         .with("you", whois.is_us)
+        .with("away", whois.away.as_deref())
         .with("verified", whois.is_verified)
         .with("groups", groups)
         .with("presence", presence)
@@ -578,6 +579,7 @@ fn all<'a>(members: impl IntoIterator<Item = &'a Member>) -> Value {
                 "id": member.id.to_string(),
                 "role": role(member.standing),
                 "present": member.present,
+                "away": member.away,
                 "rank": member.rank.word().unwrap_or("member"),
             })
         })

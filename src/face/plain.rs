@@ -459,7 +459,7 @@ fn list(members: &[Member]) -> String {
             };
             let rank = member.rank.word();
             let rank = rank.map_or(String::new(), |rank| format!(" ({rank})"));
-            let away = if member.present { "" } else { " (away)" };
+            let away = chart::away(member);
             format!("{nick}{role}{rank}{away}")
         })
         .collect();

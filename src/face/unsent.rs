@@ -59,6 +59,7 @@ impl Unsent {
             | Command::Query { text: None, .. }
             | Command::Whois { .. }
             | Command::Verify { .. }
+            | Command::Away { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::History { .. }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::id::Epoch;
 use super::limits::{
     BLOCKS_AT_ONCE, COUNT_MAX, DIGESTS_MAX, FOUND_AT, FRAME_SIZE_MAX, GROUP_NAME_SIZE_MAX,
-    NEWS_PER_GOSSIP_MAX, RECORDS_PER_MESSAGE_MAX, STANDINGS_MAX, TABLE_BLOCKS, TEXT_SIZE_MAX,
-    TIPS_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX, WALL_MAX,
+    NEWS_PER_GOSSIP_MAX, OUT_PER_MESSAGE_MAX, RECORDS_PER_MESSAGE_MAX, STANDINGS_MAX, TABLE_BLOCKS,
+    TEXT_SIZE_MAX, TIPS_MAX, TOPIC_SIZE_MAX, VECTOR_SIZE_MAX, WALL_MAX,
 };
 use super::ruling::Ruling;
 use super::wire::{
@@ -204,6 +204,12 @@ fn check(message: &Message) -> Result<(), DecodeError> {
             whereabouts.as_deref().map_or(Ok(()), check_whereabouts)
         }
         Message::Whisper { entries } => entries.iter().try_for_each(check_entry),
+        Message::Out { out, .. } => {
+            check_length(out.len(), OUT_PER_MESSAGE_MAX, "absences")?;
+            let reasons = out.iter().filter_map(|(_, why)| why.as_ref());
+            let mut sizes = reasons.map(String::len);
+            sizes.try_for_each(|size| check_length(size, TOPIC_SIZE_MAX, "reason"))
+        }
         Message::Heard { upto, .. } => check_count(upto.0, "number"),
         Message::Observed { .. }
         | Message::Seek { .. }

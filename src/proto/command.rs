@@ -40,6 +40,8 @@ pub enum Command {
     },
     /// Go by another nick, everywhere.
     Nick { nick: Nick },
+    /// Be away from the screen, for a reason, or be back; the members of our groups are told.
+    Away { why: Option<String> },
     /// Tell the members of a group again ([`super::event::Event::Members`]).
     Names { group: GroupName },
     /// Tell how packets reach somebody in a group, or ask them to answer on every path there is; without a name, the

@@ -322,6 +322,8 @@ pub struct Member {
     pub rank: Rank,
     /// Whether the host has a link to it.
     pub present: bool,
+    /// Why it is away from its screen, in its own words, if it says so.
+    pub away: Option<String>,
 }
 
 /// A member's part in keeping the group.

@@ -58,6 +58,8 @@ pub const NODE_LINKS_MAX: usize = 256;
 pub const NODE_WORDS_MAX: usize = 8;
 /// Groups a client is in.
 pub const GROUPS_MAX: usize = 100;
+/// Members in one message about who is away from the screen: with the longest reasons they fit a frame.
+pub const OUT_PER_MESSAGE_MAX: usize = 100;
 /// Mesh nodes that an invite link names: more are of no use to the first one that answers, and make the link long.
 pub const GATES_MAX: usize = 3;
 /// Bytes of an invite link: the longest name, each byte of it written as three, and as many nodes as there may be.

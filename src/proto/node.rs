@@ -390,6 +390,7 @@ impl MeshNode {
             | Message::Merged { .. }
             | Message::Sought { .. }
             | Message::Whisper { .. }
+            | Message::Out { .. }
             | Message::Heard { .. } => self.close(now, link, Reason::Unexpected),
         }
     }

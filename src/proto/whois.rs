@@ -14,6 +14,8 @@ pub struct Whois {
     pub nick: Option<Nick>,
     /// Whether that is we.
     pub is_us: bool,
+    /// Why he is away from the screen, if he says so.
+    pub away: Option<String>,
     /// Whether our person has compared his key.
     pub is_verified: bool,
     /// The groups that we share, and whether he is there now.
@@ -53,6 +55,12 @@ impl Whois {
             });
             let groups: Vec<_> = groups.collect();
             words.push(format!("you share {}", groups.join(", ")));
+        }
+        if let Some(why) = &self.away {
+            words.push(match why.as_str() {
+                "" => "away from the screen".to_owned(),
+                why => format!("away: {why}"),
+            });
         }
         words.push(self.on_line());
         if let Some(Reached { path, via, rtt_ms }) = &self.path {
@@ -109,6 +117,7 @@ mod tests {
             id,
             nick: Nick::parse("bob").ok(),
             is_us: false,
+            away: None,
             is_verified: false,
             groups: vec![(GroupName::parse("#hearth").unwrap(), true)],
             standing: Some(Whether::Here { for_ms: 125_000 }),

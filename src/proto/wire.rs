@@ -211,6 +211,14 @@ pub enum Message {
     Whisper { entries: Vec<Entry> },
     /// Your lines up to this number are on my disk. `asks` wants to hear the same of mine, before I whisper.
     Heard { upto: Number, asks: bool },
+
+    // -- a member and its host ---------------------------------------------------------------------------
+    /// These members are away from their screens, for these reasons, or are back. A member says it of itself, on change
+    /// and to every host that welcomes it; the host of everybody, to all.
+    Out {
+        group: GroupName,
+        out: Vec<(NodeId, Option<String>)>,
+    },
 }
 
 /// Whether a person is linked to a supernode, and for how long that has been so, in milliseconds.

@@ -351,7 +351,7 @@ pub const SPECS: &[Spec] = &[
         "away",
         &[],
         "[reason]",
-        "be called by nothing until /back, and count it",
+        "be called by nothing until /back; others see it",
         Verb::Away,
     ),
     spec(

@@ -365,6 +365,7 @@ impl App {
             | Command::Query { .. }
             | Command::Whois { .. }
             | Command::Verify { .. }
+            | Command::Away { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Nick { .. }

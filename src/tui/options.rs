@@ -222,6 +222,8 @@ impl App {
 
     /// Is away, or back.
     pub(crate) fn set_away(&mut self, reason: Option<String>) {
+        let why = reason.clone();
+        self.command(Command::Away { why });
         let told = match (reason, self.away.take()) {
             (Some(reason), _) => {
                 self.away = Some(Away { reason, calls: 0 });

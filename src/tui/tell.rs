@@ -435,7 +435,7 @@ impl App {
                 };
                 let rank = member.rank.word();
                 let rank = rank.map_or(String::new(), |rank| format!(" ({rank})"));
-                let away = if member.present { "" } else { " (away)" };
+                let away = chart::away(member);
                 let nick = sanitize::name(member.nick.as_str());
                 let verified = match keys.contains(&member.id) {
                     true => " (verified)",

@@ -433,6 +433,7 @@ async fn feed(mut asked: mpsc::Receiver<Command>, tell: mpsc::Sender<Event>) {
         standing: Standing::Host,
         rank: Rank::Founder,
         present: true,
+        away: None,
     };
     for event in [
         Event::Ready {

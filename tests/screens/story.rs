@@ -143,6 +143,7 @@ impl Story {
                 standing: *standing,
                 rank: fireside::proto::ruling::Rank::Member,
                 present: *present,
+                away: None,
             })
             .collect()
     }

@@ -115,6 +115,7 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
         standing: Standing::Host,
         rank: fireside::proto::ruling::Rank::Founder,
         present: true,
+        away: None,
     };
     let epoch = Epoch { number: 1, host };
     tell(Event::Joined {
@@ -204,6 +205,7 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
             | Command::Accept { .. }
             | Command::Invite { .. }
             | Command::Verify { .. }
+            | Command::Away { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Reach { .. }

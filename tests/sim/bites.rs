@@ -226,6 +226,7 @@ fn members() -> Vec<Member> {
         standing,
         rank: Rank::Member,
         present: true,
+        away: None,
     });
     members.into()
 }

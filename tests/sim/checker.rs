@@ -112,6 +112,7 @@ impl Checker {
             | Command::Accept { .. }
             | Command::Invite { .. }
             | Command::Verify { .. }
+            | Command::Away { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::History { .. }

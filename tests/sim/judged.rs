@@ -58,6 +58,7 @@ impl Judged {
             | Command::Accept { .. }
             | Command::Invite { .. }
             | Command::Verify { .. }
+            | Command::Away { .. }
             | Command::Chart { .. }
             | Command::Ignore { .. }
             | Command::Reach { .. }

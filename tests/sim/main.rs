@@ -42,6 +42,7 @@ mod moment;
 mod moves;
 mod mutants;
 mod opinions;
+mod out;
 mod own;
 mod private;
 mod rng;

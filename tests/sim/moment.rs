@@ -70,6 +70,7 @@ impl Moment {
             | Message::Seek { .. }
             | Message::Sought { .. }
             | Message::Whisper { .. }
+            | Message::Out { .. }
             | Message::Heard { .. } => None,
         }
     }

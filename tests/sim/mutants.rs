@@ -29,7 +29,11 @@ enum Witness {
     Story(fn(u64)),
 }
 
-const MUTANTS: [(Mutant, Witness); 33] = [
+const MUTANTS: [(Mutant, Witness); 34] = [
+    (
+        Mutant::OutForgotten,
+        Witness::Story(crate::out::somebody_is_away_over_a_handover),
+    ),
     (
         Mutant::AnyCharterInvites,
         Witness::Story(crate::invites::who_is_invited_comes_into_no_other),

@@ -371,7 +371,7 @@ pub(crate) fn messages() -> Vec<Message> {
             from_them: 5,
         },
         Message::Founded {
-            group,
+            group: group.clone(),
             charter: Box::new(charter()),
         },
         Message::Here {
@@ -390,6 +390,10 @@ pub(crate) fn messages() -> Vec<Message> {
         Message::Heard {
             upto: Number(300),
             asks: true,
+        },
+        Message::Out {
+            group,
+            out: vec![(id(0x88), Some("tea".to_owned())), (id(0xbb), None)],
         },
     ];
     for (at, message) in messages.iter().enumerate() {
@@ -443,5 +447,6 @@ fn place(message: &Message) -> usize {
         Message::Sought { .. } => 38,
         Message::Whisper { .. } => 39,
         Message::Heard { .. } => 40,
+        Message::Out { .. } => 41,
     }
 }

@@ -63,6 +63,9 @@ pub struct Client {
     seal: Arc<dyn Seal>,
     me: NodeId,
     nick: Nick,
+    /// Why our person is away from the screen, if so; and of whom it was told so when he was written to.
+    out: Option<String>,
+    told_out: BTreeMap<NodeId, String>,
     act: Actions,
     table: Table,
     links: Links,
@@ -172,6 +175,8 @@ impl Client {
         Self {
             me,
             nick,
+            out: None,
+            told_out: BTreeMap::new(),
             act: Actions::new(seed),
             table,
             links: Links::default(),
@@ -264,6 +269,12 @@ impl Client {
             }
             Command::Rule { group, ruling } => self.rule(now, &group, ruling),
             Command::Nick { nick } => self.rename(now, &nick),
+            Command::Away { why } => {
+                self.out = why.map(clip);
+                for name in self.names() {
+                    self.in_group(now, &name, |group, cx| group.say_out(cx));
+                }
+            }
             Command::Reach { group, who, asking } => self.ask_reach(group, who, asking),
             Command::Names { group } => self.in_group(now, &group, |group, _| group.show_again()),
             Command::Chart { chart } => {
@@ -624,6 +635,7 @@ impl Client {
             seal: &*self.seal,
             me: self.me,
             nick: &self.nick,
+            out: self.out.as_deref(),
             act: &mut self.act,
             table: &self.table,
             links: &self.links,

@@ -104,6 +104,7 @@ impl Client {
             | Command::Rule { .. }
             | Command::Names { .. }
             | Command::Nick { .. }
+            | Command::Away { .. }
             | Command::Reach { .. }
             | Command::Chart { .. }
             | Command::History { .. }
@@ -189,6 +190,30 @@ impl Client {
             });
         }
         self.in_talk(now, &person, |talk, cx| talk.say(cx, body(text)));
+        self.tell_why_out(person);
+    }
+
+    /// Why somebody is away from the screen, as a group that we share tells it.
+    pub(super) fn why_out(&self, person: &NodeId) -> Option<&str> {
+        let groups = self.groups.values().filter(|group| group.is_staying());
+        groups.filter_map(|group| group.why_out(person)).next()
+    }
+
+    /// Our person has written to somebody who is away from the screen: says so, once for each reason.
+    fn tell_why_out(&mut self, person: NodeId) {
+        let why = self.why_out(&person).map(str::to_owned);
+        let before = match &why {
+            Some(why) => self.told_out.insert(person, why.clone()),
+            None => self.told_out.remove(&person),
+        };
+        if let Some(why) = why.filter(|why| before.as_ref() != Some(why)) {
+            let text = match why.as_str() {
+                "" => format!("{} is away", self.name_for(&person)),
+                why => format!("{} is away: {why}", self.name_for(&person)),
+            };
+            let group = Some(GroupName::of_person(&person));
+            self.act.tell(Event::Notice { group, text });
+        }
     }
 
     fn ignore(&mut self, persons: BTreeSet<NodeId>) {
@@ -477,6 +502,7 @@ impl Client {
             seal: &*self.seal,
             me: self.me,
             nick: &self.nick,
+            out: self.out.as_deref(),
             act: &mut self.act,
             table: &self.table,
             links: &self.links,

@@ -181,6 +181,7 @@ impl Client {
             | Message::Here { .. }
             | Message::Seek { .. }
             | Message::Whisper { .. }
+            | Message::Out { .. }
             | Message::Heard { .. } => self.close(now, link, Reason::Unexpected),
         }
     }
@@ -294,6 +295,11 @@ impl Client {
             }
             Message::Presence { group, here, away } => {
                 self.in_group(now, &group, |group, _| group.presence(link, here, &away));
+            }
+            Message::Out { group, out } => {
+                self.in_group(now, &group, |group, cx| {
+                    group.heard_out(cx, link, from, out)
+                });
             }
             Message::Not { lease } => {
                 self.lease(now, &lease, Kind::Peer);

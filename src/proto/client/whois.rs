@@ -97,6 +97,10 @@ impl Client {
             id: *person,
             nick,
             is_us,
+            away: match is_us {
+                true => self.out.clone(),
+                false => self.why_out(person).map(str::to_owned),
+            },
             is_verified: self.is_verified(person),
             groups: groups.collect(),
             standing: self.standing_of(person),

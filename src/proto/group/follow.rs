@@ -378,6 +378,7 @@ impl Group {
             goal: theirs.vector(),
             older: differs.then_some(0),
         };
+        self.say_out_again(cx);
         self.contrast(cx, from, &theirs.tips);
         if differs {
             self.ask_older(cx, from, 0);
@@ -625,10 +626,12 @@ impl Group {
         }
         if std::mem::take(&mut follow.is_presence_whole) {
             self.here.clear();
+            self.out.clear();
         }
         let room = (2 * MEMBERS_MAX).saturating_sub(self.here.len());
         self.here.extend(here.into_iter().take(room));
         for id in away {
+            self.out.remove(id);
             self.here.remove(id);
         }
         self.are_members_dirty = true;

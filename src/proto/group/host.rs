@@ -80,6 +80,8 @@ pub(super) enum Turn {
 pub(super) struct News {
     pub(super) here: BTreeSet<NodeId>,
     pub(super) away: BTreeSet<NodeId>,
+    /// Those who have left their screen, or are back.
+    pub(super) out: BTreeSet<NodeId>,
     pub(super) at: Option<Mono>,
 }
 
@@ -284,7 +286,7 @@ impl Host {
         }
     }
 
-    fn links(&self) -> Vec<LinkId> {
+    pub(super) fn links(&self) -> Vec<LinkId> {
         self.followers
             .values()
             .map(|follower| follower.link)
@@ -359,6 +361,7 @@ impl Group {
         };
         let awaited = self.here.iter().copied().filter(is_awaited).collect();
         self.here.clear();
+        self.out.clear();
         self.phase = Phase::Hosting(Host {
             lease,
             followers: BTreeMap::new(),
@@ -418,15 +421,21 @@ impl Group {
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
-        if host.news.at.is_some_and(|at| now >= at) {
-            let news = std::mem::take(&mut host.news);
-            let message = Message::Presence {
-                group: self.name.clone(),
-                here: news.here.into_iter().collect(),
-                away: news.away.into_iter().collect(),
-            };
-            cx.act.send_all(host.links(), message);
+        if host.news.at.take_if(|at| now >= *at).is_some() {
+            let (here, away) = (&mut host.news.here, &mut host.news.away);
+            if !here.is_empty() || !away.is_empty() {
+                let message = Message::Presence {
+                    group: self.name.clone(),
+                    here: std::mem::take(here).into_iter().collect(),
+                    away: std::mem::take(away).into_iter().collect(),
+                };
+                cx.act.send_all(host.links(), message);
+            }
+            self.tell_news_of_out(cx);
         }
+        let Phase::Hosting(host) = &mut self.phase else {
+            return;
+        };
         let paced = std::mem::take(&mut host.pacing);
         let is_gone = |since: &Mono| now - *since >= ROSTER_GRACE;
         let gone: Vec<_> = host

@@ -15,6 +15,7 @@ mod log;
 mod loss;
 mod merge;
 mod older;
+mod out;
 mod outbox;
 mod paced;
 mod person;
@@ -60,6 +61,8 @@ pub(crate) struct Context<'a> {
     pub(crate) seal: &'a dyn Seal,
     pub(crate) me: NodeId,
     pub(crate) nick: &'a Nick,
+    /// Why our person is away from the screen, if so.
+    pub(crate) out: Option<&'a str>,
     pub(crate) act: &'a mut Actions,
     pub(crate) table: &'a Table,
     pub(crate) links: &'a Links,
@@ -92,6 +95,8 @@ pub(crate) struct Group {
     last_word: Option<(LinkId, Mono)>,
     /// Members the host has a link to.
     here: BTreeSet<NodeId>,
+    /// Others who are away from the screen, and why.
+    out: BTreeMap<NodeId, String>,
     /// Own entries with a place that are not confirmed yet.
     unkept: BTreeMap<Number, Place>,
     /// What each write under way brings to disk.
@@ -215,6 +220,7 @@ impl Group {
             is_leave_told: !saved.joined,
             last_word: None,
             here: BTreeSet::new(),
+            out: BTreeMap::new(),
             unkept: saved.unkept.clone(),
             writing: BTreeMap::new(),
             unsaved: Unsaved::default(),

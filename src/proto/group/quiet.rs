@@ -65,6 +65,7 @@ impl Group {
         let Phase::Hosting(host) = &mut self.phase else {
             return;
         };
+        self.out.remove(&follower);
         if self.here.remove(&follower) {
             host.news.went(follower, cx.now.mono);
         }

@@ -112,6 +112,7 @@ impl Group {
                 },
             );
         }
+        self.tell_out(cx, link);
         self.contrast(cx, link, &theirs.tips);
         self.feed(cx, from);
         self.here.insert(from);

@@ -77,6 +77,10 @@ impl Group {
                     Standing::Member
                 },
                 rank: self.roster.rights().rank(&id, None),
+                away: match id == cx.me {
+                    true => cx.out.map(str::to_owned),
+                    false => self.why_out(&id).map(str::to_owned),
+                },
                 present: id == cx.me || Some(id) == host || self.here.contains(&id),
             })
             .collect()

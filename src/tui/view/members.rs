@@ -101,11 +101,14 @@ fn draw_member(app: &App, member: &Member, row: Rect, buf: &mut Buffer, spots: &
     let is_missed = app.window().is_adrift && member.standing == Standing::Host;
     let name_style = match (member.present && !is_missed, us) {
         (false, _) => theme.style(Role::Faint),
+        (true, false) if member.away.is_some() => theme.style(Role::Dim),
         (true, true) => theme.style(Role::Own),
         (true, false) => theme.nick(&member.id),
     };
     let reach = if is_missed {
         Some((signs.dots.to_owned(), theme.style(Role::Faint)))
+    } else if member.present && member.away.is_some() {
+        Some(("away".to_owned(), theme.style(Role::Dim)))
     } else if us || (member.present && row.width < REACH_WIDTH) {
         None
     } else {

@@ -1,0 +1,56 @@
+//! Who is away from the screen, as the others see it.
+
+use fireside::proto::command::Command;
+
+use crate::link::NodeIx;
+use crate::town::Town;
+
+const HEARTH: &str = "#hearth";
+
+fn steps_out(town: &mut Town, who: NodeIx, why: Option<&str>) {
+    let why = why.map(str::to_owned);
+    town.ask(who, Command::Away { why });
+    town.run(2_000);
+}
+
+fn all_see(town: &Town, by: &[NodeIx], of: NodeIx, why: Option<&str>) {
+    let id = town.world.node(of).id;
+    for seen_by in by {
+        let view = town.view(*seen_by, HEARTH);
+        let member = view.members.iter().find(|member| member.id == id);
+        let member = member.expect("it is in the group");
+        assert_eq!(member.away.as_deref(), why, "seen by {seen_by:?}");
+    }
+}
+
+/// Somebody is away while the host changes, and comes back under the next one.
+pub fn somebody_is_away_over_a_handover(seed: u64) {
+    let mut town = Town::new(seed, 1, 3);
+    let [anna, bob, cat, dora] = town.circle(HEARTH, ["anna", "bob", "cat", "dora"]);
+    steps_out(&mut town, cat, Some("lunch"));
+    all_see(&town, &[anna, bob, cat, dora], cat, Some("lunch"));
+    all_see(&town, &[anna, bob, cat, dora], dora, None);
+
+    town.crash(anna);
+    town.run(20_000);
+    assert_eq!(town.host(cat, HEARTH), bob);
+    all_see(&town, &[bob, cat, dora], cat, Some("lunch"));
+    let eve = town.person("eve");
+    town.start(eve);
+    town.join(eve, HEARTH);
+    town.run(5_000);
+    all_see(&town, &[bob, cat, dora, eve], cat, Some("lunch"));
+    steps_out(&mut town, bob, Some(""));
+    all_see(&town, &[bob, cat, dora, eve], bob, Some(""));
+
+    steps_out(&mut town, cat, None);
+    steps_out(&mut town, bob, None);
+    for who in [bob, cat] {
+        all_see(&town, &[bob, cat, dora, eve], who, None);
+    }
+}
+
+#[test]
+fn who_is_away_is_seen_so_by_all_and_under_the_next_host_too_until_back() {
+    somebody_is_away_over_a_handover(81);
+}
