@@ -46,6 +46,7 @@ impl Member {
             nick: Some(nick.clone()),
             listen: (Ipv4Addr::UNSPECIFIED, 0).into(),
             search: Search::Bootstrap(vec![supernode.to_string().parse().unwrap()]),
+            gates: Vec::new(),
             relay_only: false,
             port_mapping: false,
         };
