@@ -22,6 +22,9 @@ use crate::proto::wire::{Body, Lease, Message, Run, Vector};
 /// How long news of who came and went is gathered before it is told, so that a crowd coming in at once does
 /// not tell everybody of everybody one by one.
 pub(super) const NEWS_GATHERED: Duration = Duration::from_millis(50);
+/// The same of who is away from the screen and who is back, which is less urgent, and which one member could say
+/// again and again.
+pub(super) const OUT_GATHERED: Duration = Duration::from_secs(1);
 /// Members named in one message of presence: they fit a frame.
 pub(super) const NAMES_PER_MESSAGE_MAX: usize = 1_000;
 
@@ -89,13 +92,22 @@ impl News {
     pub(super) fn came(&mut self, id: NodeId, now: Mono) {
         self.away.remove(&id);
         self.here.insert(id);
-        self.at.get_or_insert(now + NEWS_GATHERED);
+        self.tell_by(now + NEWS_GATHERED);
+    }
+
+    pub(super) fn stepped(&mut self, id: NodeId, now: Mono) {
+        self.out.insert(id);
+        self.tell_by(now + OUT_GATHERED);
+    }
+
+    fn tell_by(&mut self, due: Mono) {
+        self.at = Some(self.at.map_or(due, |at| at.min(due)));
     }
 
     pub(super) fn went(&mut self, id: NodeId, now: Mono) {
         self.here.remove(&id);
         self.away.insert(id);
-        self.at.get_or_insert(now + NEWS_GATHERED);
+        self.tell_by(now + NEWS_GATHERED);
     }
 }
 

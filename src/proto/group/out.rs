@@ -3,7 +3,6 @@
 //! It is as true as the links over which it was said, and no part of the log: a host knows it from those who follow it,
 //! and whoever comes to a new host says it again.
 
-use super::host::NEWS_GATHERED;
 use super::{Context, Group, Phase};
 use crate::proto::id::NodeId;
 use crate::proto::limits::{MEMBERS_MAX, OUT_PER_MESSAGE_MAX};
@@ -86,9 +85,10 @@ impl Group {
                 let Some((_, why)) = own.filter(|_| is_followers) else {
                     return;
                 };
-                host.news.out.insert(from);
-                host.news.at.get_or_insert(cx.now.mono + NEWS_GATHERED);
-                self.note_out(from, why);
+                if self.out.get(&from) != why.as_ref() {
+                    host.news.stepped(from, cx.now.mono);
+                    self.note_out(from, why);
+                }
             }
             Phase::Following(follow) if follow.greeted() == Some(link) => {
                 for (id, why) in out {
