@@ -1,6 +1,6 @@
 //! Processes whose processor time is measured.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -87,10 +87,7 @@ pub fn busy(child: &Child) -> f64 {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // One that has ended already cannot be told, or killed.
-        if let Some(mut input) = self.child.stdin.take() {
-            let _ = input.flush();
-        }
+        // One that has ended already cannot be killed.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
