@@ -702,6 +702,7 @@ impl Talk {
             | Event::Entry(_)
             | Event::Confirmed { .. }
             | Event::Failed { .. }
+            | Event::Copied { .. }
             | Event::Host { .. }
             | Event::Role { .. }
             | Event::Path { .. }

@@ -178,6 +178,11 @@ fn object(event: &Event) -> Option<Object> {
             .with("seq", *seq)
             .with("copies", *copies),
         Event::Failed { group, id, why } => Object::new("failed")
+        Event::Copied { group, id, copies } => Object::new("copied")
+            .group(group)
+            .now()
+            .with("id", id.to_string())
+            .with("copies", *copies),
             .group(group)
             .now()
             .with("id", id.to_string())

@@ -382,6 +382,7 @@ fn news(event: &Event, unsent: &Unsent, names: &Names) -> Option<String> {
         | Event::Role { .. }
         | Event::Path { .. }
         | Event::Near { .. }
+        | Event::Copied { .. }
         | Event::Whois(_)
         | Event::Invited { .. }
         | Event::Number { .. }

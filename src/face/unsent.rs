@@ -124,6 +124,7 @@ impl Unsent {
             Event::Ready { .. }
             | Event::Opened { .. }
             | Event::Joined { .. }
+            | Event::Copied { .. }
             | Event::Entry(_)
             | Event::Members { .. }
             | Event::Contact { .. }

@@ -54,6 +54,12 @@ pub enum Event {
         copies: u32,
     },
     /// Our own line will not get a place.
+    /// Our own line, which was confirmed on few disks, is on more of them by now: on `copies`.
+    Copied {
+        group: GroupName,
+        id: EntryId,
+        copies: u32,
+    },
     Failed {
         group: GroupName,
         id: EntryId,

@@ -83,6 +83,8 @@ pub enum Mutant {
     GroupsKept,
     /// A new host confirms before those who were here under the last one have come to it.
     HeirsUnawaited,
+    /// A host does not remember of which lines it has told that few disks have them.
+    CopiesForgotten,
     /// A supernode hands over all groups that are another's at once.
     HandedOverAtOnce,
     /// Supernodes that learn of another one at once hand over to it at once.

@@ -89,6 +89,11 @@ impl App {
                 if let Some(window) = self.find(&group) {
                     window.log.fail(id, &why);
                 }
+            Event::Copied { group, id, copies } => {
+                if let Some(window) = self.find(&group) {
+                    window.log.spread(id, copies);
+                }
+            }
             }
             Event::Members { group, members } => self.members(now, &group, members),
             Event::Contact { group, is_held, .. } => {
@@ -429,9 +434,10 @@ impl App {
             .iter()
             .map(|member| {
                 let sign = match member.standing {
-                    Standing::Host => format!("{} ", signs.host),
-                    Standing::Heir => format!("{} ", signs.heir),
+                    Standing::Host => format!("{}\u{a0}", signs.host),
+                    Standing::Heir => format!("{}\u{a0}", signs.heir),
                     Standing::Member => String::new(),
+                // A row does not end between the two.
                 };
                 let rank = member.rank.word();
                 let rank = rank.map_or(String::new(), |rank| format!(" ({rank})"));

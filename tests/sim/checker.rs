@@ -210,6 +210,13 @@ impl Checker {
                 *most = (*most).max(*copies);
             }
             Event::Failed { group, id, why } => {
+            Event::Copied { group, id, copies } => {
+                if !self.of(who, group).confirmed.contains_key(id) {
+                    self.complain(who, group, &format!("{id} is on more disks than none"));
+                }
+                let most = self.confirmed.entry((group.clone(), *id)).or_default();
+                *most = (*most).max(*copies);
+            }
                 let view = self.of(who, group);
                 view.failed.insert(*id, why.clone());
                 if view.log.contains_key(id) {

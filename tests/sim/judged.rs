@@ -180,6 +180,7 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         Event::Ready { .. }
         | Event::Opened { .. }
         | Event::Renamed { .. }
+        | Event::Copied { .. }
         | Event::Contact { .. }
         | Event::Waiting { .. }
         | Event::Responsible { .. }

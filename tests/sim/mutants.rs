@@ -29,7 +29,7 @@ enum Witness {
     Story(fn(u64)),
 }
 
-const MUTANTS: [(Mutant, Witness); 34] = [
+const MUTANTS: [(Mutant, Witness); 35] = [
     (
         Mutant::OutForgotten,
         Witness::Story(crate::out::somebody_is_away_over_a_handover),
@@ -84,6 +84,10 @@ const MUTANTS: [(Mutant, Witness); 34] = [
     (
         Mutant::JoinVoided,
         Witness::Story(who_comes_under_a_taken_nick_talks_at_once),
+    (
+        Mutant::CopiesForgotten,
+        Witness::Story(crate::copies::others_come_to_who_spoke_alone),
+    ),
     ),
     (
         Mutant::LineOvertaken,

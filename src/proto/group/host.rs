@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::copies::FewTold;
 use super::feed::{Feed, Step};
 use super::log::Log;
 use super::merge::Merge;
@@ -35,6 +36,8 @@ pub(super) struct Host {
     pub(super) followers: BTreeMap<NodeId, Follower>,
     /// Followers with entries that are not confirmed.
     pub(super) owed: BTreeSet<NodeId>,
+    /// Followers who were told of entries that few disks have.
+    pub(super) few_told: BTreeSet<NodeId>,
     /// Members in the roster that do not follow, since when.
     pub(super) absent: BTreeMap<NodeId, Mono>,
     /// Who must have stored an entry before it is confirmed; they are asked to report.
@@ -61,6 +64,7 @@ pub(super) struct Follower {
     pub(super) owes: Vector,
     /// What it has been told is kept.
     pub(super) told: Vector,
+    pub(super) few: FewTold,
     /// Whether it has pushed to us, and so waits to hear what we stored.
     pub(super) is_pushing: bool,
     pub(super) paced: Paced,
@@ -321,9 +325,10 @@ impl Host {
         disks.min().unwrap_or_default()
     }
 
-    /// What each follower with unconfirmed entries can be told is kept; noted as told.
-    fn settle(&mut self, log: &Log, heirs: &[NodeId]) -> Vec<(LinkId, Vector)> {
-        let mut news = Vec::new();
+    /// What each follower can be told is kept on `copies` disks: entries that are not confirmed, and those of which it
+    /// was told that fewer have them. Noted as told.
+    fn settle(&mut self, log: &Log, heirs: &[NodeId], copies: u32) -> Vec<(LinkId, Vector)> {
+        let mut news = self.spread(log, heirs, copies);
         for id in std::mem::take(&mut self.owed) {
             let Some(owes) = self
                 .followers
@@ -354,12 +359,40 @@ impl Host {
             }
             vector::merge(&mut follower.told, &told);
             if !told.is_empty() {
+            follower.few.note(&told, copies);
+            if !follower.few.is_empty() {
+                self.few_told.insert(id);
+            }
                 news.push((follower.link, told));
             }
         }
         news
     }
 }
+
+    /// What each follower who was told of few disks can be told is on more of them; noted as told.
+    fn spread(&mut self, log: &Log, heirs: &[NodeId], copies: u32) -> Vec<(LinkId, Vector)> {
+        let mut news = Vec::new();
+        for id in std::mem::take(&mut self.few_told) {
+            let Some(follower) = self.followers.get(&id) else {
+                continue;
+            };
+            let grown = follower
+                .few
+                .grown(copies, |epoch| self.kept(log, heirs, epoch));
+            let Some(follower) = self.followers.get_mut(&id) else {
+                continue;
+            };
+            follower.few.note(&grown, copies);
+            if !follower.few.is_empty() {
+                self.few_told.insert(id);
+            }
+            if !grown.is_empty() {
+                news.push((follower.link, grown));
+            }
+        }
+        news
+    }
 
 impl Group {
     /// Begins to host under a lease that names us.
@@ -379,6 +412,7 @@ impl Group {
             followers: BTreeMap::new(),
             owed: BTreeSet::new(),
             absent,
+            few_told: BTreeSet::new(),
             heirs: Vec::new(),
             awaited,
             pacing: BTreeSet::new(),
@@ -404,7 +438,7 @@ impl Group {
         }
         let heirs = host.heirs.clone();
         let copies = 1 + u32::try_from(heirs.len()).unwrap_or(0);
-        for (link, vector) in host.settle(&self.log, &heirs) {
+        for (link, vector) in host.settle(&self.log, &heirs, copies) {
             let group = self.name.clone();
             cx.act.send(
                 link,
@@ -416,13 +450,14 @@ impl Group {
             );
         }
         let mut own = Vector::new();
-        for place in self.unkept.values() {
+        for place in self.unkept.values().chain(self.few.below(copies)) {
             if let std::collections::btree_map::Entry::Vacant(vacant) = own.entry(place.epoch) {
                 vacant.insert(host.kept(&self.log, &heirs, place.epoch));
             }
         }
         if !own.is_empty() {
             self.confirm(cx, &own, copies);
+            self.spread(cx, &own, copies);
         }
     }
 
