@@ -115,6 +115,10 @@ pub enum Mutant {
     StrangersUncounted,
     /// Who is away from the screen does not say so to the next host.
     OutForgotten,
+    /// A host tells at once who has left the screen or is back.
+    OutToldAtOnce,
+    /// It tells so again of whom nothing has changed.
+    OutToldAgain,
     /// Who comes by an invitation takes whatever group has the name.
     AnyCharterInvites,
 }

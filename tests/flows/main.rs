@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod alone;
+mod away;
 mod handover;
 mod harness;
 mod invited;

@@ -101,7 +101,8 @@ impl News {
 
     pub(super) fn stepped(&mut self, id: NodeId, now: Mono) {
         self.out.insert(id);
-        self.tell_by(now + OUT_GATHERED);
+        let is_at_once = mutant::is(Mutant::OutToldAtOnce);
+        self.tell_by(if is_at_once { now } else { now + OUT_GATHERED });
     }
 
     fn tell_by(&mut self, due: Mono) {
@@ -358,17 +359,16 @@ impl Host {
                 self.owed.insert(id);
             }
             vector::merge(&mut follower.told, &told);
-            if !told.is_empty() {
             follower.few.note(&told, copies);
             if !follower.few.is_empty() {
                 self.few_told.insert(id);
             }
+            if !told.is_empty() {
                 news.push((follower.link, told));
             }
         }
         news
     }
-}
 
     /// What each follower who was told of few disks can be told is on more of them; noted as told.
     fn spread(&mut self, log: &Log, heirs: &[NodeId], copies: u32) -> Vec<(LinkId, Vector)> {
@@ -393,6 +393,7 @@ impl Host {
         }
         news
     }
+}
 
 impl Group {
     /// Begins to host under a lease that names us.
@@ -411,8 +412,8 @@ impl Group {
             lease,
             followers: BTreeMap::new(),
             owed: BTreeSet::new(),
-            absent,
             few_told: BTreeSet::new(),
+            absent,
             heirs: Vec::new(),
             awaited,
             pacing: BTreeSet::new(),
@@ -456,8 +457,8 @@ impl Group {
             }
         }
         if !own.is_empty() {
-            self.confirm(cx, &own, copies);
             self.spread(cx, &own, copies);
+            self.confirm(cx, &own, copies);
         }
     }
 
