@@ -20,7 +20,7 @@ impl App {
         match event {
             Event::Ready { id, nick } => {
                 self.us = Some((id, nick));
-                if !self.choices.options().ignore.is_empty() {
+                if self.choices.options().ignores() {
                     self.tell_ignored();
                 }
             }
@@ -59,6 +59,10 @@ impl App {
             } => self.beware(now, &group, &nick, (&person, &known)),
             Event::Invited { invite, to, .. } => self.invited(now, *invite, to.as_ref()),
             Event::Chart { chart, table } => self.answer(now, &chart::told(&chart, &table)),
+            Event::Rules(rules) => {
+                let told = rules.words(|at| self.look.moment(at)).join("\n");
+                self.answer(now, &sanitize::text(&told));
+            }
             Event::Whois(whois) => {
                 let told = whois.words().join("\n");
                 self.answer(now, &sanitize::text(&told));
@@ -85,15 +89,15 @@ impl App {
                     window.log.confirm(id, copies);
                 }
             }
-            Event::Failed { group, id, why } => {
-                if let Some(window) = self.find(&group) {
-                    window.log.fail(id, &why);
-                }
             Event::Copied { group, id, copies } => {
                 if let Some(window) = self.find(&group) {
                     window.log.spread(id, copies);
                 }
             }
+            Event::Failed { group, id, why } => {
+                if let Some(window) = self.find(&group) {
+                    window.log.fail(id, &why);
+                }
             }
             Event::Members { group, members } => self.members(now, &group, members),
             Event::Contact { group, is_held, .. } => {
@@ -433,11 +437,11 @@ impl App {
             .members
             .iter()
             .map(|member| {
+                // A row does not end between the two.
                 let sign = match member.standing {
                     Standing::Host => format!("{}\u{a0}", signs.host),
                     Standing::Heir => format!("{}\u{a0}", signs.heir),
                     Standing::Member => String::new(),
-                // A row does not end between the two.
                 };
                 let rank = member.rank.word();
                 let rank = rank.map_or(String::new(), |rank| format!(" ({rank})"));

@@ -11,6 +11,7 @@ mod names;
 mod operator;
 mod past;
 mod private;
+mod rules;
 mod servers;
 mod together;
 mod verified;
