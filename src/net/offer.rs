@@ -73,6 +73,9 @@ async fn tell(
     peer: &Peer,
     mut ours: watch::Receiver<Places>,
 ) {
+    if socket.is_direct {
+        peer.until_shown().await;
+    }
     let Ok(mut stream) = connection.open_uni().await else {
         return;
     };

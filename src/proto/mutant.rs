@@ -111,6 +111,8 @@ pub enum Mutant {
     AnybodyIsHere,
     /// People who begin private talks are not counted.
     StrangersUncounted,
+    /// Whoever begins a talk is told where we are.
+    ShownToStrangers,
     /// Who is away from the screen does not say so to the next host.
     OutForgotten,
     /// Who comes by an invitation takes whatever group has the name.
