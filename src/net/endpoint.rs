@@ -35,7 +35,9 @@ const INCOMING_MAX: usize = 4096;
 /// Bytes that such handshakes may hold together.
 const INCOMING_SIZE_MAX: u64 = 16 * 1024 * 1024;
 /// How far the other end can be ahead on one stream, and what may be on its way unacknowledged: 128 KiB in one
-/// tunnel is a second of a slow uplink; four times as much made a relayed round trip a second long.
+/// tunnel is a second of a slow uplink; four times as much made a relayed round trip a second long. Without such bounds
+/// a processor relays some tenth more in bulk, which nobody who talks would notice. To acknowledge less often would
+/// spare it as much for lone packets, and have who waits for a lost one wait longer: it is not done either.
 const MESH_WINDOW: u32 = 128 * 1024;
 const MESH_CONNECTION_WINDOW: u32 = 1024 * 1024;
 const PEER_WINDOW: u32 = 512 * 1024;
