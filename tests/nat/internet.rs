@@ -89,8 +89,7 @@ impl Internet {
         let internet = Self::try_new();
         if let Err(why) = &internet {
             let mut aloud = std::io::stderr();
-            let said =
-                "NOT TESTED, NAT and direct paths: it takes the superuser, iproute2 and nftables";
+            let said = "NOT TESTED, NAT and direct paths: it takes the superuser (or a user namespace: ARCHITECTURE.md), iproute2 and nftables";
             writeln!(aloud, "{said} ({})", why.trim()).unwrap();
         }
         internet.ok()
