@@ -76,7 +76,11 @@ pub struct Endpoint {
     pub(super) knocks: bool,
     /// Whether a router that we are behind is asked to let others in.
     pub(super) maps: bool,
+    /// Who runs in this process too, if anybody does.
+    pub(super) housemate: Option<NodeId>,
     mesh: ClientConfig,
+    /// The same for where a housemate is, perhaps.
+    inner: ClientConfig,
     peer: ClientConfig,
 }
 
@@ -191,7 +195,9 @@ impl Endpoint {
             accepts,
             knocks: false,
             maps: false,
+            housemate: None,
             mesh: client_config(tls::client(identity, Kind::Mesh), Kind::Mesh, accepts),
+            inner: client_config(tls::client(identity, Kind::Mesh), Kind::Mesh, Kind::Mesh),
             peer: client_config(tls::client(identity, Kind::Peer), Kind::Peer, accepts),
         })
     }
@@ -266,6 +272,19 @@ impl Endpoint {
         self
     }
 
+    /// Names whoever runs in this process too and nowhere else: links with it need no signs of life, since it stops
+    /// and dies with us.
+    #[must_use]
+    pub fn beside(mut self, housemate: NodeId) -> Self {
+        self.housemate = Some(housemate);
+        self
+    }
+
+    /// Whether a housemate may be there: until the handshake nobody knows who it is.
+    pub(super) fn is_inner(&self, address: SocketAddr) -> bool {
+        self.housemate.is_some() && unmapped(address).ip().is_loopback()
+    }
+
     /// Begins to dial; whoever answers must be `wanted`, if that is given.
     pub(super) fn dial(
         &self,
@@ -277,6 +296,7 @@ impl Endpoint {
             Kind::Mesh if is_virtual(address) || (self.socket.is_v4 && address.is_ipv6()) => {
                 return Err(quinn::ConnectError::InvalidRemoteAddress(address));
             }
+            Kind::Mesh if self.is_inner(address) => self.inner.clone(),
             Kind::Mesh => self.mesh.clone(),
             Kind::Peer => self.peer.clone(),
         };
@@ -358,8 +378,8 @@ pub fn of_client(identity: &Identity) -> ClientConfig {
     client_config(tls, Kind::Mesh, Kind::Peer)
 }
 
-/// For links of this kind, dialled by one who accepts links of that. Between mesh nodes the driver itself asks for
-/// signs of life, where they are wanted.
+/// For links of this kind, dialled by one who accepts links of that. Between mesh nodes, and where two live in one
+/// process, the driver itself asks for signs of life, where they are wanted.
 fn client_config(tls: QuicClientConfig, kind: Kind, accepts: Kind) -> ClientConfig {
     let mut config = ClientConfig::new(Arc::new(tls));
     let mut transport = transport_config(kind);
