@@ -113,6 +113,8 @@ pub enum Mutant {
     AnybodyIsHere,
     /// People who begin private talks are not counted.
     StrangersUncounted,
+    /// Whoever begins a talk is told where we are.
+    ShownToStrangers,
     /// Who is away from the screen does not say so to the next host.
     OutForgotten,
     /// A host tells at once who has left the screen or is back.

@@ -29,7 +29,7 @@ enum Witness {
     Story(fn(u64)),
 }
 
-const MUTANTS: [(Mutant, Witness); 37] = [
+const MUTANTS: [(Mutant, Witness); 38] = [
     (
         Mutant::OutForgotten,
         Witness::Story(crate::out::somebody_is_away_over_a_handover),
@@ -61,6 +61,10 @@ const MUTANTS: [(Mutant, Witness); 37] = [
     (
         Mutant::AnybodyIsHere,
         Witness::Story(crate::private::an_impostor),
+    ),
+    (
+        Mutant::ShownToStrangers,
+        Witness::Story(crate::private::a_stranger_writes),
     ),
     (
         Mutant::StrangersUncounted,

@@ -378,6 +378,61 @@ fn who_takes_no_strangers_hears_those_he_met_or_wrote_to() {
 }
 
 #[test]
+fn a_stranger_learns_where_somebody_is_from_the_answer() {
+    a_stranger_writes(10);
+}
+
+/// Somebody is written to by one whom he does not know, and by one who is in a group with him.
+pub fn a_stranger_writes(seed: u64) {
+    let mut town = town(seed, 3);
+    let [bob, stranger, cat] = apart(&mut town, ["bob", "stranger", "cat"]);
+    let has_shown = |town: &Town, who, whom| town.world.shown.contains(&(who, id(town, whom)));
+    query(&mut town, stranger, bob, "hello");
+    town.run(30_000);
+    assert_eq!(texts(&town, bob, stranger), ["hello"]);
+    assert!(has_shown(&town, stranger, bob), "he has begun the talk");
+    assert!(!has_shown(&town, bob, stranger), "he was not answered");
+    say(&mut town, bob, stranger, "who is it?");
+    town.run(5_000);
+    assert!(has_shown(&town, bob, stranger));
+    let group = GroupName::parse(HEARTH).unwrap();
+    for who in [bob, cat] {
+        town.ask(
+            who,
+            Command::Join {
+                group: group.clone(),
+            },
+        );
+        town.run(5_000);
+    }
+    assert!(has_shown(&town, bob, cat) && has_shown(&town, cat, bob));
+    is_well(&town);
+}
+
+#[test]
+fn somebody_who_is_ignored_is_told_no_address_again() {
+    let mut town = town(12, 3);
+    let [anna, bob] = apart(&mut town, ["anna", "bob"]);
+    query(&mut town, bob, anna, "hello");
+    town.run(10_000);
+    let annas = id(&town, anna);
+    assert!(town.world.shown.contains(&(bob, annas)));
+    let persons = [annas].into();
+    town.ask(
+        bob,
+        Command::Ignore {
+            persons,
+            strangers: true,
+        },
+    );
+    town.run(600_000);
+    town.world.shown.clear();
+    say(&mut town, anna, bob, "are you there?");
+    town.run(30_000);
+    assert!(!town.world.shown.contains(&(bob, annas)));
+}
+
+#[test]
 fn strangers_open_only_so_many_talks() {
     strangers_come(11);
 }

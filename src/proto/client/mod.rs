@@ -12,6 +12,7 @@ mod persons;
 mod private;
 mod reach;
 mod rivals;
+mod shown;
 mod talk;
 mod verify;
 mod whois;
@@ -84,6 +85,8 @@ pub struct Client {
     /// whom we have warned.
     verified: BTreeMap<NodeId, Nick>,
     warned: BTreeSet<NodeId>,
+    /// Those at the other ends of links who may not know where we are, as far as we have met.
+    hidden_from: BTreeSet<NodeId>,
     /// Persons our person asked about.
     curiosities: VecDeque<Curiosity>,
     /// How packets reach those we have links to.
@@ -194,6 +197,7 @@ impl Client {
             takes_strangers: true,
             verified: saved.verified,
             warned: BTreeSet::new(),
+            hidden_from: BTreeSet::new(),
             curiosities: VecDeque::new(),
             paths: BTreeMap::new(),
             hearsay: Hearsay::default(),
@@ -466,6 +470,7 @@ impl Client {
         if now.mono >= self.idle_due {
             self.idle_due = now.mono + IDLE_INTERVAL;
             self.prune_peers(now);
+            self.show_to_met();
         }
         if self.table_due.is_some_and(|due| now.mono >= due) {
             self.table_due = None;
@@ -664,7 +669,10 @@ impl Role for Client {
         match input {
             Input::Start => self.start(now),
             Input::Timeout | Input::Addresses { .. } | Input::Admission(_) => {}
-            Input::Command(command) => self.command(now, command),
+            Input::Command(command) => {
+                self.command(now, command);
+                self.show_to_met();
+            }
             Input::Linked {
                 link,
                 dial,
