@@ -82,10 +82,14 @@ impl Config {
             Ok(text) => Self::parse(&text, &path)?,
             Err(why) if why.kind() == ErrorKind::NotFound && !is_asked_for => Self::default(),
             Err(why) => {
+                let try_ = match why.kind() == ErrorKind::NotFound {
+                    true => "name another file with --config FILE, or make an empty one there",
+                    false => "name another file with --config FILE, or see who may read this one",
+                };
                 return Err(Failure::new(
                     format!("cannot read the configuration {}", path.display()),
                     why,
-                    "name another file with --config FILE, or see who may read this one",
+                    try_,
                 ));
             }
         };

@@ -99,9 +99,10 @@ impl Key {
 
     /// The character it types by itself, if it types one.
     pub(crate) fn typed(self) -> Option<char> {
-        // Where AltGr is told as Ctrl-Alt it types a character.
+        // Where AltGr is told as Ctrl-Alt it types a character, and never one that has a key of its own everywhere.
         let is_text = self.control == self.alt;
         match self.code {
+            Code::Char(c) if self.alt && c.is_ascii_alphabetic() => None,
             Code::Char(c) => is_text.then_some(c),
             Code::Named("space") => is_text.then_some(' '),
             Code::Named("comma") => is_text.then_some(','),

@@ -776,6 +776,8 @@ mod tests {
             press('@', control | KeyModifiers::ALT),
             action(Action::Edit(Edit::Insert('@')))
         );
+        // Escape and Ctrl-U in one breath.
+        assert_eq!(press('u', control | KeyModifiers::ALT), Pressed::Nothing);
         assert_eq!(press('j', KeyModifiers::ALT), Pressed::Begun);
         assert_eq!(press('2', KeyModifiers::NONE), Pressed::Begun);
         assert_eq!(press('5', KeyModifiers::NONE), action(Action::Window(25)));

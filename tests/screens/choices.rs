@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 use fireside::proto::command::Command;
 use fireside::proto::event::Standing;
 
-use crate::story::{Story, group};
+use crate::story::{Story, assert_screen, group};
 
 fn in_group() -> Story {
     let mut story = Story::of("mats");
@@ -56,6 +56,28 @@ fn the_palette_finds_a_command_by_what_it_does_and_writes_it() {
     assert!(screen.lines().nth(2).unwrap().contains("/join"), "{screen}");
     press(&mut story, &[ENTER]);
     assert_eq!(bottom(&mut story).1, "/join");
+}
+
+#[test]
+fn a_narrow_palette_tells_below_what_the_lit_one_means() {
+    let mut story = in_group();
+    press(&mut story, &[(KeyCode::F(1), KeyModifiers::NONE)]);
+    story.type_text("inv");
+    assert_screen(
+        &story.screen(40, 10),
+        "
+        | › inv                                  |
+        |   /invite                              |
+        |   /accept                              |
+        |                                        |
+        |                                        |
+        |                                        |
+        | make a link that leads others here, or |
+        | send it to somebody                    |
+        | ◆ anna · you are next                  |
+        | ›                                      |
+        ",
+    );
 }
 
 #[test]

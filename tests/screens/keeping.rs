@@ -136,6 +136,11 @@ fn a_crash_of_the_host_is_seen_at_once_and_ends_in_one_line() {
 fn a_line_that_was_kept_by_few_grows_where_it_stands() {
     let mut story = Story::of("mats");
     story.joined("bring wood", &[("mats", Standing::Host)]);
+    let alone = "| nobody else is here yet ";
+    assert!(story.screen(80, 9).contains(alone));
+    story.people(&[("mats", Standing::Host), ("bob", Standing::Heir)]);
+    assert!(!story.screen(80, 9).contains(alone));
+    story.people(&[("mats", Standing::Host)]);
     let first = story.sent("mats", "anybody here?");
     let line = story.placed(first, "anybody here?");
     story.tell(Event::Entry(line));

@@ -22,7 +22,7 @@ pub(super) fn draw(app: &App, invite: &Invite, area: Rect, buf: &mut Buffer) {
         ..area
     };
     fill(buf, bar, theme.style(Role::Status));
-    let keys = "c copies the link   any other key: back";
+    let keys = "c copies the link   Esc: back";
     let room = bar.width.saturating_sub(2);
     put(
         buf,

@@ -164,10 +164,14 @@ fn beginning(app: &App, window: &Window) -> Vec<(String, Role)> {
             line("nobody else can read it", Role::Faint),
         ],
         (Subject::Group(_), _) if window.has_all() => {
-            vec![(
-                format!("this is the beginning of {}", window.name()),
-                Role::Faint,
-            )]
+            let is_alone = window.phase == Phase::Joined && window.members.len() == 1;
+            let told = format!("this is the beginning of {}", window.name());
+            let mut lines = vec![(told, Role::Faint)];
+            if is_alone {
+                lines.push(line("nobody else is here yet", Role::Faint));
+                lines.push(line("/invite makes a link for others", Role::Dim));
+            }
+            lines
         }
         (Subject::Group(_) | Subject::Person { .. }, _) => Vec::new(),
     }

@@ -7,7 +7,7 @@ use crate::tui::look::Look;
 use crate::tui::paint::{fill, put};
 use crate::tui::palette::{Item, Palette};
 use crate::tui::theme::Role;
-use crate::tui::wrap::{fit, width};
+use crate::tui::wrap::{fit, width, wrap};
 
 /// The list on the widest and the highest screen.
 const WIDTH_MAX: u16 = 92;
@@ -16,8 +16,11 @@ const ROWS_MAX: u16 = 18;
 const BESIDE: u16 = 24;
 /// Columns of a name where there is room for what it means.
 const NAME_WIDTH: u16 = 18;
-/// Narrower lists have names alone.
+/// Narrower lists have names alone, and below them what the lit one means.
 const DETAILED_WIDTH: u16 = 44;
+/// Rows that it has for that, and the list at least for itself.
+const TOLD_ROWS: u16 = 2;
+const LIST_ROWS_MIN: u16 = 3;
 
 /// Draws it; where the cursor stands.
 pub(super) fn draw(pick: &Palette, look: &Look, area: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -63,6 +66,12 @@ pub(super) fn draw(pick: &Palette, look: &Look, area: Rect, buf: &mut Buffer) ->
         height: place.height - 1,
         ..place
     };
+    let list = match pick.fitting().nth(pick.at) {
+        Some(item) if list.width < DETAILED_WIDTH && !item.detail.is_empty() => {
+            tell(&item.detail, look, list, buf)
+        }
+        Some(_) | None => list,
+    };
     let rows = usize::from(list.height);
     let first = (pick.at + 1).saturating_sub(rows);
     let fitting = pick.fitting();
@@ -93,6 +102,22 @@ pub(super) fn draw(pick: &Palette, look: &Look, area: Rect, buf: &mut Buffer) ->
         x: cursor.min(place.right() - 1),
         y: head.y,
     })
+}
+
+/// Tells what something means in the last rows of a narrow list; what is left of the list.
+fn tell(detail: &str, look: &Look, list: Rect, buf: &mut Buffer) -> Rect {
+    if list.height < LIST_ROWS_MIN + TOLD_ROWS {
+        return list;
+    }
+    let height = list.height - TOLD_ROWS;
+    let style = look.theme.style(Role::Status);
+    let style = style.patch(super::foreground(look.theme.style(Role::Dim)));
+    let room = list.width.saturating_sub(2);
+    let rows = wrap(detail, room, room);
+    for (row, y) in rows.into_iter().zip(list.y + height..list.bottom()) {
+        put(buf, list, list.x + 1, y, &detail[row], style);
+    }
+    Rect { height, ..list }
 }
 
 fn draw_item(item: &Item, is_taken: bool, look: &Look, row: Rect, buf: &mut Buffer) {
