@@ -197,13 +197,13 @@ pub(crate) fn keepers(group: &GroupName, members: &[Member], us: Option<&NodeId>
     told
 }
 
-/// That a member is away, and why, to stand behind its name; clean.
+/// That a member is gone, or away and why, to stand behind its name; clean.
 #[must_use]
 pub fn away(member: &Member) -> String {
     match &member.away {
+        _ if !member.present => " (gone)".to_owned(),
         Some(why) if !why.is_empty() => format!(" (away: {})", crate::sanitize::line(why)),
         Some(_) => " (away)".to_owned(),
-        None if !member.present => " (away)".to_owned(),
         None => String::new(),
     }
 }

@@ -51,7 +51,7 @@ impl Whois {
         } else if !self.groups.is_empty() {
             let groups = self.groups.iter().map(|(group, is_here)| match is_here {
                 true => group.to_string(),
-                false => format!("{group} (away)"),
+                false => format!("{group} (gone)"),
             });
             let groups: Vec<_> = groups.collect();
             words.push(format!("you share {}", groups.join(", ")));

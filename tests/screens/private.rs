@@ -125,7 +125,7 @@ fn a_talk_tells_what_has_arrived_what_waits_and_that_the_other_is_away() {
         | 19:04 bob: a word, please                                              |
         |       mats: yes?                                                    ✓2 |
         |       mats: are you there?                                           … |
-        | bob · away · 1 waiting                                                 |
+        | bob · not on line · 1 waiting                                          |
         | mats ›                                                                 |
         ",
     );

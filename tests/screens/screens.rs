@@ -66,7 +66,7 @@ fn a_wide_screen_has_groups_log_and_members() {
         | 1 home            │                                                                  │ ◆ anna        via 61 ms |
         | 2 #hearth         │                                                                  │ ◇ bob                   |
         | 3 #erlang       1 │                                                                  │   mats                  |
-        |                   │ this is the beginning of #hearth                                 │   eve              away |
+        |                   │ this is the beginning of #hearth                                 │   eve              gone |
         |                   │                                                                  │                         |
         |                   │ ─── Friday, 20 November 2026 ─────────────────────────────────── │                         |
         |                   │ 19:04 anna: the kettle is on                                     │                         |

@@ -1,4 +1,4 @@
-//! The column of members in join order: who keeps the group, who would next, and who is away.
+//! The column of members in join order: who keeps the group, who would next, and who is away or gone.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -146,7 +146,7 @@ fn draw_member(app: &App, member: &Member, row: Rect, buf: &mut Buffer, spots: &
 fn reach(app: &App, member: &Member) -> Option<(String, Style)> {
     let theme = &app.look.theme;
     if !member.present {
-        return Some(("away".to_owned(), theme.style(Role::Faint)));
+        return Some(("gone".to_owned(), theme.style(Role::Faint)));
     }
     let reach = app.reach.get(&member.id)?;
     let ms = reach.rtt_ms?;

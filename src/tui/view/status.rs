@@ -223,7 +223,9 @@ fn private(app: &App, id: &NodeId, nick: &str, columns: u16) -> Words {
     let mut words = vec![(nick.to_owned(), Role::Status)];
     let path = path(app, id, columns < SHORT_WIDTH);
     match (window.nearness, path) {
-        (Some(Nearness::Away), _) => words.extend([between(), ("away".to_owned(), Role::Dim)]),
+        (Some(Nearness::Away), _) => {
+            words.extend([between(), ("not on line".to_owned(), Role::Dim)]);
+        }
         (Some(Nearness::Closed), _) => {
             words.extend([between(), ("takes no more".to_owned(), Role::Warn)]);
         }
