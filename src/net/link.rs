@@ -169,6 +169,12 @@ impl Link {
         self.is_between_nodes || self.kind == Kind::Mesh && !self.is_ours
     }
 
+    /// Whether we are a mesh node, and the other end is somebody's client. Of those a directory sees thousands a second
+    /// come and go, who would drown all else that it has to say.
+    pub(super) fn is_of_client(&self) -> bool {
+        self.kind == Kind::Mesh && !self.is_ours && !self.is_between_nodes
+    }
+
     /// When to look at it next, if nothing comes before.
     pub(super) fn due(&self) -> Option<Mono> {
         self.watch.due(self.has_to_ask(), self.is_ours)
