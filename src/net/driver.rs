@@ -394,7 +394,11 @@ impl Driver {
             }
             Event::Lost { link, why } => {
                 if let Some(gone) = self.forget(link, why) {
-                    tracing::info!(link = link.0, peer = %gone.peer.short(), ?why, "lost a link");
+                    if gone.is_of_client() {
+                        tracing::debug!(link = link.0, peer = %gone.peer.short(), ?why, "lost a client");
+                    } else {
+                        tracing::info!(link = link.0, peer = %gone.peer.short(), ?why, "lost a link");
+                    }
                     self.handle(Input::Lost { link, why });
                 }
             }

@@ -191,6 +191,12 @@ impl Link {
         self.watch.heed(now, heed != Heed::Never);
     }
 
+    /// Whether we are a mesh node, and the other end is somebody's client. Of those a directory sees thousands a second
+    /// come and go, who would drown all else that it has to say.
+    pub(super) fn is_of_client(&self) -> bool {
+        self.kind == Kind::Mesh && !self.is_ours && self.heed == Heed::Close
+    }
+
     /// When to look at it next, if nothing comes before.
     pub(super) fn due(&self) -> Option<Mono> {
         self.watch.due(self.has_to_ask(), self.is_ours)

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use postcard::ser_flavors::Flavor;
 
 use super::id::Epoch;
 use super::limits::{
@@ -22,6 +23,8 @@ use super::wire::{
 pub const LENGTH_SIZE: usize = 4;
 /// What small frames fit in; those that wait for a slow link are counted by what is in them.
 const FRAME_SIZE_USUAL: usize = 64;
+/// What a record takes in a table, with one address and a name of a few words.
+const LISTED_SIZE_USUAL: usize = 160;
 
 /// Why bytes are not a message. The link they came over is closed with [`DecodeError::reason`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,15 +57,51 @@ impl DecodeError {
 /// If the message is longer than [`FRAME_SIZE_MAX`], which its maker must prevent by splitting.
 #[must_use]
 pub fn encode(message: &Message) -> Bytes {
-    let mut frame = Vec::with_capacity(FRAME_SIZE_USUAL);
-    frame.extend_from_slice(&[0; LENGTH_SIZE]);
-    let mut frame = postcard::to_extend(message, frame)
+    let mut frame = Frame(Vec::with_capacity(usual_size(message)));
+    frame.0.extend_from_slice(&[0; LENGTH_SIZE]);
+    let mut frame = postcard::serialize_with_flavor(message, frame)
         .expect("plain data with no map of unknown length always encodes");
     let size = frame.len() - LENGTH_SIZE;
     assert!(size <= FRAME_SIZE_MAX, "a message of {size} bytes was made");
     let length = u32::try_from(size).expect("a frame's size fits");
     frame[..LENGTH_SIZE].copy_from_slice(&length.to_le_bytes());
     frame.into()
+}
+
+/// How many bytes to make room for. Only a table is often long, and is what newcomers ask for.
+fn usual_size(message: &Message) -> usize {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "a wrong guess costs a copy and nothing else"
+    )]
+    match message {
+        Message::Table { listed, .. } => FRAME_SIZE_USUAL + listed.len() * LISTED_SIZE_USUAL,
+        _ => FRAME_SIZE_USUAL,
+    }
+}
+
+/// The bytes of a frame as they are made. Keys and signatures are arrays, which come byte by byte: for each of them
+/// postcard's own `to_extend` asks the vector for room in a roundabout way.
+struct Frame(Vec<u8>);
+
+impl Flavor for Frame {
+    type Output = Vec<u8>;
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
 }
 
 /// The size that the length in front of a frame announces.

@@ -548,7 +548,7 @@ impl MeshNode {
             self.watch.due(),
             self.supernode.due(now.mono),
         ];
-        let dues = fixed.into_iter().flatten().chain(self.dials.dues());
+        let dues = fixed.into_iter().flatten().chain(self.dials.due(now.mono));
         // What is due and could not be done waits for an input that changes something.
         self.due = dues.filter(|due| *due > now.mono).min();
     }

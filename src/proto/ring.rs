@@ -5,7 +5,6 @@
 //! with IP and port one address would be enough to sit next to any chosen group.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use md5::{Digest, Md5};
@@ -82,14 +81,15 @@ impl Ring {
     /// lowest NodeId stands there.
     #[must_use]
     pub fn new(nodes: impl IntoIterator<Item = (NodeId, IpAddr)>) -> Self {
-        let mut places = BTreeMap::new();
-        for (node, ip) in nodes {
-            let holder = places.entry(Point::of_ip(ip)).or_insert(node);
-            *holder = node.min(*holder);
-        }
-        Self {
-            places: places.into_iter().collect(),
-        }
+        let places = nodes.into_iter().map(|(node, ip)| (Point::of_ip(ip), node));
+        Self::of_places(places.collect())
+    }
+
+    /// The same of those whose points are known.
+    pub(crate) fn of_places(mut places: Vec<(Point, NodeId)>) -> Self {
+        places.sort_unstable();
+        places.dedup_by_key(|(point, _)| *point);
+        Self { places }
     }
 
     /// The supernode responsible for what lives at `point`: the closest; of two equally close ones the lower

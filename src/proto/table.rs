@@ -14,7 +14,7 @@ use super::id::{NodeId, NodeName};
 use super::limits::{
     ADDRESSES_MAX, BURIALS_MAX, NODE_REMEMBERED, NODES_PER_ADDRESS_MAX, RECORDS_MAX, TABLE_BLOCKS,
 };
-use super::ring::Ring;
+use super::ring::{Point, Ring};
 use super::seal::{Hash, Seal};
 use super::time::Wall;
 use super::wire::{self, Burial, Edition, Listed, Liveness, Record, Rest, Standing, Unlisted};
@@ -50,6 +50,8 @@ pub struct Table {
     names: BTreeMap<NodeName, NodeId>,
     /// Supernodes in each network, up or not.
     networks: BTreeMap<IpAddr, u32>,
+    /// Where each supernode stands on the ring when it is up: a change of one is not to cost a hash of each.
+    points: BTreeMap<NodeId, Point>,
     /// Nodes at each address that the whole net reaches, up or not.
     owners: BTreeMap<IpAddr, u32>,
     /// Who is out of service for good by an operator's word.
@@ -421,10 +423,9 @@ impl Table {
     #[must_use]
     pub fn ring(&self) -> &Ring {
         self.ring.get_or_init(|| {
-            Ring::new(self.supernodes().filter_map(|record| {
-                let address = record.ring_address()?;
-                Some((record.key, address.ip()))
-            }))
+            let is_up = |key| self.nodes.get(key).is_some_and(|l| l.liveness.is_up());
+            let up = self.points.iter().filter(|(key, _)| is_up(key));
+            Ring::of_places(up.map(|(key, point)| (*point, *key)).collect())
         })
     }
 
@@ -462,6 +463,10 @@ impl Table {
             }
         }
         self.names.insert(record.name.clone(), record.key);
+        let at = record.ring_address().filter(|_| record.roles.supernode);
+        if let Some(at) = at {
+            self.points.insert(record.key, Point::of_ip(at.ip()));
+        }
         let liveness = if record.tombstone {
             Liveness::Dead
         } else {
@@ -492,6 +497,7 @@ impl Table {
         let removed = self.nodes.remove(key)?;
         let record = &removed.record;
         self.names.remove(&record.name);
+        self.points.remove(&record.key);
         for (place, counts) in [
             (network(record), &mut self.networks),
             (owner(record), &mut self.owners),

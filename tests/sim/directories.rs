@@ -16,7 +16,6 @@ use fireside::proto::seal::Signature;
 use fireside::proto::time::Wall;
 use fireside::proto::wire::{Listed, Liveness, Message, Record, Roles};
 
-use crate::link::NodeIx;
 use crate::opinions::{MALLORY, founded_by};
 use crate::seal::CheapSeal;
 use crate::town::Town;
@@ -210,78 +209,7 @@ fn are_led_to_a_sybil(seed: u64) {
     people_meet(town, true);
 }
 
-/// Nodes that are not there, of which a directory tells the mesh again and again, each time under a later clock.
-const PHANTOMS: u32 = 200;
-
-/// Five supernodes keep links to each other and to the directories, also who comes back, and people talk on.
-fn are_told_of_phantoms(seed: u64) {
-    let mut town = Town::new(seed, 3, 5);
-    town.world.weather.distance_ms = (1, 20);
-    town.world.has_liar = true;
-    let at = |n: u32| SocketAddr::from(([61, 0, n as u8, 1], 7700));
-    // Nobody answers there, and nobody says so.
-    let phantoms = (0..PHANTOMS).map(|n| {
-        let name = format!("phantom-{n}");
-        let ix = town.mesh_node(&name, at(n), Roles::default(), Vec::new());
-        (ix, 1)
-    });
-    let sides = phantoms.collect();
-    town.world.partition(sides);
-    let liar = town.directories[0];
-    let lie = twisted(&mut town.world, liar);
-    let people = town.circle(HEARTH, ["anna", "bob", "cat"]);
-    let epochs = people.map(|who| town.view(who, HEARTH).host);
-    let mesh = [town.directories.clone(), town.supernodes.clone()].concat();
-    let ids: BTreeSet<_> = mesh.iter().map(|ix| town.world.node(*ix).id).collect();
-    let (mut said, mut clock) = (0, 0);
-    *lie.borrow_mut() = Some(Box::new(move |_, to, message| {
-        said += 1;
-        if !ids.contains(&to) || said % 300 != 1 {
-            return vec![message];
-        }
-        clock += 1;
-        let tale = (0..PHANTOMS).map(|n| junk_at(n, clock, &format!("phantom-{n}"), at(n)));
-        let tale: Vec<_> = tale.collect();
-        let parts = tale.chunks(RECORDS_PER_MESSAGE_MAX).map(<[_]>::to_vec);
-        let parts = parts.map(|listed| Message::Table {
-            listed,
-            more: false,
-        });
-        [message].into_iter().chain(parts).collect()
-    }));
-    town.run(20_000);
-    assert_all_linked(&town, &mesh);
-    let back = town.supernodes[3];
-    town.crash(back);
-    town.run(5_000);
-    town.start(back);
-    town.run(15_000);
-    assert_all_linked(&town, &mesh);
-    for who in people {
-        town.say(who, HEARTH);
-    }
-    town.settle();
-    for (who, host) in people.into_iter().zip(epochs) {
-        assert_eq!(town.view(who, HEARTH).host, host, "the group was moved");
-    }
-}
-
-#[track_caller]
-fn assert_all_linked(town: &Town, mesh: &[NodeIx]) {
-    for (n, one) in mesh.iter().enumerate() {
-        for two in &mesh[..n] {
-            let names = [one, two].map(|ix| &town.world.node(*ix).name);
-            assert!(town.world.is_linked(*one, *two), "{names:?} are not linked");
-        }
-    }
-}
-
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=5;
-
-#[test]
-fn a_directory_that_tells_the_mesh_of_phantoms_makes_it_no_larger() {
-    are_told_of_phantoms(7);
-}
 
 #[test]
 fn a_directory_that_withholds_the_others_hides_nobody() {

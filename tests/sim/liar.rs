@@ -39,6 +39,8 @@ pub struct Notes {
     pub moved: usize,
     pub hosts: usize,
     orders: VecDeque<(NodeId, Message)>,
+    /// Whether it takes no notice of what is said in its groups, and of being put out.
+    is_deaf: bool,
 }
 
 struct Liar {
@@ -111,7 +113,10 @@ impl Role for Liar {
             },
             _ => {}
         }
-        self.client.handle(now, input);
+        let is_deaf = self.notes.borrow().is_deaf;
+        if !(is_deaf && is_of_talk(&input)) {
+            self.client.handle(now, input);
+        }
         while let Some(output) = self.client.poll() {
             self.queue(output);
         }
@@ -125,6 +130,17 @@ impl Role for Liar {
     fn poll_timeout(&self) -> Option<Mono> {
         self.client.poll_timeout()
     }
+}
+
+/// Whether it is a word of another member on what is said, or on who is in.
+fn is_of_talk(input: &Input) -> bool {
+    let Input::Received { message, .. } = input else {
+        return false;
+    };
+    matches!(
+        message,
+        Message::Deliver { .. } | Message::Push { .. } | Message::Refused { .. }
+    )
 }
 
 impl Puppet {
@@ -163,6 +179,11 @@ impl Puppet {
         town.world
             .command(self.ix, Command::Join { group: name(group) });
         town.run(3_000);
+    }
+
+    /// Takes no notice from here on of what is said, and of being put out.
+    pub fn turn_deaf(&self) {
+        self.notes.borrow_mut().is_deaf = true;
     }
 
     /// Everything it sends from here on goes through `twist`.

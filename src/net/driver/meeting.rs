@@ -229,7 +229,7 @@ impl Driver {
         let mut link = Link::new(peer, kind, connection.clone(), path, dial.is_some(), now);
         let is_between_nodes = self.endpoint.accepts == Kind::Mesh && client.is_none();
         link.heed(self.heed(&link, is_between_nodes), now);
-        let rtt_ms = link.rtt_ms();
+        let (rtt_ms, is_of_client) = (link.rtt_ms(), link.is_of_client());
         let id = self.links.insert(link);
         let client = client.filter(|_| kind == Kind::Mesh && dial.is_none());
         let relayed_for = client.map(|_| peer);
@@ -245,7 +245,11 @@ impl Driver {
             // Not by a block that awaits it: that would take its room twice, of every link.
             self.tasks.spawn(running.map(|()| Done::Carried));
         }
-        tracing::info!(link = id.0, peer = %peer.short(), ?kind, ?address, rtt_ms, "linked");
+        if is_of_client {
+            tracing::debug!(link = id.0, peer = %peer.short(), ?address, rtt_ms, "linked with a client");
+        } else {
+            tracing::info!(link = id.0, peer = %peer.short(), ?kind, ?address, rtt_ms, "linked");
+        }
         self.handle(Input::Linked {
             link: id,
             dial,

@@ -79,6 +79,8 @@ pub struct Client {
     is_listed: bool,
     /// Persons our person wants to hear nothing of.
     ignored: BTreeSet<NodeId>,
+    /// Whether people who share no group with us may begin a private talk.
+    takes_strangers: bool,
     /// Persons whose keys our person has compared, and what they were called then; and others who go by such names, of
     /// whom we have warned.
     verified: BTreeMap<NodeId, Nick>,
@@ -192,6 +194,7 @@ impl Client {
             persons: Persons::default(),
             is_listed: true,
             ignored: BTreeSet::new(),
+            takes_strangers: true,
             verified: saved.verified,
             warned: BTreeSet::new(),
             hidden_from: BTreeSet::new(),
@@ -272,6 +275,9 @@ impl Client {
                 self.write(now, &group, Body::Topic { text: clip(text) });
             }
             Command::Rule { group, ruling } => self.rule(now, &group, ruling),
+            Command::Rules { group, matter } => {
+                self.in_group(now, &group, |group, cx| group.show_rules(cx, matter));
+            }
             Command::Nick { nick } => self.rename(now, &nick),
             Command::Away { why } => {
                 self.out = why.map(clip);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::follow::Follow;
 use super::{Context, Group, Intent, Phase};
 use crate::proto::event::Event;
+use crate::proto::id::NodeId;
 use crate::proto::limits::{LAST_WORD_LEAST, LAST_WORD_WAIT};
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
@@ -90,9 +91,25 @@ impl Group {
             self.host(cx, lease.clone());
         } else {
             self.phase = Phase::Following(Follow::new(lease.epoch));
+            self.warn_of_banned(cx, lease.epoch.host);
             self.pursue(cx);
         }
         self.are_members_dirty = true;
+    }
+
+    /// Whoever is made host has to be obeyed, or the group would be in two: it may not know yet that it was put out, and
+    /// leaves when it hears of that from us. A supernode that means harm names one who stays.
+    fn warn_of_banned(&self, cx: &mut Context<'_>, host: NodeId) {
+        if !self.roster.rights().is_banned(&host, None) {
+            return;
+        }
+        let nick = self.roster.nick(&host);
+        let text = format!(
+            "{nick}, who is banned from {}, was made its host by a supernode, and reads what is said until the next one",
+            self.name
+        );
+        let group = Some(self.name.clone());
+        cx.act.tell(Event::Notice { group, text });
     }
 
     /// The lease is on disk, or the disk will not take it: what waited for that is placed.

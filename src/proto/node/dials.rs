@@ -39,6 +39,8 @@ pub(super) struct Dials {
     under_way: BTreeMap<DialId, Dialled>,
     births: BTreeMap<LinkId, Birth>,
     pauses: BTreeMap<SocketAddr, Pause>,
+    /// When pauses are over; where one was changed since, nothing is found to do.
+    ends: BTreeSet<Mono>,
     /// What is to be said to nodes as soon as there is a link.
     words: BTreeMap<NodeId, VecDeque<(Mono, Message)>>,
     /// Whether something has changed that may want a dial.
@@ -91,6 +93,7 @@ impl Dials {
         let jitter = act.jitter(u64::try_from(wait.as_millis() / 4).unwrap_or(1));
         pause.until = now + wait + Duration::from_millis(jitter);
         pause.failures += 1;
+        self.ends.insert(pause.until);
         if let Some(found) = self.given.get_mut(&dialled.address) {
             *found = None;
         }
@@ -144,6 +147,7 @@ impl Dials {
 
     /// Leaves it to another node to dial us first.
     pub(super) fn give_turn(&mut self, now: Mono, addresses: Vec<SocketAddr>) {
+        self.ends.insert(now + DIAL_TURN);
         for address in addresses {
             self.pauses.entry(address).or_default().until = now + DIAL_TURN;
         }
@@ -158,8 +162,12 @@ impl Dials {
         useful.map(|(_, word)| word).collect()
     }
 
-    pub(super) fn dues(&self) -> impl Iterator<Item = Mono> {
-        self.pauses.values().map(|pause| pause.until)
+    /// When the next pause is over.
+    pub(super) fn due(&mut self, now: Mono) -> Option<Mono> {
+        while self.ends.first().is_some_and(|end| *end <= now) {
+            self.ends.pop_first();
+        }
+        self.ends.first().copied()
     }
 
     fn is_free(&self, now: Mono, address: &SocketAddr) -> bool {
@@ -273,6 +281,7 @@ impl MeshNode {
             for other in addresses.into_iter().filter(|other| *other != address) {
                 let pause = self.dials.pauses.entry(other).or_default();
                 pause.until = pause.until.max(now.mono + DIAL_STAGGER);
+                self.dials.ends.insert(pause.until);
             }
         }
     }

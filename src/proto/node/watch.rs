@@ -368,16 +368,14 @@ impl MeshNode {
                 known.is_none_or(|known| known < edition.clock)
             })
             .collect();
-        let of_others = gossip.news.iter().filter(|news| {
+        let is_small = self.is_small();
+        let news = std::mem::take(&mut gossip.news).into_iter();
+        let (of_others, of_ours): (Vec<_>, Vec<_>) = news.partition(|news| {
             let key = &news.edition.key;
-            !self.is_small()
-                && *key != me.key
-                && !(self.watch.knows(key) && is_known(&news.edition))
+            !is_small && *key != me.key && !(self.watch.knows(key) && is_known(&news.edition))
         });
-        let of_others: Vec<_> = of_others.copied().collect();
-        gossip
-            .news
-            .retain(|news| is_known(&news.edition) && !of_others.contains(news));
+        gossip.news = of_ours;
+        gossip.news.retain(|news| is_known(&news.edition));
         for news in &of_others {
             self.told_word(now, news);
         }

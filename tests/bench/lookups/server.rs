@@ -161,13 +161,14 @@ async fn node(records: u32, groups: u32, links_per_address: usize) {
     let addresses = vec![address];
     inputs.send(Input::Addresses { addresses }).await.unwrap();
     tokio::spawn(disk(inputs, outputs));
-    let running = driver::run(
+    // A task of its own, as in the product: what runs on the main thread is woken from others at a price.
+    let running = tokio::spawn(driver::run(
         Box::new(Homebody(node)),
         endpoint,
         taken,
         told,
         CancellationToken::new(),
-    );
+    ));
     tokio::select! {
         ended = running => panic!("the driver ended: {ended:?}"),
         () = until_alone(address) => {}
@@ -266,8 +267,9 @@ async fn bare() {
     let tls = tls::server(&own(), Kind::Mesh);
     let config = quinn::ServerConfig::with_crypto(Arc::new(tls));
     let endpoint = quinn::Endpoint::server(config, local()).unwrap();
-    let answering = async {
-        while let Some(incoming) = endpoint.accept().await {
+    let accepted = endpoint.clone();
+    let answering = tokio::spawn(async move {
+        while let Some(incoming) = accepted.accept().await {
             tokio::spawn(async move {
                 if let Ok(connection) = incoming.await {
                     connection.close(0_u32.into(), b"");
@@ -275,9 +277,9 @@ async fn bare() {
                 }
             });
         }
-    };
+    });
     tokio::select! {
-        () = answering => panic!("the endpoint ended"),
+        ended = answering => panic!("the endpoint ended: {ended:?}"),
         () = until_alone(endpoint.local_addr().unwrap()) => {}
     }
 }

@@ -177,7 +177,8 @@ impl World {
         }
         if let Event::Confirmed {
             group, id, copies, ..
-        } = event
+        }
+        | Event::Copied { group, id, copies } = event
         {
             // One that has just lost its disk is still counted on by who has not heard of it.
             let found = self.copies(group, *id);
