@@ -2,6 +2,7 @@
 
 /// A wish of the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "nobody is stopped there"))]
 pub(crate) enum Signal {
     /// End in order.
     End,

@@ -2,7 +2,7 @@
 
 use crate::harness::Client;
 use crate::internet::Internet;
-use crate::people::{goes, meet};
+use crate::people::{goes, id, is_relayed_throughout, meet};
 use crate::router::Kind;
 
 pub(crate) fn is_told(client: &mut Client, command: &str, word: &str) {
@@ -74,4 +74,41 @@ fn who_is_relayed_only_is_said_to_be() {
     is_told(&mut bo, "/path", "anna is reached via");
     is_told(&mut bo, "/path anna", "anna asks to be relayed only");
     is_told(&mut anna, "/path bo", "you asked for --relay-only");
+}
+
+#[test]
+fn a_stranger_is_relayed_until_it_is_answered() {
+    let Some(internet) = Internet::new() else {
+        return;
+    };
+    let fra = internet.supernode("fra", &[]);
+    let (here, there) = (internet.machine("here"), internet.machine("there"));
+    let mut anna = here.client("anna", &fra, &[]);
+    let mut bo = there.client("bo", &fra, &[]);
+    bo.sees_event("ready");
+    anna.sees_event("ready");
+    bo.types(&format!("/query {} hello", id(&anna)));
+    anna.sees_text("hello");
+    goes(&mut bo, "relayed");
+    goes(&mut anna, "relayed");
+    anna.types("/query bo");
+    anna.sees("the talk", |e| {
+        e["event"] == "talk" && e["opening"] == "asked"
+    });
+    is_told(
+        &mut anna,
+        "/path",
+        "bo is a stranger, who is not told your address",
+    );
+    is_told(&mut anna, "/ping", "bo is a stranger, who is not asked");
+    is_told(
+        &mut bo,
+        "/path",
+        "has not said yet at which addresses to try",
+    );
+    is_relayed_throughout(&[&anna, &bo]);
+    anna.types("/query bo who is it?");
+    bo.sees_text("who is it?");
+    goes(&mut anna, "direct");
+    goes(&mut bo, "direct");
 }

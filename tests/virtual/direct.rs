@@ -161,6 +161,25 @@ async fn the_relay_is_there_at_once_after_ten_minutes_without_need() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn ten_idle_minutes_of_a_direct_path_cost_the_relay_signs_of_life_alone() {
+    let p = pair(1).await;
+    sleep(Duration::from_secs(5)).await;
+    let count = || {
+        let (anna, relay, bert) = (p.anna.ip(), p.relay.ip(), p.bert.ip());
+        let probes = p.network.probes().len();
+        let between = |from, to| p.network.between(from, to) as usize;
+        [between(anna, relay), between(anna, bert), probes]
+    };
+    let before = count();
+    sleep(Duration::from_secs(600)).await;
+    let after = count();
+    let [relayed, direct, probes] = std::array::from_fn(|n| after[n] - before[n]);
+    println!("{relayed} packets to the relay, {direct} to the other end, {probes} probes");
+    assert!(relayed <= 1_500, "{relayed}");
+    assert!(probes <= 1_300, "{probes}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_path_that_carries_no_more_than_1240_bytes_carries_all_that_is_said() {
     // With the headers of IPv4 and UDP.
     const LONGEST: usize = 1_240 - 28;

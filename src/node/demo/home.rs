@@ -13,6 +13,7 @@ impl Home {
     pub(super) fn new() -> io::Result<Self> {
         let name = data_encoding::HEXLOWER.encode(&super::super::random::<8>());
         let path = std::env::temp_dir().join(format!("fireside-demo-{name}"));
+        #[cfg_attr(not(unix), allow(unused_mut, reason = "there is no mode to be set"))]
         let mut builder = fs::DirBuilder::new();
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
