@@ -82,7 +82,7 @@ impl Group {
             turn: Turn::First,
         };
         host.followers.insert(from, follower);
-        host.owed.insert(from);
+        host.owes(from);
         host.absent.remove(&from);
         host.awaited.remove(&from);
         // An heir that comes over another link is asked again: what it reported before is forgotten.
@@ -149,8 +149,7 @@ impl Group {
         {
             return;
         }
-        host.followers.remove(&from);
-        host.owed.remove(&from);
+        host.forget(&from);
         self.is_away(cx, from);
         self.go(cx);
     }
@@ -340,7 +339,7 @@ impl Group {
             && let Some(follower) = host.followers.get_mut(&id)
         {
             vector::raise(&mut follower.owes, epoch, seq);
-            host.owed.insert(id);
+            host.owes(id);
         }
     }
 
