@@ -8,7 +8,7 @@ use toml_edit::{Array, Value};
 use crate::config::{
     ALIAS, Change, Choices, IGNORE, Ignored, Kind, Level, NOTIFY_IN, OPTIONS, Spec,
 };
-use crate::proto::command::Who;
+use crate::proto::command::{Command, Who};
 use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::report::Failure;
 use crate::sanitize;
@@ -85,6 +85,7 @@ pub fn choose(
             ignore(choices, &who, people, until.map(|until| (until, now)))
         }
         Choice::Unignore(who) => unignore(choices, &who, people),
+        Choice::Shun(is_shunned) => shun(choices, is_shunned),
         Choice::Levels => Ok(Done::told(&levels(choices))),
         Choice::Notify { group, level } => notify(choices, group.as_ref(), &level),
         Choice::Words => Ok(Done::told(&[words(choices)])),
@@ -284,7 +285,8 @@ fn aliases(choices: &Choices) -> Vec<String> {
 
 fn ignored(choices: &Choices, now: Timestamp) -> Vec<String> {
     let ignore = &choices.options().ignore;
-    if ignore.is_empty() {
+    let strangers = !choices.options().strangers;
+    if ignore.is_empty() && !strangers {
         return vec!["nobody is ignored".to_owned()];
     }
     let row = |(key, ignored): (&NodeId, &Ignored)| {
@@ -292,7 +294,33 @@ fn ignored(choices: &Choices, now: Timestamp) -> Vec<String> {
         let left = left.map_or(String::new(), |left| format!(", for {left} more"));
         format!("ignored: {} ({}){left}", ignored.name, key.short())
     };
-    ignore.iter().map(row).collect()
+    let shunned = "ignored in private: people you share no group with; /unignore dm hears them";
+    let shunned = strangers.then(|| shunned.to_owned());
+    ignore.iter().map(row).chain(shunned).collect()
+}
+
+/// Takes no private talks from strangers, or takes them again.
+fn shun(choices: &mut Choices, is_shunned: bool) -> Result<Done, Refused> {
+    let value = (!is_shunned).into();
+    let done = put(choices, find("strangers")?, Some(value))?;
+    let told = match is_shunned {
+        true => {
+            "people you share no group with cannot write to you in private; /unignore dm lets them"
+        }
+        false => "everybody may write to you in private",
+    };
+    let told = vec![told.to_owned()];
+    Ok(Done { told, ..done })
+}
+
+/// What tells the client of whom nothing is to be taken in private.
+#[must_use]
+pub fn unheard(choices: &Choices) -> Command {
+    let options = choices.options();
+    Command::Ignore {
+        persons: options.ignore.keys().copied().collect(),
+        strangers: options.strangers,
+    }
 }
 
 /// The time until then, in the largest unit it fills, rounded up.
@@ -588,6 +616,17 @@ mod tests {
         assert!(typed(&mut choices, "/unignore eve").starts_with("! eve is not ignored"));
         assert_eq!(typed(&mut choices, "/unignore bob"), "bob is heard again");
         assert!(!choices.options().hides(&BOB));
+    }
+
+    #[test]
+    fn strangers_are_ignored_in_private_until_they_are_not() {
+        let mut choices = Choices::default();
+        assert!(typed(&mut choices, "/ignore dm").starts_with("people you share no group with"));
+        assert!(!choices.options().strangers);
+        assert!(typed(&mut choices, "/ignore").starts_with("ignored in private: people"));
+        typed(&mut choices, "/unignore dm");
+        assert!(choices.options().strangers);
+        assert_eq!(typed(&mut choices, "/ignore"), "nobody is ignored");
     }
 
     #[test]

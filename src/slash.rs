@@ -13,6 +13,7 @@ use crate::proto::id::{GroupName, NameError, Nick};
 use crate::proto::invite::Invite;
 use crate::proto::limits::{TEXT_SIZE_MAX, TOPIC_SIZE_MAX};
 use crate::proto::past::Query;
+use crate::proto::rules::Matter;
 use crate::proto::ruling::{Mode, Ruling};
 
 pub use alias::expand;
@@ -206,8 +207,12 @@ fn run(spec: &'static Spec, rest: &str, here: Option<&GroupName>) -> Result<Pars
         Verb::Op => rule(spec, rest, here, |member, _| Ruling::Op { member }),
         Verb::Deop => rule(spec, rest, here, |member, _| Ruling::Deop { member }),
         Verb::Kick => rule(spec, rest, here, |member, why| Ruling::Kick { member, why }),
+        Verb::Ban if rest.is_empty() => rules(spec, rest, here, Matter::Bans),
         Verb::Ban => rule(spec, rest, here, |member, _| Ruling::Ban { member }),
         Verb::Unban => rule(spec, rest, here, |member, _| Ruling::Unban { member }),
+        Verb::Bans => rules(spec, rest, here, Matter::Bans),
+        Verb::Feed => feed(spec, rest, here),
+        Verb::Mode if rest.is_empty() => rules(spec, rest, here, Matter::Modes),
         Verb::Mode => modes(spec, rest, here),
         Verb::Names => {
             let group = if rest.is_empty() {
@@ -482,6 +487,30 @@ fn rule(
     let why = why.trim_start();
     bounded("nothing decided", why, TOPIC_SIZE_MAX)?;
     let ruling = ruling(who, why.to_owned());
+    one(Command::Rule { group, ruling })
+}
+
+/// Reads about which group it is asked what holds there.
+fn rules(
+    spec: &Spec,
+    rest: &str,
+    here: Option<&GroupName>,
+    matter: Matter,
+) -> Result<Parsed, Refused> {
+    let group = kept(spec, rest, here)?;
+    one(Command::Rules { group, matter })
+}
+
+/// Reads whether a group is to be a feed; without a word, it is asked whether it is one.
+fn feed(spec: &Spec, rest: &str, here: Option<&GroupName>) -> Result<Parsed, Refused> {
+    let on = match rest.trim().to_lowercase().as_str() {
+        "" => return rules(spec, rest, here, Matter::Modes),
+        "on" => true,
+        "off" => false,
+        _ => return Err(missing(spec)),
+    };
+    let mode = Mode::Moderated;
+    let (group, ruling) = (kept(spec, "", here)?, Ruling::Mode { mode, on });
     one(Command::Rule { group, ruling })
 }
 
@@ -872,7 +901,22 @@ mod tests {
                 mode(Mode::Moderated, false)
             ]))
         );
-        for line in ["/mode", "/mode +", "/mode +x", "/kick", "/op #a"] {
+        assert_eq!(here("/feed on"), one(mode(Mode::Moderated, true)));
+        let told = |matter| {
+            one(Command::Rules {
+                group: hearth(),
+                matter,
+            })
+        };
+        for (line, matter) in [
+            ("/feed", Matter::Modes),
+            ("/mode", Matter::Modes),
+            ("/bans", Matter::Bans),
+            ("/ban", Matter::Bans),
+        ] {
+            assert_eq!(here(line), told(matter), "{line}");
+        }
+        for line in ["/mode +", "/mode +x", "/kick", "/op #a", "/feed maybe"] {
             assert!(here(line).is_err(), "{line}");
         }
         assert!(parse("/kick bob", None).is_err());

@@ -91,6 +91,12 @@ pub const OPTIONS: &[Spec] = &[
         "show lines of people you ignore",
     ),
     live(
+        "strangers",
+        Kind::Truth,
+        "true",
+        "take private talks of people you share no group with",
+    ),
+    live(
         "complete-suffix",
         Kind::Text,
         ": ",
@@ -289,6 +295,7 @@ pub struct Options {
     pub notify_by: Way,
     pub highlight: Vec<String>,
     pub show_ignored: bool,
+    pub strangers: bool,
     pub complete_suffix: String,
     /// Zero: never ask.
     pub paste_lines: usize,
@@ -351,6 +358,7 @@ impl Default for Options {
             notify_by: Way::default(),
             highlight: Vec::new(),
             show_ignored: false,
+            strangers: true,
             complete_suffix: ": ".to_owned(),
             paste_lines: 3,
             history: 2000,
@@ -375,6 +383,12 @@ impl Options {
         !self.show_ignored && self.ignore.contains_key(author)
     }
 
+    /// Whether there is anybody of whom nothing is taken in private.
+    #[must_use]
+    pub fn ignores(&self) -> bool {
+        !self.ignore.is_empty() || !self.strangers
+    }
+
     /// When the next one who is ignored for a time is heard again.
     #[must_use]
     pub fn next_heard(&self) -> Option<Timestamp> {
@@ -397,6 +411,7 @@ impl Options {
             "notify-by" => self.notify_by = word(value, "notify-by = \"bell\"", way)?,
             "highlight" => self.highlight = list(value, "highlight = [\"kettle\"]", pattern)?,
             "show-ignored" => self.show_ignored = truth(value, "show-ignored = true")?,
+            "strangers" => self.strangers = truth(value, "strangers = false")?,
             "complete-suffix" => {
                 self.complete_suffix = word(value, "complete-suffix = \": \"", any)?
             }

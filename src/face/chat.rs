@@ -251,6 +251,7 @@ impl Talk {
             | Command::Rule { .. }
             | Command::Reach { .. }
             | Command::Query { .. }
+            | Command::Rules { .. }
             | Command::Whois { .. }
             | Command::Verify { .. }
             | Command::Away { .. }
@@ -340,8 +341,8 @@ impl Talk {
 
     /// Tells the client of whom nothing is to be taken in private.
     fn tell_ignored(&mut self) {
-        let persons = self.choices.options().ignore.keys().copied().collect();
-        self.command(Command::Ignore { persons });
+        let command = choose::unheard(&self.choices);
+        self.command(command);
     }
 
     /// Whether somebody is ignored for a time.
@@ -679,7 +680,7 @@ impl Talk {
             Event::Ready { id, nick } => {
                 self.around.us = Some(*id);
                 self.us = Some(nick.clone());
-                if !self.choices.options().ignore.is_empty() {
+                if self.choices.options().ignores() {
                     self.tell_ignored();
                 }
             }
@@ -701,12 +702,14 @@ impl Talk {
             | Event::Sent { .. }
             | Event::Entry(_)
             | Event::Confirmed { .. }
+            | Event::Copied { .. }
             | Event::Failed { .. }
             | Event::Host { .. }
             | Event::Role { .. }
             | Event::Path { .. }
             | Event::Merge { .. }
             | Event::Near { .. }
+            | Event::Rules(_)
             | Event::Whois(_)
             | Event::Invited { .. }
             | Event::Number { .. }

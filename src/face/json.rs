@@ -13,6 +13,7 @@ use crate::proto::event::{
 };
 use crate::proto::id::{EntryId, Epoch, GroupName, Nick, NodeId};
 use crate::proto::past::Told;
+use crate::proto::rules::Rules;
 use crate::proto::ruling::Ruling;
 use crate::proto::table::Table;
 use crate::proto::time::Wall;
@@ -177,6 +178,11 @@ fn object(event: &Event) -> Option<Object> {
             .with("epoch", number(*epoch))
             .with("seq", *seq)
             .with("copies", *copies),
+        Event::Copied { group, id, copies } => Object::new("copied")
+            .group(group)
+            .now()
+            .with("id", id.to_string())
+            .with("copies", *copies),
         Event::Failed { group, id, why } => Object::new("failed")
             .group(group)
             .now()
@@ -283,6 +289,7 @@ fn object(event: &Event) -> Option<Object> {
             .group(group)
             .now()
             .with("presence", near(*nearness)),
+        Event::Rules(told) => rules(told),
         Event::Whois(told) => whois(told),
         Event::Number {
             person,
@@ -501,6 +508,28 @@ fn near(nearness: Nearness) -> &'static str {
         Nearness::Away => "away",
         Nearness::Closed => "closed",
     }
+}
+
+fn rules(rules: &Rules) -> Object {
+    let bans = rules.bans.iter().map(|ban| {
+        let by = ban.by.as_ref();
+        json!({
+            "nick": ban.nick.as_str(),
+            "id": ban.id.to_string(),
+            "by": by.map(|(nick, _)| nick.as_str()),
+            "at": by.map(|(_, at)| rfc3339(*at)),
+        })
+    });
+    let bans: Vec<_> = bans.collect();
+    let operators = rules.operators.iter().map(Nick::as_str);
+    let modes = rules.modes.iter().map(ToString::to_string);
+    Object::new("rules")
+        .group(&rules.group)
+        .now()
+        .with("founder", rules.founder.as_ref().map(Nick::as_str))
+        .with("operators", operators.collect::<Vec<_>>())
+        .with("modes", modes.collect::<String>())
+        .with("bans", bans)
 }
 
 fn whois(whois: &Whois) -> Object {

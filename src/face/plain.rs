@@ -67,6 +67,10 @@ impl Teller for Plain {
             let told = whois.words().join("\n");
             return self.now(&sanitize::text(&told));
         }
+        if let Event::Rules(rules) = event {
+            let when = |at| local(at).strftime("%-d %B %Y, %H:%M").to_string();
+            return self.now(&sanitize::text(&rules.words(when).join("\n")));
+        }
         if let Event::Chart { chart, table } = event {
             return self.now(&chart::told(chart, table));
         }
@@ -378,10 +382,12 @@ fn news(event: &Event, unsent: &Unsent, names: &Names) -> Option<String> {
         | Event::Sent { .. }
         | Event::Entry(_)
         | Event::Confirmed { .. }
+        | Event::Copied { .. }
         | Event::Members { .. }
         | Event::Role { .. }
         | Event::Path { .. }
         | Event::Near { .. }
+        | Event::Rules(_)
         | Event::Whois(_)
         | Event::Invited { .. }
         | Event::Number { .. }

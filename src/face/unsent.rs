@@ -57,6 +57,7 @@ impl Unsent {
             | Command::Names { .. }
             | Command::Reach { .. }
             | Command::Query { text: None, .. }
+            | Command::Rules { .. }
             | Command::Whois { .. }
             | Command::Verify { .. }
             | Command::Away { .. }
@@ -123,6 +124,7 @@ impl Unsent {
             Event::Left { group } => self.open.retain(|(of, _), _| of != group),
             Event::Ready { .. }
             | Event::Opened { .. }
+            | Event::Copied { .. }
             | Event::Joined { .. }
             | Event::Entry(_)
             | Event::Members { .. }
@@ -139,6 +141,7 @@ impl Unsent {
             | Event::Disk { .. }
             | Event::Talk { .. }
             | Event::Near { .. }
+            | Event::Rules(_)
             | Event::Whois(_)
             | Event::Invited { .. }
             | Event::Number { .. }

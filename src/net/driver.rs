@@ -40,7 +40,6 @@ use crate::proto::codec;
 use crate::proto::command::Asking;
 use crate::proto::id::NodeId;
 use crate::proto::limits::INPUT_QUEUE_MAX;
-use crate::proto::path::Finder;
 use crate::proto::path::door::Family;
 use crate::proto::path::report::Report;
 use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role};
@@ -274,6 +273,11 @@ impl Driver {
                 let peer = self.endpoint.socket.peer(peer);
                 self.route(&peer, via);
             }
+            Output::Show { peer } => {
+                if let Some(path) = self.links.reached(peer) {
+                    self.endpoint.socket.show(&path);
+                }
+            }
             Output::Reach { peer, asking } => self.reach(peer, asking),
             Output::Send { to, message } => self.send(&to, &message),
             Output::Heed { link, closely } => {
@@ -428,8 +432,7 @@ impl Driver {
             .filter(|_| !self.links.has_peer(&gone.peer))
         {
             // Nobody keeps the time of its path any more, and a dial would go where it was, over and over.
-            let socket = &self.endpoint.socket;
-            socket.find(path, Finder::renewed);
+            self.endpoint.socket.hide(path);
         }
         self.tally.end(why);
         self.shares.ended(id);

@@ -35,7 +35,9 @@ const INCOMING_MAX: usize = 4096;
 /// Bytes that such handshakes may hold together.
 const INCOMING_SIZE_MAX: u64 = 16 * 1024 * 1024;
 /// How far the other end can be ahead on one stream, and what may be on its way unacknowledged: 128 KiB in one
-/// tunnel is a second of a slow uplink; four times as much made a relayed round trip a second long.
+/// tunnel is a second of a slow uplink; four times as much made a relayed round trip a second long. Without such bounds
+/// a processor relays some tenth more in bulk, which nobody who talks would notice. To acknowledge less often would
+/// spare it as much for lone packets, and have who waits for a lost one wait longer: it is not done either.
 const MESH_WINDOW: u32 = 128 * 1024;
 const MESH_CONNECTION_WINDOW: u32 = 1024 * 1024;
 const PEER_WINDOW: u32 = 512 * 1024;
@@ -74,7 +76,11 @@ pub struct Endpoint {
     pub(super) knocks: bool,
     /// Whether a router that we are behind is asked to let others in.
     pub(super) maps: bool,
+    /// Who runs in this process too, if anybody does.
+    pub(super) housemate: Option<NodeId>,
     mesh: ClientConfig,
+    /// The same for where a housemate is, perhaps.
+    inner: ClientConfig,
     peer: ClientConfig,
 }
 
@@ -189,7 +195,9 @@ impl Endpoint {
             accepts,
             knocks: false,
             maps: false,
+            housemate: None,
             mesh: client_config(tls::client(identity, Kind::Mesh), Kind::Mesh, accepts),
+            inner: client_config(tls::client(identity, Kind::Mesh), Kind::Mesh, Kind::Mesh),
             peer: client_config(tls::client(identity, Kind::Peer), Kind::Peer, accepts),
         })
     }
@@ -264,6 +272,19 @@ impl Endpoint {
         self
     }
 
+    /// Names whoever runs in this process too and nowhere else: links with it need no signs of life, since it stops
+    /// and dies with us.
+    #[must_use]
+    pub fn beside(mut self, housemate: NodeId) -> Self {
+        self.housemate = Some(housemate);
+        self
+    }
+
+    /// Whether a housemate may be there: until the handshake nobody knows who it is.
+    pub(super) fn is_inner(&self, address: SocketAddr) -> bool {
+        self.housemate.is_some() && unmapped(address).ip().is_loopback()
+    }
+
     /// Begins to dial; whoever answers must be `wanted`, if that is given.
     pub(super) fn dial(
         &self,
@@ -275,6 +296,7 @@ impl Endpoint {
             Kind::Mesh if is_virtual(address) || (self.socket.is_v4 && address.is_ipv6()) => {
                 return Err(quinn::ConnectError::InvalidRemoteAddress(address));
             }
+            Kind::Mesh if self.is_inner(address) => self.inner.clone(),
             Kind::Mesh => self.mesh.clone(),
             Kind::Peer => self.peer.clone(),
         };
@@ -356,8 +378,8 @@ pub fn of_client(identity: &Identity) -> ClientConfig {
     client_config(tls, Kind::Mesh, Kind::Peer)
 }
 
-/// For links of this kind, dialled by one who accepts links of that. Between mesh nodes the driver itself asks for
-/// signs of life, where they are wanted.
+/// For links of this kind, dialled by one who accepts links of that. Between mesh nodes, and where two live in one
+/// process, the driver itself asks for signs of life, where they are wanted.
 fn client_config(tls: QuicClientConfig, kind: Kind, accepts: Kind) -> ClientConfig {
     let mut config = ClientConfig::new(Arc::new(tls));
     let mut transport = transport_config(kind);

@@ -64,11 +64,23 @@ pub(super) struct Link {
     pub(super) watch: Watch,
     /// Whether we dialled it.
     pub(super) is_ours: bool,
-    /// Whether both ends are mesh nodes.
-    pub(super) is_between_nodes: bool,
+    pub(super) heed: Heed,
     /// Where we see the other end.
     pub(super) seen: watch::Sender<SocketAddr>,
     shared: Arc<Shared>,
+}
+
+/// How closely a link is heeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heed {
+    /// As closely as can be, with signs of life that QUIC asks for where it can.
+    Close,
+    /// The same, but they are asked for by us.
+    Asked,
+    /// As the role wants it: both ends are mesh nodes.
+    Wanted,
+    /// Not at all: the other end lives in this process.
+    Never,
 }
 
 /// More waits for the link than a link may make us hold.
@@ -137,7 +149,7 @@ impl Link {
             connection,
             watch: Watch::new(now),
             is_ours,
-            is_between_nodes: false,
+            heed: Heed::Close,
             shared: Arc::new(Shared {
                 path: path.clone(),
                 ..Shared::default()
@@ -206,7 +218,17 @@ impl Link {
 
     /// Whether we ask for signs of life ourselves: QUIC does it for a client, and for both ends of a link to a peer.
     pub(super) fn has_to_ask(&self) -> bool {
-        self.is_between_nodes || self.kind == Kind::Mesh && !self.is_ours
+        match self.heed {
+            Heed::Close => self.kind == Kind::Mesh && !self.is_ours,
+            Heed::Asked | Heed::Wanted => true,
+            Heed::Never => false,
+        }
+    }
+
+    /// From here on it is heeded so.
+    pub(super) fn heed(&mut self, heed: Heed, now: Mono) {
+        self.heed = heed;
+        self.watch.heed(now, heed != Heed::Never);
     }
 
     /// When to look at it next, if nothing comes before.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::gauge::LinkFigures;
-use super::link::Link;
+use super::link::{Heed, Link};
 use super::peer::Peer;
 use super::stream::Run;
 use super::watch::{self, Seen};
@@ -152,7 +152,9 @@ impl Links {
     /// A link is to be heeded closely from here on, or need not be.
     pub(super) fn heed(&mut self, id: LinkId, now: Mono, closely: bool) {
         if let Some(link) = self.by_id.get_mut(&id) {
-            link.watch.heed(now, closely || !link.is_between_nodes);
+            if link.heed == Heed::Wanted {
+                link.watch.heed(now, closely);
+            }
             let due = link.due();
             self.look_by(due);
         }

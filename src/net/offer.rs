@@ -9,7 +9,7 @@ use std::time::Duration;
 use quinn::{Connection, RecvStream, SendStream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::link::Event;
 use super::peer::Peer;
@@ -20,8 +20,10 @@ use crate::proto::limits::CANDIDATES_MAX;
 
 /// Longest offer: the terms, and [`CANDIDATES_MAX`] addresses of some twenty bytes, twice.
 const SIZE_MAX: usize = 512;
-/// Least pause between two offers of a peer. One moves seldom.
+/// Between two offers of a peer that makes them all the time. One moves seldom.
 const PAUSE: Duration = Duration::from_millis(100);
+/// So many are taken at once: who moves loses one address, finds another, and is then seen elsewhere.
+const OFFERS_AT_ONCE: u32 = 5;
 
 /// What one end tells the other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +73,9 @@ async fn tell(
     peer: &Peer,
     mut ours: watch::Receiver<Places>,
 ) {
+    if socket.is_direct {
+        peer.until_shown().await;
+    }
     let Ok(mut stream) = connection.open_uni().await else {
         return;
     };
@@ -87,6 +92,7 @@ async fn hear(connection: &Connection, socket: &Socket, peer: &Peer) {
     let Ok(mut stream) = connection.accept_uni().await else {
         return;
     };
+    let mut earned = Instant::now();
     while let Some(mut offer) = read(&mut stream).await {
         if socket.is_direct {
             offer.addresses.retain(|address| !is_virtual(*address));
@@ -96,7 +102,8 @@ async fn hear(connection: &Connection, socket: &Socket, peer: &Peer) {
             offer.addresses.clear();
         }
         socket.offered(peer, offer, offerer);
-        sleep(PAUSE).await;
+        earned = earned.max(Instant::now()) + PAUSE;
+        sleep_until(earned - (OFFERS_AT_ONCE - 1) * PAUSE).await;
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct Peer {
     nonces: Nonces,
     path: Mutex<Path>,
     alarm: watch::Sender<Alarm>,
+    /// Whether it may know where we are.
+    is_shown: watch::Sender<bool>,
 }
 
 /// What whoever keeps the time of a peer waits for.
@@ -126,6 +128,7 @@ impl Peer {
                 put_off: now,
             }),
             alarm: watch::Sender::new(Alarm::default()),
+            is_shown: watch::Sender::default(),
         }
     }
 
@@ -266,7 +269,7 @@ impl Peer {
         frame: &Frame<'_>,
     ) -> Option<(Vec<Posted>, bool)> {
         let mut path = self.path();
-        let keys = path.keys.as_ref()?;
+        let keys = path.keys.as_ref().filter(|_| self.is_shown())?;
         if !keys.is_authentic(frame) {
             return None;
         }
@@ -314,13 +317,49 @@ impl Peer {
             path.keys = Keys::agreed(&self.terms, &offer.terms);
             path.finder.renewed(now);
         }
-        if path.keys.is_some() {
+        if path.keys.is_some() && self.is_shown() {
             path.finder.offered(now, &offer.addresses);
         }
         path.offer = Some((offer, offerer));
         let posted = self.perform(&mut path);
         self.wake(&mut path, now, false);
         posted
+    }
+
+    /// The peer may know where we are: it is sought where it says that it is.
+    pub(super) fn shown(&self, now: Mono) -> Vec<Posted> {
+        let mut path = self.path();
+        if !self.is_shown.send_replace(true)
+            && let Path {
+                offer,
+                keys,
+                finder,
+                ..
+            } = &mut *path
+            && let (Some((offer, _)), Some(_)) = (offer, keys)
+        {
+            finder.offered(now, &offer.addresses);
+        }
+        let posted = self.perform(&mut path);
+        self.wake(&mut path, now, false);
+        posted
+    }
+
+    /// The peer may not.
+    pub(super) fn hidden(&self, now: Mono) -> Vec<Posted> {
+        self.is_shown.send_replace(false);
+        self.find(now, |finder| finder.renewed(now))
+    }
+
+    pub(super) fn is_shown(&self) -> bool {
+        *self.is_shown.borrow()
+    }
+
+    /// Waits until the peer may know where we are.
+    pub(super) async fn until_shown(&self) {
+        let mut is_shown = self.is_shown.subscribe();
+        // The other half is in `self`, so that this cannot fail.
+        let _ = is_shown.wait_for(|is_shown| *is_shown).await;
     }
 
     /// Lets the finder do something, and sends what comes of it.

@@ -33,7 +33,7 @@ pub(super) struct Question {
 
 /// Looks, or asks the peer on every way there is and waits a moment for its answers.
 pub(super) async fn answer(socket: Arc<Socket>, peer: Arc<Peer>, question: Question) -> Report {
-    if question.asking == Asking::Ping {
+    if question.asking == Asking::Ping && peer.is_shown() {
         let mut alarm = peer.alarm();
         socket.find(&peer, |finder, now| finder.ping(now));
         let answered = async {
@@ -62,6 +62,7 @@ pub(super) async fn answer(socket: Arc<Socket>, peer: Arc<Peer>, question: Quest
         is_offered: known.is_offered,
         is_hidden: known.is_hidden,
         are_we_hidden: !socket.is_direct,
+        is_stranger: !peer.is_shown(),
         is_let_in: known.is_let_in,
         seen: question.seen.into_iter().collect(),
         doors: question.doors,

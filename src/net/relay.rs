@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use quinn::{Connection, RecvStream, SendStream, VarInt};
 use tokio::time::timeout;
 
@@ -19,8 +20,9 @@ use crate::proto::id::NodeId;
 
 /// How long the destination may take to allow one more stream.
 const OPEN_WAIT: Duration = Duration::from_secs(2);
-/// Bytes taken from a stream at once.
-const CHUNK_SIZE: usize = 64 * 1024;
+/// Pieces taken from a stream at once; each packet of it is one. Every direction of a tunnel has room for them all the
+/// time.
+const PIECES: usize = 16;
 
 /// Sees what is relayed, for accounts and for tests.
 pub trait Observer: Send + Sync {
@@ -151,6 +153,19 @@ async fn open(
     }
 }
 
+/// What came, in one piece: quinn goes through those that wait one by one for every packet, and copying them is cheaper.
+fn joined(pieces: &mut [Bytes]) -> Bytes {
+    match pieces {
+        [alone] => std::mem::take(alone),
+        several => {
+            let whole = several.concat().into();
+            // Each would keep what the socket received with it.
+            several.fill(Bytes::new());
+            whole
+        }
+    }
+}
+
 /// Carries one direction to its end. A side that breaks breaks the other, so that both ends learn of it.
 async fn splice(
     exchange: &Exchange,
@@ -160,11 +175,13 @@ async fn splice(
     receiver: NodeId,
 ) {
     let broken = VarInt::from_u32(Cause::NotLinked as u32);
+    let mut pieces = [const { Bytes::new() }; PIECES];
     loop {
-        match from.read_chunk(CHUNK_SIZE, true).await {
-            Ok(Some(chunk)) => {
-                exchange.carried(sender, receiver, &chunk.bytes).await;
-                if to.write_chunk(chunk.bytes).await.is_err() {
+        match from.read_chunks(&mut pieces).await {
+            Ok(Some(count)) => {
+                let piece = joined(&mut pieces[..count]);
+                exchange.carried(sender, receiver, &piece).await;
+                if to.write_chunk(piece).await.is_err() {
                     let _ = from.stop(broken);
                     return;
                 }

@@ -152,6 +152,16 @@ impl Socket {
         self.post(peer.offered(self.now(), offer, offerer));
     }
 
+    /// This peer may know where we are from here on.
+    pub(super) fn show(&self, peer: &Peer) {
+        self.post(peer.shown(self.now()));
+    }
+
+    /// This peer is told nothing more of where we are, and what was known of the way to it counts no more.
+    pub(super) fn hide(&self, peer: &Peer) {
+        self.post(peer.hidden(self.now()));
+    }
+
     /// Lets the finder of a peer do something.
     pub(super) fn find(&self, peer: &Peer, act: impl FnOnce(&mut Finder, Mono)) {
         let now = self.now();

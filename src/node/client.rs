@@ -12,9 +12,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::ClientSettings;
 use super::discovery::Discovery;
-use super::past;
+use super::{ClientSettings, Search, embedded, past};
+
 use super::wiring::{self, Outlets};
 use crate::identity::Identity;
 use crate::net::Endpoint;
@@ -106,6 +106,15 @@ impl ClientData {
         } else {
             Endpoint::bind_direct(&self.identity, listen)?.mapping(self.settings.port_mapping)
         };
+        // Where there can be no key there will be no node, which says so itself.
+        let node = match &self.settings.search {
+            Search::Local { .. } => embedded::identity(self.data.path()).ok(),
+            Search::Bootstrap(_) => None,
+        };
+        let endpoint = match node {
+            Some(node) => endpoint.beside(node.id()),
+            None => endpoint,
+        };
         let id = self.identity.id();
         let saved = std::mem::take(&mut self.disk.saved);
         let mut gates = self.settings.gates;
@@ -121,6 +130,7 @@ impl ClientData {
         let discovery = Discovery {
             search: self.settings.search,
             data: self.data.path().to_owned(),
+            owner: id,
             asked: wanted,
             found: found.subscribe(),
             gates: gates.subscribe(),

@@ -15,6 +15,7 @@ use super::mesh::Mesh;
 use super::{Search, addresses, embedded, resolve};
 use crate::address::HostPort;
 use crate::proto::event::Event;
+use crate::proto::id::NodeId;
 use crate::proto::role::Input;
 use crate::report::Failure;
 
@@ -33,6 +34,8 @@ pub(crate) struct Discovery {
     pub(crate) search: Search,
     /// The client's data directory, where an embedded node keeps its own files.
     pub(crate) data: PathBuf,
+    /// The client itself.
+    pub(crate) owner: NodeId,
     pub(crate) asked: mpsc::Receiver<()>,
     /// Counts the client's searches that came to their end.
     pub(crate) found: watch::Receiver<u64>,
@@ -315,7 +318,8 @@ impl Local {
     }
 
     async fn become_the_node(&mut self) {
-        match embedded::start(&self.discovery.data, self.port, self.is_open) {
+        let Discovery { data, owner, .. } = &self.discovery;
+        match embedded::start(data, *owner, self.port, self.is_open) {
             Ok(mesh) => {
                 if let Some(lan) = &mut self.lan
                     && mesh.listening.ip().is_unspecified()

@@ -7,9 +7,10 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use super::mesh::{Begin, Mesh};
-use crate::identity::Identity;
+use crate::identity::{self, Identity};
 use crate::net::{Endpoint, endpoint};
 use crate::proto::admission::Admission;
+use crate::proto::id::NodeId;
 use crate::proto::role::Kind;
 use crate::proto::wire::Roles;
 
@@ -27,10 +28,15 @@ pub(crate) enum Error {
     Other(#[from] anyhow::Error),
 }
 
-/// Binds `port` and starts a node on it, for the local network too if `lan`.
-pub(crate) fn start(data: &Path, port: u16, lan: bool) -> Result<Mesh, Error> {
-    let identity = Identity::load_or_create(&data.join(KEY_FILE)).map_err(anyhow::Error::new)?;
-    let endpoint = bind(&identity, port, lan)?;
+/// Who keeps a node in this data directory, and in no other process as long as we have it.
+pub(crate) fn identity(data: &Path) -> Result<Identity, identity::Error> {
+    Identity::load_or_create(&data.join(KEY_FILE))
+}
+
+/// Binds `port` and starts a node on it beside its `owner`, for the local network too if `lan`.
+pub(crate) fn start(data: &Path, owner: NodeId, port: u16, lan: bool) -> Result<Mesh, Error> {
+    let identity = identity(data).map_err(anyhow::Error::new)?;
+    let endpoint = bind(&identity, port, lan)?.beside(owner);
     let mesh = Mesh::start(Begin {
         identity,
         endpoint,

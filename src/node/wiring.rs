@@ -155,6 +155,7 @@ async fn perform(output: Output, store: &Store, outlets: &mut Outlets) {
         Output::Finish => {}
         Output::Dial { .. }
         | Output::Route { .. }
+        | Output::Show { .. }
         | Output::Reach { .. }
         | Output::Heed { .. }
         | Output::Send { .. }

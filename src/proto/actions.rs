@@ -74,6 +74,10 @@ impl Actions {
         self.queue.push_back(Output::Route { peer, via });
     }
 
+    pub(crate) fn show(&mut self, peer: NodeId) {
+        self.queue.push_back(Output::Show { peer });
+    }
+
     pub(crate) fn reach(&mut self, peer: NodeId, asking: Asking) {
         self.queue.push_back(Output::Reach { peer, asking });
     }

@@ -7,6 +7,7 @@ use super::event::What;
 use super::id::{EntryId, GroupName, NameError, Nick, NodeId};
 use super::invite::Invite;
 use super::past::Ask;
+use super::rules::Matter;
 use super::ruling::Ruling;
 
 /// One request. Whatever comes of it comes as [`super::event::Event`]s.
@@ -38,6 +39,8 @@ pub enum Command {
         group: GroupName,
         ruling: Ruling<Who>,
     },
+    /// Tell what holds in a group by such decisions ([`super::event::Event::Rules`]).
+    Rules { group: GroupName, matter: Matter },
     /// Go by another nick, everywhere.
     Nick { nick: Nick },
     /// Be away from the screen, for a reason, or be back; the members of our groups are told.
@@ -74,8 +77,12 @@ pub enum Command {
     },
     /// Tell what is known of the mesh ([`super::event::Event::Chart`]).
     Chart { chart: Chart },
-    /// From here on take nothing in private from these persons, and from no others.
-    Ignore { persons: BTreeSet<NodeId> },
+    /// From here on take everything in private but from these persons, and, if `strangers` is false, from those who
+    /// share no group with us and whom we never wrote to.
+    Ignore {
+        persons: BTreeSet<NodeId>,
+        strangers: bool,
+    },
     /// Tell a page of a group's stored log ([`super::event::Event::History`]): the `limit` lines before the
     /// one with the order `before`, or the newest ones.
     History {

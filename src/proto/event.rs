@@ -6,6 +6,7 @@ pub use super::command::Chart;
 use super::id::{EntryId, Epoch, GroupName, Nick, NodeId, Place};
 pub use super::invite::Invite;
 use super::past::Told;
+use super::rules::Rules;
 use super::ruling::{Rank, Ruling};
 use super::table::Table;
 use super::time::Wall;
@@ -51,6 +52,12 @@ pub enum Event {
         id: EntryId,
         epoch: Epoch,
         seq: u64,
+        copies: u32,
+    },
+    /// Our own line, which was confirmed on few disks, is on more of them by now: on `copies`.
+    Copied {
+        group: GroupName,
+        id: EntryId,
         copies: u32,
     },
     /// Our own line will not get a place.
@@ -135,6 +142,8 @@ pub enum Event {
         group: GroupName,
         nearness: Nearness,
     },
+    /// What holds in a group, in answer to [`super::command::Command::Rules`].
+    Rules(Box<Rules>),
     /// Who somebody is, in answer to [`super::command::Command::Whois`].
     Whois(Box<Whois>),
     /// What our person and another one compare, in answer to [`super::command::Command::Verify`].

@@ -25,6 +25,7 @@ pub mod past;
 pub mod path;
 pub mod ring;
 pub mod role;
+pub mod rules;
 pub mod ruling;
 pub mod saved;
 pub mod seal;

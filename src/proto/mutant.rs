@@ -85,6 +85,8 @@ pub enum Mutant {
     GroupsKept,
     /// A new host confirms before those who were here under the last one have come to it.
     HeirsUnawaited,
+    /// A host does not remember of which lines it has told that few disks have them.
+    CopiesForgotten,
     /// A supernode hands over all groups that are another's at once.
     HandedOverAtOnce,
     /// Supernodes that learn of another one at once hand over to it at once.
@@ -113,8 +115,14 @@ pub enum Mutant {
     AnybodyIsHere,
     /// People who begin private talks are not counted.
     StrangersUncounted,
+    /// Whoever begins a talk is told where we are.
+    ShownToStrangers,
     /// Who is away from the screen does not say so to the next host.
     OutForgotten,
+    /// A host tells at once who has left the screen or is back.
+    OutToldAtOnce,
+    /// It tells so again of whom nothing has changed.
+    OutToldAgain,
     /// Who comes by an invitation takes whatever group has the name.
     AnyCharterInvites,
 }

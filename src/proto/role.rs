@@ -135,6 +135,9 @@ pub enum Output {
     Dial { dial: DialId, to: Target },
     /// Reach this peer over this supernode from here on; an existing link to it goes on.
     Route { peer: NodeId, via: LinkId },
+    /// This peer may know where we are, for as long as we have a link with it. Until it is said of a peer, it is told
+    /// none of our addresses and sent nothing from them.
+    Show { peer: NodeId },
     /// Find out about the way to a peer that we have a link with.
     Reach { peer: NodeId, asking: Asking },
     /// Say something on each of these links. A link that is gone is passed over in silence: its

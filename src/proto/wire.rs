@@ -133,7 +133,7 @@ pub enum Message {
     /// Either end says it of what the other delivered or pushed.
     Stored { group: GroupName, vector: Vector },
     /// These lines are on the disks of the host and of every present heir up to these places, `copies` disks
-    /// in all: your entries in them are confirmed.
+    /// in all: your entries in them are confirmed. Told again of those that were on fewer disks, once they are on more.
     Kept {
         group: GroupName,
         vector: Vector,

@@ -33,6 +33,8 @@ pub enum Choice {
     /// For good, or for so many minutes.
     Ignore(Who, Option<u32>),
     Unignore(Who),
+    /// Take no private talks from people who share no group with us, or take them again.
+    Shun(bool),
     /// Tell which lines of a group call us, and of all others.
     Levels,
     /// Which lines call us: of a group, or of all that were not chosen for.
@@ -44,6 +46,9 @@ pub enum Choice {
     Highlight(String),
     Dehighlight(String),
 }
+
+/// How people are called who share no group with us, where whom to ignore is told: they write in private alone.
+const STRANGERS: &str = "dm";
 
 pub(super) fn chosen(choice: Choice) -> Result<Parsed, Refused> {
     Ok(Parsed::Local(Local::Choose(choice)))
@@ -115,11 +120,12 @@ pub(super) fn ignore(spec: &Spec, rest: &str) -> Result<Parsed, Refused> {
     let (word, more) = two(rest);
     match (word, more) {
         ("" | "list", _) => chosen(Choice::Ignored),
+        (STRANGERS, "") => chosen(Choice::Shun(true)),
         ("add", whom) if !whom.is_empty() => {
             let (whom, span) = two(whom);
             ignore_for(spec, whom, span)
         }
-        ("del", whom) if !whom.is_empty() => chosen(Choice::Unignore(who(spec, whom)?)),
+        ("del", whom) if !whom.is_empty() => unignore(spec, whom),
         (whom, span) => ignore_for(spec, whom, span),
     }
 }
@@ -154,6 +160,9 @@ fn minutes(span: &str) -> Option<u32> {
 }
 
 pub(super) fn unignore(spec: &Spec, rest: &str) -> Result<Parsed, Refused> {
+    if rest == STRANGERS {
+        return chosen(Choice::Shun(false));
+    }
     chosen(Choice::Unignore(who(spec, needed(spec, rest)?)?))
 }
 
@@ -279,6 +288,9 @@ mod tests {
                 Choice::Ignore(bob(), Some(2 * 24 * 60)),
             ),
             ("/unignore bob", Choice::Unignore(bob())),
+            ("/ignore dm", Choice::Shun(true)),
+            ("/unignore dm", Choice::Shun(false)),
+            ("/ignore del dm", Choice::Shun(false)),
             ("/notify", Choice::Levels),
             ("/notify off", notify(hearth(), "off")),
             ("/notify #hearth all", notify(hearth(), "all")),

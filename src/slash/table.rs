@@ -32,6 +32,8 @@ pub(super) enum Verb {
     Kick,
     Ban,
     Unban,
+    Bans,
+    Feed,
     Mode,
     Names,
     Host,
@@ -299,23 +301,37 @@ pub const SPECS: &[Spec] = &[
         Verb::Unban,
     ),
     spec(
+        "bans",
+        &["banlist"],
+        "[#group]",
+        "tell who was put out for good, by whom, and when",
+        Verb::Bans,
+    ),
+    spec(
+        "feed",
+        &[],
+        "[on | off]",
+        "let only the founder and operators write, or tell who may",
+        Verb::Feed,
+    ),
+    spec(
         "mode",
         &[],
-        "+t | -t | +m | -m",
+        "[+t | -t | +m | -m]",
         "let only operators set the topic (t) or speak (m)",
         Verb::Mode,
     ),
     spec(
         "ignore",
         &[],
-        "[nick | key] [for 1h]",
-        "hide what somebody says, or tell who is hidden; by key",
+        "[nick | key | dm] [for 1h]",
+        "hide what somebody says, or strangers (dm), or tell who",
         Verb::Ignore,
     ),
     spec(
         "unignore",
         &[],
-        "nick | key",
+        "nick | key | dm",
         "hear somebody again",
         Verb::Unignore,
     ),
@@ -495,13 +511,13 @@ const ELSEWHERE: &[(&[&str], &str, &str)] = &[
         "/query NICK talks in private, /msg NICK says a line",
     ),
     (
-        &["who", "whowas", "w"],
+        &["whowas", "w"],
         "it has other names here",
         "/names tells who is in the group, /whois who somebody is",
     ),
     (
         &[
-            "bans", "voice", "devoice", "umode", "quiet", "unquiet", "halfop", "owner",
+            "voice", "devoice", "umode", "quiet", "unquiet", "halfop", "owner",
         ],
         "here are only the founder, operators and members",
         "/op, /kick, /ban and /mode are what those may do",
@@ -510,11 +526,6 @@ const ELSEWHERE: &[(&[&str], &str, &str)] = &[
         &["list", "knock"],
         "groups are neither listed nor closed here",
         "/join a group by its name, or by the link that /invite makes",
-    ),
-    (
-        &["feed"],
-        "a feed is a group in which few speak",
-        "/mode +m lets only the founder and operators speak",
     ),
     (
         &["dcc", "send"],
@@ -647,6 +658,8 @@ mod tests {
             ("top", "topic"),
             ("whereis", "whois"),
             ("fire", "host"),
+            ("who", "names"),
+            ("bans", "bans"),
         ] {
             let found = find(typed).map(|spec| spec.name).unwrap_or_default();
             assert_eq!(found, name, "{typed}");

@@ -363,6 +363,7 @@ impl App {
             | Command::Rule { .. }
             | Command::Reach { .. }
             | Command::Query { .. }
+            | Command::Rules { .. }
             | Command::Whois { .. }
             | Command::Verify { .. }
             | Command::Away { .. }

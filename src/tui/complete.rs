@@ -126,7 +126,24 @@ fn candidates<'a>(head: &str, from: usize, word: &str, known: &'a Known) -> (Vec
             let aliases = known.aliases.iter();
             (aliases.map(|(name, line)| choice(name, line)).collect(), "")
         }
-        ("unignore", None) => (plain(&known.ignored), ""),
+        ("ignore", None) => {
+            let strangers = choice("dm", "strangers, in private");
+            (
+                plain(&known.nicks).into_iter().chain([strangers]).collect(),
+                " ",
+            )
+        }
+        ("unignore", None) => {
+            let strangers = choice("dm", "strangers, in private");
+            (
+                plain(&known.ignored)
+                    .into_iter()
+                    .chain([strangers])
+                    .collect(),
+                "",
+            )
+        }
+        ("feed", None) => (plain(&["on".to_owned(), "off".to_owned()]), ""),
         ("notify", _) if !word.starts_with('#') => {
             let levels = ["all", "mentions", "none"];
             (levels.iter().map(|level| choice(level, "")).collect(), "")
@@ -253,6 +270,8 @@ mod tests {
             ("/key alt-x und", Some("/key alt-x undo")),
             ("/unbind ", Some("/unbind ctrl-x")),
             ("/unignore ", Some("/unignore eve")),
+            ("/ignore d", Some("/ignore dm ")),
+            ("/feed o", Some("/feed on")),
             ("/notify m", Some("/notify mentions")),
             ("/kick bo", Some("/kick Bob ")),
             ("well :fire", Some("well 🔥")),

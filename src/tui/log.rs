@@ -290,6 +290,16 @@ impl Log {
         self.set_state(id, State::Kept(copies));
     }
 
+    /// A line of ours that was confirmed is on that many disks by now.
+    pub(crate) fn spread(&mut self, id: EntryId, copies: u32) {
+        let known = self.ids.get(&id).and_then(|key| self.items.get(key));
+        if let Some(Kind::Said(said)) = known.map(|item| &item.kind)
+            && matches!(said.own, Some(State::Kept(few)) if few < copies)
+        {
+            self.set_state(id, State::Kept(copies));
+        }
+    }
+
     /// Lines of ours have waited for long; the newest says so.
     pub(crate) fn tell_late(&mut self, ids: &[EntryId]) {
         let newest = ids.iter().filter_map(|id| Some((*self.ids.get(id)?, *id)));

@@ -140,6 +140,12 @@ impl Look {
         self.local(at).strftime("%A, %-d %B %Y").to_string()
     }
 
+    /// A day and a time of it.
+    pub(crate) fn moment(&self, at: Wall) -> String {
+        let day = self.local(at).strftime("%-d %B %Y").to_string();
+        format!("{day}, {}", self.time(at).trim_start())
+    }
+
     /// A stranger's clock may say anything: what is no date is the beginning of time.
     pub(crate) fn local(&self, at: Wall) -> jiff::Zoned {
         let millis = i64::try_from(at.0).unwrap_or(0);

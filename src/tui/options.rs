@@ -149,8 +149,8 @@ impl App {
 
     /// Tells the client of whom nothing is to be taken in private.
     pub(crate) fn tell_ignored(&mut self) {
-        let persons = self.choices.options().ignore.keys().copied().collect();
-        self.command(Command::Ignore { persons });
+        let command = choose::unheard(&self.choices);
+        self.command(command);
     }
 
     fn take_up(&mut self, now: Now, before: &Choices, all: bool) {
@@ -186,7 +186,7 @@ impl App {
         if old.ignore != new.ignore || old.show_ignored != new.show_ignored {
             self.look.turn += 1;
         }
-        if old.ignore != new.ignore {
+        if old.ignore != new.ignore || old.strangers != new.strangers {
             self.tell_ignored();
         }
     }

@@ -20,7 +20,7 @@ impl App {
         match event {
             Event::Ready { id, nick } => {
                 self.us = Some((id, nick));
-                if !self.choices.options().ignore.is_empty() {
+                if self.choices.options().ignores() {
                     self.tell_ignored();
                 }
             }
@@ -59,6 +59,10 @@ impl App {
             } => self.beware(now, &group, &nick, (&person, &known)),
             Event::Invited { invite, to, .. } => self.invited(now, *invite, to.as_ref()),
             Event::Chart { chart, table } => self.answer(now, &chart::told(&chart, &table)),
+            Event::Rules(rules) => {
+                let told = rules.words(|at| self.look.moment(at)).join("\n");
+                self.answer(now, &sanitize::text(&told));
+            }
             Event::Whois(whois) => {
                 let told = whois.words().join("\n");
                 self.answer(now, &sanitize::text(&told));
@@ -83,6 +87,11 @@ impl App {
             } => {
                 if let Some(window) = self.find(&group) {
                     window.log.confirm(id, copies);
+                }
+            }
+            Event::Copied { group, id, copies } => {
+                if let Some(window) = self.find(&group) {
+                    window.log.spread(id, copies);
                 }
             }
             Event::Failed { group, id, why } => {
@@ -428,9 +437,10 @@ impl App {
             .members
             .iter()
             .map(|member| {
+                // A row does not end between the two.
                 let sign = match member.standing {
-                    Standing::Host => format!("{} ", signs.host),
-                    Standing::Heir => format!("{} ", signs.heir),
+                    Standing::Host => format!("{}\u{a0}", signs.host),
+                    Standing::Heir => format!("{}\u{a0}", signs.heir),
                     Standing::Member => String::new(),
                 };
                 let rank = member.rank.word();

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod alone;
+mod away;
 mod handover;
 mod harness;
 mod invited;
@@ -10,6 +11,7 @@ mod names;
 mod operator;
 mod past;
 mod private;
+mod rules;
 mod servers;
 mod together;
 mod verified;

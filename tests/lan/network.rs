@@ -25,7 +25,7 @@ impl Network {
         let network = Self::try_new();
         if let Err(why) = &network {
             let mut aloud = std::io::stderr();
-            let said = "NOT TESTED, the local network: it takes the superuser and iproute2";
+            let said = "NOT TESTED, the local network: it takes the superuser (or a user namespace: ARCHITECTURE.md) and iproute2";
             writeln!(aloud, "{said} ({})", why.trim()).unwrap();
         }
         network.ok()

@@ -101,6 +101,11 @@ impl Strings {
         self.order(Output::Route { peer, via }).await;
     }
 
+    /// Lets a peer know where it is.
+    pub async fn show(&self, peer: NodeId) {
+        self.order(Output::Show { peer }).await;
+    }
+
     /// Begins a dial.
     pub async fn begin(&mut self, to: Target) -> DialId {
         self.dials += 1;

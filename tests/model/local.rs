@@ -438,7 +438,11 @@ impl Local {
             }
             Output::Tell(event) => self.told(step, &event),
             // Members reach each other whenever both run; how is no matter here.
-            Output::Route { .. } | Output::Reach { .. } | Output::Heed { .. } | Output::Finish => {}
+            Output::Route { .. }
+            | Output::Show { .. }
+            | Output::Reach { .. }
+            | Output::Heed { .. }
+            | Output::Finish => {}
         }
         Ok(None)
     }

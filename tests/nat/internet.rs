@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::harness::Client;
 use crate::namespace::{Namespace, next_network};
@@ -18,6 +19,9 @@ const PUBLIC: &str = "203.0.113";
 const PUBLIC_V6: &str = "2001:db8";
 /// Where those behind a router of IPv6 find it, as everywhere (RFC 4861, section 4.2).
 pub(crate) const ROUTER_V6: &str = "fe80::1";
+
+/// For whatever the kernel does by itself.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A bridge that can be a router too. Left to itself it would take the lowest address of what is plugged into it, and
 /// whoever has learnt another would send to that for half a minute.
@@ -85,8 +89,7 @@ impl Internet {
         let internet = Self::try_new();
         if let Err(why) = &internet {
             let mut aloud = std::io::stderr();
-            let said =
-                "NOT TESTED, NAT and direct paths: it takes the superuser, iproute2 and nftables";
+            let said = "NOT TESTED, NAT and direct paths: it takes the superuser (or a user namespace: ARCHITECTURE.md), iproute2 and nftables";
             writeln!(aloud, "{said} ({})", why.trim()).unwrap();
         }
         internet.ok()
@@ -385,7 +388,23 @@ impl Router {
         machine
             .namespace
             .has(&format!("link set dev {} up", self.name));
+        self.forwards_for_somebody();
         self.leads(&machine.namespace);
+    }
+
+    /// Waits until some cable of its network carries packets. Nobody is given a way to the Internet before it does, and
+    /// the kernel, asked for one too early, would look for the router once and then not for a second.
+    fn forwards_for_somebody(&self) {
+        let until = Instant::now() + PATIENCE;
+        let mut ports = Command::new("bridge");
+        ports.args(["-n", self.namespace.name(), "link", "show"]);
+        loop {
+            let output = ports.output().unwrap();
+            if String::from_utf8_lossy(&output.stdout).contains("state forwarding") {
+                return;
+            }
+            assert!(Instant::now() < until, "{output:?}");
+        }
     }
 
     /// A machine of another router has a cable to this one too, which is not plugged in yet.

@@ -133,6 +133,31 @@ fn a_crash_of_the_host_is_seen_at_once_and_ends_in_one_line() {
 }
 
 #[test]
+fn a_line_that_was_kept_by_few_grows_where_it_stands() {
+    let mut story = Story::of("mats");
+    story.joined("bring wood", &[("mats", Standing::Host)]);
+    let first = story.sent("mats", "anybody here?");
+    let line = story.placed(first, "anybody here?");
+    story.tell(Event::Entry(line));
+    story.confirmed(first, 1);
+    let shown = |story: &mut Story| {
+        let screen = story.screen(80, 9);
+        let row = screen.lines().find(|row| row.contains("anybody here?"));
+        row.unwrap_or_default().contains("✓2")
+    };
+    assert!(!shown(&mut story));
+    let copied = |copies| Event::Copied {
+        group: group(HEARTH),
+        id: first,
+        copies,
+    };
+    story.tell(copied(2));
+    assert!(shown(&mut story));
+    story.tell(copied(1));
+    assert!(shown(&mut story), "what is kept is kept");
+}
+
+#[test]
 fn the_same_fits_forty_by_ten() {
     let mut story = hearth();
     story.say("anna", "the kettle is on");

@@ -5,6 +5,7 @@
     reason = "a test may fail loudly, and its child speaks"
 )]
 
+mod away;
 mod choices;
 mod corpus;
 #[cfg(unix)]

@@ -201,6 +201,7 @@ async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Even
             | Command::Nick { .. }
             | Command::Names { .. }
             | Command::Query { .. }
+            | Command::Rules { .. }
             | Command::Whois { .. }
             | Command::Accept { .. }
             | Command::Invite { .. }

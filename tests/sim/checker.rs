@@ -108,6 +108,7 @@ impl Checker {
             | Command::Names { .. }
             | Command::Reach { .. }
             | Command::Query { .. }
+            | Command::Rules { .. }
             | Command::Whois { .. }
             | Command::Accept { .. }
             | Command::Invite { .. }
@@ -209,6 +210,13 @@ impl Checker {
                 let most = self.confirmed.entry((group.clone(), *id)).or_default();
                 *most = (*most).max(*copies);
             }
+            Event::Copied { group, id, copies } => {
+                if !self.of(who, group).confirmed.contains_key(id) {
+                    self.complain(who, group, &format!("{id} is on more disks than none"));
+                }
+                let most = self.confirmed.entry((group.clone(), *id)).or_default();
+                *most = (*most).max(*copies);
+            }
             Event::Failed { group, id, why } => {
                 let view = self.of(who, group);
                 view.failed.insert(*id, why.clone());
@@ -250,6 +258,7 @@ impl Checker {
             | Event::Past(_)
             | Event::Talk { .. }
             | Event::Near { .. }
+            | Event::Rules(_)
             | Event::Whois(_)
             | Event::Invited { .. }
             | Event::Number { .. }

@@ -183,6 +183,7 @@ impl Stage {
             }
             Output::Tell(event) => self.told.push(event),
             Output::Route { .. }
+            | Output::Show { .. }
             | Output::Reach { .. }
             | Output::Heed { .. }
             | Output::Close { .. }

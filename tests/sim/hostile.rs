@@ -596,6 +596,7 @@ impl Liar {
                 }
                 Some(
                     Output::Route { .. }
+                    | Output::Show { .. }
                     | Output::Reach { .. }
                     | Output::Heed { .. }
                     | Output::Discover

@@ -54,6 +54,7 @@ impl Judged {
             | Command::Quit { .. }
             | Command::Names { .. }
             | Command::Query { .. }
+            | Command::Rules { .. }
             | Command::Whois { .. }
             | Command::Accept { .. }
             | Command::Invite { .. }
@@ -179,6 +180,7 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         Event::Left { group } => (group, Told::Left),
         Event::Ready { .. }
         | Event::Opened { .. }
+        | Event::Copied { .. }
         | Event::Renamed { .. }
         | Event::Contact { .. }
         | Event::Waiting { .. }
@@ -193,6 +195,7 @@ fn told(event: &Event) -> Option<(&GroupName, Told)> {
         | Event::Past(_)
         | Event::Talk { .. }
         | Event::Near { .. }
+        | Event::Rules(_)
         | Event::Whois(_)
         | Event::Invited { .. }
         | Event::Number { .. }

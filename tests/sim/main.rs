@@ -15,6 +15,7 @@ mod blows;
 mod charter;
 mod checker;
 mod closed;
+mod copies;
 #[allow(dead_code, reason = "its costs are of interest to the bench")]
 #[path = "../bench/mesh/crowd.rs"]
 mod crowd;

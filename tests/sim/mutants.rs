@@ -29,10 +29,18 @@ enum Witness {
     Story(fn(u64)),
 }
 
-const MUTANTS: [(Mutant, Witness); 34] = [
+const MUTANTS: [(Mutant, Witness); 38] = [
     (
         Mutant::OutForgotten,
         Witness::Story(crate::out::somebody_is_away_over_a_handover),
+    ),
+    (
+        Mutant::OutToldAtOnce,
+        Witness::Story(crate::out::somebody_comes_and_goes_all_the_time),
+    ),
+    (
+        Mutant::OutToldAgain,
+        Witness::Story(crate::out::somebody_says_it_all_the_time),
     ),
     (
         Mutant::AnyCharterInvites,
@@ -55,6 +63,10 @@ const MUTANTS: [(Mutant, Witness); 34] = [
         Witness::Story(crate::private::an_impostor),
     ),
     (
+        Mutant::ShownToStrangers,
+        Witness::Story(crate::private::a_stranger_writes),
+    ),
+    (
         Mutant::StrangersUncounted,
         Witness::Story(crate::private::strangers_come),
     ),
@@ -75,6 +87,10 @@ const MUTANTS: [(Mutant, Witness); 34] = [
     (
         Mutant::HeirsUnawaited,
         Witness::Story(what_waits_for_a_new_host_is_kept_thrice),
+    ),
+    (
+        Mutant::CopiesForgotten,
+        Witness::Story(crate::copies::others_come_to_who_spoke_alone),
     ),
     (Mutant::PutBeforeWelcome, Witness::Worlds),
     (

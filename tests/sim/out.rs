@@ -50,6 +50,53 @@ pub fn somebody_is_away_over_a_handover(seed: u64) {
     }
 }
 
+/// Frames that go about while somebody says so many times, at that pace, what `says` tells to be so.
+fn frames(
+    seed: u64,
+    (times, pace_ms): (u64, u64),
+    says: impl Fn(u64) -> Option<&'static str>,
+) -> u64 {
+    let mut town = Town::new(seed, 1, 2);
+    let [anna, bob, cat, dora] = town.circle(HEARTH, ["anna", "bob", "cat", "dora"]);
+    steps_out(&mut town, cat, says(0));
+    let mut minute = |says: &dyn Fn(&mut Town, u64)| {
+        let before = town.world.happened.frames;
+        for time in 1..=times {
+            says(&mut town, time);
+            town.run(pace_ms);
+        }
+        town.world.happened.frames - before
+    };
+    let usual = minute(&|_, _| ());
+    let frames = minute(&|town, time| {
+        let why = says(time).map(str::to_owned);
+        town.ask(cat, Command::Away { why });
+    });
+    town.run(5_000);
+    all_see(&town, &[anna, bob, dora], cat, says(times));
+    frames.saturating_sub(usual)
+}
+
+/// What he says goes to the host each time, and on to three others once a second at most.
+pub fn somebody_comes_and_goes_all_the_time(seed: u64) {
+    let told = frames(seed, (400, 50), |time| {
+        (!time.is_multiple_of(2)).then_some("lunch")
+    });
+    assert!((400..560).contains(&told), "{told} frames");
+}
+
+/// What he says goes to the host each time, and no further.
+pub fn somebody_says_it_all_the_time(seed: u64) {
+    let told = frames(seed, (20, 2_000), |_| Some("lunch"));
+    assert!((15..40).contains(&told), "{told} frames");
+}
+
+#[test]
+fn what_is_said_too_often_of_being_away_is_gathered_and_nothing_is_said_twice() {
+    somebody_comes_and_goes_all_the_time(82);
+    somebody_says_it_all_the_time(82);
+}
+
 #[test]
 fn who_is_away_is_seen_so_by_all_and_under_the_next_host_too_until_back() {
     somebody_is_away_over_a_handover(81);

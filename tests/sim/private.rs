@@ -5,6 +5,8 @@
     reason = "a story looks for a few of the many things that are told"
 )]
 
+use std::collections::BTreeSet;
+
 use fireside::proto::command::{Command, Who};
 use fireside::proto::event::{Event, Nearness, Opening, What};
 use fireside::proto::id::{EntryId, GroupName, NodeId};
@@ -323,7 +325,8 @@ fn somebody_who_is_ignored_is_not_heard_until_he_is_no_more() {
     let [anna, bob] = apart(&mut town, ["anna", "bob"]);
     let ignore = |town: &mut Town, persons: &[NodeId]| {
         let persons = persons.iter().copied().collect();
-        town.ask(bob, Command::Ignore { persons });
+        let strangers = true;
+        town.ask(bob, Command::Ignore { persons, strangers });
     };
     let annas = id(&town, anna);
     ignore(&mut town, &[annas]);
@@ -336,6 +339,97 @@ fn somebody_who_is_ignored_is_not_heard_until_he_is_no_more() {
     town.run(60_000);
     assert_eq!(texts(&town, bob, anna), ["hello"]);
     is_well(&town);
+}
+
+#[test]
+fn who_takes_no_strangers_hears_those_he_met_or_wrote_to() {
+    let mut town = town(12, 3);
+    // Who is refused has its link closed, as a liar has.
+    town.world.has_liar = true;
+    let [anna, bob, cat, dan] = apart(&mut town, ["anna", "bob", "cat", "dan"]);
+    let takes = |town: &mut Town, strangers| {
+        let persons = BTreeSet::new();
+        town.ask(bob, Command::Ignore { persons, strangers });
+    };
+    takes(&mut town, false);
+    for who in [bob, cat] {
+        town.join(who, "#hearth");
+    }
+    town.run(5_000);
+    query(&mut town, anna, bob, "psst");
+    query(&mut town, cat, bob, "hello from #hearth");
+    query(&mut town, bob, dan, "hello dan");
+    town.run(5_000);
+    say(&mut town, dan, bob, "hello bob");
+    town.run(30_000);
+    assert_eq!(texts(&town, bob, anna), [""; 0]);
+    assert_eq!(texts(&town, bob, cat), ["hello from #hearth"]);
+    assert_eq!(texts(&town, bob, dan), ["hello dan", "hello bob"]);
+    assert_eq!(nearness(&town, anna), Some(Nearness::Closed));
+    let refused = "takes no more from strangers at the moment; what you say waits here";
+    let is_told =
+        |event: &Event| matches!(event, Event::Notice { text, .. } if text.ends_with(refused));
+    assert!(heard(&town, anna).any(is_told));
+    // It waits, and is heard once he takes strangers, or meets the one who wrote it.
+    takes(&mut town, true);
+    town.run(90_000);
+    assert_eq!(texts(&town, bob, anna), ["psst"]);
+    is_well(&town);
+}
+
+#[test]
+fn a_stranger_learns_where_somebody_is_from_the_answer() {
+    a_stranger_writes(10);
+}
+
+/// Somebody is written to by one whom he does not know, and by one who is in a group with him.
+pub fn a_stranger_writes(seed: u64) {
+    let mut town = town(seed, 3);
+    let [bob, stranger, cat] = apart(&mut town, ["bob", "stranger", "cat"]);
+    let has_shown = |town: &Town, who, whom| town.world.shown.contains(&(who, id(town, whom)));
+    query(&mut town, stranger, bob, "hello");
+    town.run(30_000);
+    assert_eq!(texts(&town, bob, stranger), ["hello"]);
+    assert!(has_shown(&town, stranger, bob), "he has begun the talk");
+    assert!(!has_shown(&town, bob, stranger), "he was not answered");
+    say(&mut town, bob, stranger, "who is it?");
+    town.run(5_000);
+    assert!(has_shown(&town, bob, stranger));
+    let group = GroupName::parse(HEARTH).unwrap();
+    for who in [bob, cat] {
+        town.ask(
+            who,
+            Command::Join {
+                group: group.clone(),
+            },
+        );
+        town.run(5_000);
+    }
+    assert!(has_shown(&town, bob, cat) && has_shown(&town, cat, bob));
+    is_well(&town);
+}
+
+#[test]
+fn somebody_who_is_ignored_is_told_no_address_again() {
+    let mut town = town(12, 3);
+    let [anna, bob] = apart(&mut town, ["anna", "bob"]);
+    query(&mut town, bob, anna, "hello");
+    town.run(10_000);
+    let annas = id(&town, anna);
+    assert!(town.world.shown.contains(&(bob, annas)));
+    let persons = [annas].into();
+    town.ask(
+        bob,
+        Command::Ignore {
+            persons,
+            strangers: true,
+        },
+    );
+    town.run(600_000);
+    town.world.shown.clear();
+    say(&mut town, anna, bob, "are you there?");
+    town.run(30_000);
+    assert!(!town.world.shown.contains(&(bob, annas)));
 }
 
 #[test]

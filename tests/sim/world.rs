@@ -64,6 +64,8 @@ pub struct World {
     /// Whose events are kept, and those, for what the checker does not judge.
     pub ears: BTreeSet<NodeIx>,
     pub heard: Vec<(NodeIx, Event)>,
+    /// Who has let whom know where it is.
+    pub shown: BTreeSet<(NodeIx, NodeId)>,
     now: u64,
     order: u64,
     queue: BinaryHeap<Reverse<Happening>>,
@@ -130,6 +132,7 @@ impl World {
             happened: Happened::default(),
             ears: BTreeSet::new(),
             heard: Vec::new(),
+            shown: BTreeSet::new(),
             now: 0,
             order: 0,
             queue: BinaryHeap::new(),

@@ -34,19 +34,27 @@ async fn pair(seed: u64) -> Pair {
 }
 
 async fn pair_on(network: Network) -> Pair {
+    let mut p = strangers_on(network).await;
+    let linked = Instant::now();
+    p.anna.show(p.bert.id).await;
+    p.bert.show(p.anna.id).await;
+    assert_eq!(p.anna.path(p.bert.id).await, (Path::Direct, None));
+    assert_eq!(p.bert.path(p.anna.id).await, (Path::Direct, None));
+    println!("direct {} ms after the link", linked.elapsed().as_millis());
+    p
+}
+
+/// Two of whom neither may know where the other one is.
+async fn strangers_on(network: Network) -> Pair {
     let mut relay = supernode(&network, 1);
     let (mut anna, mut bert) = (direct_client(&network, 3), direct_client(&network, 4));
     let up = anna.link(&relay).await;
     let from_up = relay.dialled_by(anna.id).await;
     bert.link(&relay).await;
     let to_bert = anna.reach(bert.id, up).await;
-    let linked = Instant::now();
     let from_anna = bert.dialled_by(anna.id).await;
     assert_eq!(anna.path(bert.id).await, (Path::Relayed, Some(relay.id)));
     assert_eq!(bert.path(anna.id).await, (Path::Relayed, Some(relay.id)));
-    assert_eq!(anna.path(bert.id).await, (Path::Direct, None));
-    assert_eq!(bert.path(anna.id).await, (Path::Direct, None));
-    println!("direct {} ms after the link", linked.elapsed().as_millis());
     Pair {
         network,
         relay,
@@ -237,6 +245,36 @@ async fn who_fails_to_receive_is_not_deaf_from_then_on() {
     let told = [p.anna.unseen(), p.bert.unseen()];
     let is_lost = |input: &Input| matches!(input, Input::Lost { .. });
     assert!(!told.iter().flatten().any(is_lost), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_is_told_no_address_and_sent_nothing_until_it_may_be() {
+    let mut p = strangers_on(Network::new(1, DELAY_MS, 0)).await;
+    // Anna has begun, and says where she is.
+    p.anna.show(p.bert.id).await;
+    for _ in 0..3 {
+        sleep(Duration::from_secs(20)).await;
+        assert!(p.round_trip().await >= RELAYED);
+    }
+    let (annas, berts) = (p.anna.ip(), p.bert.ip());
+    assert_eq!(p.network.between(annas, berts), 0, "nobody has told her");
+    assert_eq!(p.network.between(berts, annas), 0, "he lets her know");
+    p.bert.show(p.anna.id).await;
+    assert_eq!(p.anna.path(p.bert.id).await, (Path::Direct, None));
+    assert_eq!(p.bert.path(p.anna.id).await, (Path::Direct, None));
+
+    // Over the next link she is a stranger again.
+    let (link, reason) = (p.from_anna, Reason::Done);
+    p.bert.order(Output::Close { link, reason }).await;
+    assert_eq!(p.anna.lost(p.to_bert).await, Some(reason));
+    p.to_bert = p.anna.reach(p.bert.id, p.up).await;
+    p.from_anna = p.bert.dialled_by(p.anna.id).await;
+    p.anna.show(p.bert.id).await;
+    let before = p.network.between(berts, annas);
+    sleep(Duration::from_secs(20)).await;
+    assert!(p.round_trip().await >= RELAYED);
+    let after = p.network.between(berts, annas);
+    assert_eq!(before, after, "he sent something from where he is");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use fireside::proto::limits::{IDLE_TIMEOUT, QUIET_AFTER};
-use fireside::proto::role::{Input, LinkId};
+use fireside::proto::role::{Input, Kind, LinkId};
 use fireside::proto::wire::Reason;
 use tokio::time::{Instant, advance, sleep};
 
 use crate::network::Network;
-use crate::node::{Node, client, supernode};
+use crate::node::{Node, client, inmate, supernode};
 use crate::strings::message;
 
 /// One way; a round trip within a country takes twice that.
@@ -188,4 +188,37 @@ async fn an_idle_hour_of_a_link_costs_a_packet_each_way_in_half_a_second() {
     // A ping and its answer, each half second and a round trip; now and then an acknowledgement of its own.
     assert!(sent < 3 * 2 * 3_600, "{sent}");
     assert!(is_undisturbed(&anna.unseen()) && is_undisturbed(&node.unseen()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_hour_of_two_in_one_process_costs_a_packet_in_some_seconds() {
+    let network = Network::new(1, 0, 0);
+    let mut anna = inmate(&network, 1, Kind::Peer, 2);
+    let mut node = inmate(&network, 2, Kind::Mesh, 1);
+    anna.link(&node).await;
+    node.dialled_by(anna.id).await;
+    sleep(Duration::from_secs(10)).await;
+    let before = network.totals().0;
+    sleep(Duration::from_secs(3_600)).await;
+    let sent = network.totals().0 - before;
+    println!("{sent} packets in an idle hour of a link inside of one process");
+    assert!(sent < 3_600 / 2, "{sent}");
+    assert!(is_undisturbed(&anna.unseen()) && is_undisturbed(&node.unseen()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_process_of_the_machine_is_missed_as_soon_as_anybody() {
+    let network = Network::new(1, 0, 0);
+    let mut anna = inmate(&network, 1, Kind::Peer, 9);
+    let mut node = inmate(&network, 2, Kind::Mesh, 9);
+    let to_node = anna.link(&node).await;
+    let from_anna = node.dialled_by(anna.id).await;
+    sleep(Duration::from_secs(600)).await;
+    assert!(is_undisturbed(&anna.unseen()) && is_undisturbed(&node.unseen()));
+    network.cut(node.ip());
+    let cut = Instant::now();
+    anna.quiet(to_node).await;
+    node.quiet(from_anna).await;
+    let took = cut.elapsed();
+    assert!(took < QUIET_AFTER + Duration::from_millis(300), "{took:?}");
 }

@@ -42,8 +42,9 @@ struct State {
     parted: BTreeSet<(IpAddr, IpAddr)>,
     /// Packets that are neither QUIC's nor anybody else's than a prober's, as somebody on the way keeps them.
     probes: Vec<Sent>,
-    /// How many were sent to each address.
+    /// How many were sent to each address, and by whom to whom.
     sent_to: BTreeMap<SocketAddr, u64>,
+    between: BTreeMap<(IpAddr, IpAddr), u64>,
     /// Whose system sends nothing, and what it says instead.
     jammed: BTreeMap<IpAddr, io::ErrorKind>,
     /// Those of them who have not noticed yet: where there was room, there is believed to be.
@@ -86,6 +87,7 @@ impl Network {
             parted: BTreeSet::new(),
             probes: Vec::new(),
             sent_to: BTreeMap::new(),
+            between: BTreeMap::new(),
             jammed: BTreeMap::new(),
             hopeful: BTreeSet::new(),
             waiting: Vec::new(),
@@ -163,6 +165,12 @@ impl Network {
         state.sent_to.get(&address).copied().unwrap_or(0)
     }
 
+    /// How many packets one sent to the other so far.
+    pub fn between(&self, from: IpAddr, to: IpAddr) -> u64 {
+        let state = self.0.lock().unwrap();
+        state.between.get(&(from, to)).copied().unwrap_or(0)
+    }
+
     /// Nothing reaches this address any more, and nothing comes from it.
     pub fn cut(&self, ip: IpAddr) {
         self.0.lock().unwrap().cut.insert(ip);
@@ -214,6 +222,7 @@ impl State {
     fn send(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
         self.sent += 1;
         *self.sent_to.entry(to).or_default() += 1;
+        *self.between.entry((from.ip(), to.ip())).or_default() += 1;
         // The second bit is set in every packet of QUIC.
         if bytes[0] & 0x40 == 0 {
             self.probes.push((from, to, bytes.clone()));

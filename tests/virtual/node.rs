@@ -44,30 +44,45 @@ pub fn limited_supernode(network: &Network, number: u8, limit_kib: usize) -> (No
     let endpoint = network.endpoint(&identity, address(number), Kind::Mesh);
     let endpoint = endpoint.relaying(limit_kib);
     let relayed = endpoint.relayed();
-    (Node::run(network, number, &identity, endpoint), relayed)
+    let node = Node::run(network, address(number), &identity, endpoint);
+    (node, relayed)
 }
 
 /// One that reaches peers at their addresses.
 pub fn direct_client(network: &Network, number: u8) -> Node {
     let identity = Identity::from_seed([number; 32]);
     let endpoint = network.direct_endpoint(&identity, address(number));
-    Node::run(network, number, &identity, endpoint)
+    Node::run(network, address(number), &identity, endpoint)
+}
+
+/// One of those who take each other for housemates, at a loopback address.
+pub fn inmate(network: &Network, number: u8, accepts: Kind, housemate: u8) -> Node {
+    let [identity, housemate] = [number, housemate].map(|of| Identity::from_seed([of; 32]));
+    let address = SocketAddr::from((Ipv4Addr::new(127, 0, 0, number), 7_000));
+    let endpoint = network.endpoint(&identity, address, accepts);
+    let endpoint = endpoint.beside(housemate.id());
+    Node::run(network, address, &identity, endpoint)
 }
 
 impl Node {
     fn start(network: &Network, number: u8, accepts: Kind) -> Self {
         let identity = Identity::from_seed([number; 32]);
         let endpoint = network.endpoint(&identity, address(number), accepts);
-        Self::run(network, number, &identity, endpoint)
+        Self::run(network, address(number), &identity, endpoint)
     }
 
-    fn run(network: &Network, number: u8, identity: &Identity, endpoint: Endpoint) -> Self {
+    fn run(
+        network: &Network,
+        address: SocketAddr,
+        identity: &Identity,
+        endpoint: Endpoint,
+    ) -> Self {
         let (puppet, inputs, strings) = puppet();
         let (outputs, _unread) = mpsc::channel(1);
         let stop = CancellationToken::new();
         let running = driver::run(Box::new(puppet), endpoint, inputs, outputs, stop);
         Self {
-            strings: strings(identity.id(), address(number), PATIENCE),
+            strings: strings(identity.id(), address, PATIENCE),
             network: network.clone(),
             running: tokio::spawn(running),
         }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Done, Driver};
 use crate::net::dial::Up;
 use crate::net::gauge::Handshake;
-use crate::net::link::Link;
+use crate::net::link::{Heed, Link};
 use crate::net::peer::Peer;
 use crate::net::share::Verdict;
 use crate::net::socket::{is_virtual, unmapped};
@@ -227,7 +227,8 @@ impl Driver {
         let address = (kind == Kind::Mesh).then(|| unmapped(connection.remote_address()));
         let now = self.clock.now().mono;
         let mut link = Link::new(peer, kind, connection.clone(), path, dial.is_some(), now);
-        link.is_between_nodes = self.endpoint.accepts == Kind::Mesh && client.is_none();
+        let is_between_nodes = self.endpoint.accepts == Kind::Mesh && client.is_none();
+        link.heed(self.heed(&link, is_between_nodes), now);
         let rtt_ms = link.rtt_ms();
         let id = self.links.insert(link);
         let client = client.filter(|_| kind == Kind::Mesh && dial.is_none());
@@ -255,6 +256,19 @@ impl Driver {
         });
         self.tell_path(peer);
         id
+    }
+
+    /// How closely a link is heeded.
+    fn heed(&self, link: &Link, is_between_nodes: bool) -> Heed {
+        if self.endpoint.housemate == Some(link.peer) {
+            Heed::Never
+        } else if is_between_nodes {
+            Heed::Wanted
+        } else if link.is_ours && self.endpoint.is_inner(link.connection.remote_address()) {
+            Heed::Asked
+        } else {
+            Heed::Close
+        }
     }
 
     /// What serves the streams on a link that are not for messages: tunnels, from a client that is relayed for, or

@@ -74,6 +74,9 @@ impl Client {
                 record: None,
             },
         );
+        if kind == Kind::Peer {
+            self.hides_from(peer);
+        }
     }
 
     pub(super) fn undialled(&mut self, now: Now, dial: DialId, reason: Option<Reason>) {
@@ -115,6 +118,7 @@ impl Client {
             self.in_group(now, &name, |group, cx| group.unlinked(cx, link, gone.peer));
         }
         if gone.kind != Kind::Mesh {
+            self.forget_hidden(&gone.peer);
             return self.talk_unlinked(now, link, gone.peer, why);
         }
         self.person_unlinked(link, gone.peer);

@@ -12,6 +12,7 @@ mod persons;
 mod private;
 mod reach;
 mod rivals;
+mod shown;
 mod talk;
 mod verify;
 mod whois;
@@ -78,10 +79,14 @@ pub struct Client {
     is_listed: bool,
     /// Persons our person wants to hear nothing of.
     ignored: BTreeSet<NodeId>,
+    /// Whether people who share no group with us may begin a private talk.
+    takes_strangers: bool,
     /// Persons whose keys our person has compared, and what they were called then; and others who go by such names, of
     /// whom we have warned.
     verified: BTreeMap<NodeId, Nick>,
     warned: BTreeSet<NodeId>,
+    /// Those at the other ends of links who may not know where we are, as far as we have met.
+    hidden_from: BTreeSet<NodeId>,
     /// Persons our person asked about.
     curiosities: VecDeque<Curiosity>,
     /// How packets reach those we have links to.
@@ -189,8 +194,10 @@ impl Client {
             persons: Persons::default(),
             is_listed: true,
             ignored: BTreeSet::new(),
+            takes_strangers: true,
             verified: saved.verified,
             warned: BTreeSet::new(),
+            hidden_from: BTreeSet::new(),
             curiosities: VecDeque::new(),
             paths: BTreeMap::new(),
             hearsay: Hearsay::default(),
@@ -268,6 +275,9 @@ impl Client {
                 self.write(now, &group, Body::Topic { text: clip(text) });
             }
             Command::Rule { group, ruling } => self.rule(now, &group, ruling),
+            Command::Rules { group, matter } => {
+                self.in_group(now, &group, |group, cx| group.show_rules(cx, matter));
+            }
             Command::Nick { nick } => self.rename(now, &nick),
             Command::Away { why } => {
                 self.out = why.map(clip);
@@ -460,6 +470,7 @@ impl Client {
         if now.mono >= self.idle_due {
             self.idle_due = now.mono + IDLE_INTERVAL;
             self.prune_peers(now);
+            self.show_to_met();
         }
         if self.table_due.is_some_and(|due| now.mono >= due) {
             self.table_due = None;
@@ -658,7 +669,10 @@ impl Role for Client {
         match input {
             Input::Start => self.start(now),
             Input::Timeout | Input::Addresses { .. } | Input::Admission(_) => {}
-            Input::Command(command) => self.command(now, command),
+            Input::Command(command) => {
+                self.command(now, command);
+                self.show_to_met();
+            }
             Input::Linked {
                 link,
                 dial,

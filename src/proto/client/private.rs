@@ -61,7 +61,10 @@ impl Client {
                 near,
                 came_of_it,
             } => self.verify(&who, near.as_ref(), came_of_it),
-            Command::Ignore { persons } => self.ignore(persons),
+            Command::Ignore { persons, strangers } => {
+                self.ignored = persons;
+                self.takes_strangers = strangers;
+            }
             Command::Say { group, text } => match group.person() {
                 Some(person) => self.whisper(now, person, text, |text| Body::Text { text }),
                 None => return Some(Command::Say { group, text }),
@@ -86,6 +89,7 @@ impl Client {
             Command::Invite { ref group, .. }
             | Command::Topic { ref group, .. }
             | Command::Rule { ref group, .. }
+            | Command::Rules { ref group, .. }
             | Command::Names { ref group }
                 if group.person().is_some() =>
             {
@@ -102,6 +106,7 @@ impl Client {
             | Command::Invite { .. }
             | Command::Topic { .. }
             | Command::Rule { .. }
+            | Command::Rules { .. }
             | Command::Names { .. }
             | Command::Nick { .. }
             | Command::Away { .. }
@@ -216,10 +221,6 @@ impl Client {
         }
     }
 
-    fn ignore(&mut self, persons: BTreeSet<NodeId>) {
-        self.ignored = persons;
-    }
-
     // -- who is meant --------------------------------------------------------------------------------------
 
     /// The person that somebody means, or why it cannot be told and what to try.
@@ -315,7 +316,8 @@ impl Client {
             return;
         }
         let is_open = self.talks.get(&from).is_some_and(Talk::is_open);
-        if !is_open && !self.is_welcome(&from) {
+        let is_shunned = !self.takes_strangers && self.is_stranger(&from);
+        if is_shunned || (!is_open && !self.is_welcome(&from)) {
             return self.close(now, link, Reason::Limit);
         }
         let (called, name) = (self.claimed_nick(&from), self.name_for(&from));

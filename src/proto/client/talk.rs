@@ -23,7 +23,10 @@ impl Client {
         }
         match from.kind {
             Kind::Mesh => self.hear_node(now, link, from.peer, message),
-            Kind::Peer => self.hear_peer(now, link, from.peer, message),
+            Kind::Peer => {
+                self.hear_peer(now, link, from.peer, message);
+                self.show_if_met(from.peer);
+            }
         }
     }
 

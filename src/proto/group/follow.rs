@@ -608,6 +608,7 @@ impl Group {
         {
             self.log.note_report(&mut follow.kept.0, kept);
             follow.kept.1 = copies;
+            self.spread(cx, kept, copies);
             self.confirm_kept(cx);
         }
     }

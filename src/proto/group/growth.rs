@@ -370,6 +370,7 @@ impl Group {
         }
         for (number, place) in confirmed {
             self.unkept.remove(&number);
+            self.few.note(number, place, copies);
             cx.act.tell(Event::Confirmed {
                 group: self.name.clone(),
                 id: EntryId {

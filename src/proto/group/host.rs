@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::copies::FewTold;
 use super::feed::{Feed, Step};
 use super::log::Log;
 use super::merge::Merge;
@@ -38,6 +39,8 @@ pub(super) struct Host {
     /// How much of our own line was kept when they were told last, if there is nothing else to tell them before that
     /// grows.
     settled: Option<Seq>,
+    /// Followers who were told of entries that few disks have.
+    pub(super) few_told: BTreeSet<NodeId>,
     /// Members in the roster that do not follow, since when.
     pub(super) absent: BTreeMap<NodeId, Mono>,
     /// Who must have stored an entry before it is confirmed; they are asked to report.
@@ -64,6 +67,7 @@ pub(super) struct Follower {
     pub(super) owes: Vector,
     /// What it has been told is kept.
     pub(super) told: Vector,
+    pub(super) few: FewTold,
     /// Whether it has pushed to us, and so waits to hear what we stored.
     pub(super) is_pushing: bool,
     pub(super) paced: Paced,
@@ -100,7 +104,8 @@ impl News {
 
     pub(super) fn stepped(&mut self, id: NodeId, now: Mono) {
         self.out.insert(id);
-        self.tell_by(now + OUT_GATHERED);
+        let is_at_once = mutant::is(Mutant::OutToldAtOnce);
+        self.tell_by(if is_at_once { now } else { now + OUT_GATHERED });
     }
 
     fn tell_by(&mut self, due: Mono) {
@@ -340,13 +345,15 @@ impl Host {
         disks.min().unwrap_or_default()
     }
 
-    /// What each follower with unconfirmed entries can be told is kept; noted as told.
-    fn settle(&mut self, log: &Log, heirs: &[NodeId]) -> Vec<(LinkId, Vector)> {
+    /// What each follower can be told is kept on `copies` disks: entries that are not confirmed, and those of which it
+    /// was told that fewer have them. Noted as told.
+    fn settle(&mut self, log: &Log, heirs: &[NodeId], copies: u32) -> Vec<(LinkId, Vector)> {
+        let mut news = self.spread(log, heirs, copies);
         let own = self.lease.epoch;
         let own_kept = self.kept(log, heirs, own);
         // Each heir reports each line, and the last of them to do so is the one that matters.
         if self.settled == Some(own_kept) {
-            return Vec::new();
+            return news;
         }
         let owing = self.owed.iter().filter_map(|id| self.followers.get(id));
         let epochs: BTreeSet<_> = owing.flat_map(|follower| follower.owes.keys()).collect();
@@ -354,7 +361,7 @@ impl Host {
             .into_iter()
             .map(|epoch| (*epoch, self.kept(log, heirs, *epoch)))
             .collect();
-        let (mut news, mut is_own_alone) = (Vec::new(), true);
+        let mut is_own_alone = true;
         self.owed.retain(|id| {
             let Some(follower) = self.followers.get_mut(id) else {
                 return false;
@@ -369,12 +376,40 @@ impl Host {
             });
             if !told.is_empty() {
                 vector::merge(&mut follower.told, &told);
+                follower.few.note(&told, copies);
+                if !follower.few.is_empty() {
+                    self.few_told.insert(*id);
+                }
                 news.push((follower.link, told));
             }
             is_own_alone &= follower.owes.keys().all(|epoch| *epoch == own);
             !follower.owes.is_empty()
         });
         self.settled = is_own_alone.then_some(own_kept);
+        news
+    }
+
+    /// What each follower who was told of few disks can be told is on more of them; noted as told.
+    fn spread(&mut self, log: &Log, heirs: &[NodeId], copies: u32) -> Vec<(LinkId, Vector)> {
+        let mut news = Vec::new();
+        for id in std::mem::take(&mut self.few_told) {
+            let Some(follower) = self.followers.get(&id) else {
+                continue;
+            };
+            let grown = follower
+                .few
+                .grown(copies, |epoch| self.kept(log, heirs, epoch));
+            let Some(follower) = self.followers.get_mut(&id) else {
+                continue;
+            };
+            follower.few.note(&grown, copies);
+            if !follower.few.is_empty() {
+                self.few_told.insert(id);
+            }
+            if !grown.is_empty() {
+                news.push((follower.link, grown));
+            }
+        }
         news
     }
 }
@@ -397,6 +432,7 @@ impl Group {
             followers: BTreeMap::new(),
             owed: BTreeSet::new(),
             settled: None,
+            few_told: BTreeSet::new(),
             absent,
             heirs: Vec::new(),
             awaited,
@@ -423,7 +459,7 @@ impl Group {
         }
         let heirs = host.heirs.clone();
         let copies = 1 + u32::try_from(heirs.len()).unwrap_or(0);
-        for (link, vector) in host.settle(&self.log, &heirs) {
+        for (link, vector) in host.settle(&self.log, &heirs, copies) {
             let group = self.name.clone();
             cx.act.send(
                 link,
@@ -435,12 +471,13 @@ impl Group {
             );
         }
         let mut own = Vector::new();
-        for place in self.unkept.values() {
+        for place in self.unkept.values().chain(self.few.below(copies)) {
             if let std::collections::btree_map::Entry::Vacant(vacant) = own.entry(place.epoch) {
                 vacant.insert(host.kept(&self.log, &heirs, place.epoch));
             }
         }
         if !own.is_empty() {
+            self.spread(cx, &own, copies);
             self.confirm(cx, &own, copies);
         }
     }

@@ -5,6 +5,7 @@
 
 mod authority;
 mod charter;
+mod copies;
 mod feed;
 mod follow;
 mod growth;
@@ -33,6 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use self::charter::Bearing;
 use self::charter::Birth;
+use self::copies::FewOwn;
 use self::follow::Follow;
 use self::host::Host;
 use self::log::Log;
@@ -99,6 +101,8 @@ pub(crate) struct Group {
     out: BTreeMap<NodeId, String>,
     /// Own entries with a place that are not confirmed yet.
     unkept: BTreeMap<Number, Place>,
+    /// Own entries that were confirmed on fewer disks than there could be.
+    few: FewOwn,
     /// What each write under way brings to disk.
     writing: BTreeMap<Ticket, Writing>,
     unsaved: Unsaved,
@@ -222,6 +226,7 @@ impl Group {
             here: BTreeSet::new(),
             out: BTreeMap::new(),
             unkept: saved.unkept.clone(),
+            few: FewOwn::default(),
             writing: BTreeMap::new(),
             unsaved: Unsaved::default(),
             is_told: false,

@@ -85,7 +85,7 @@ impl Group {
                 let Some((_, why)) = own.filter(|_| is_followers) else {
                     return;
                 };
-                if self.out.get(&from) != why.as_ref() {
+                if self.out.get(&from) != why.as_ref() || mutant::is(Mutant::OutToldAgain) {
                     host.news.stepped(from, cx.now.mono);
                     self.note_out(from, why);
                 }

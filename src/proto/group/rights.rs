@@ -193,6 +193,26 @@ impl Rights {
         self.ruled.bans.get(key).is_some_and(|is| is.before(before))
     }
 
+    /// Who is kept out at the log's end, and since which place.
+    pub(crate) fn bans(&self) -> impl Iterator<Item = (NodeId, Place)> {
+        let bans = self.ruled.bans.iter();
+        bans.filter_map(|(key, is)| match is.0.last() {
+            Some((since, true)) => Some((*key, *since)),
+            Some((_, false)) | None => None,
+        })
+    }
+
+    /// The operators at the log's end.
+    pub(crate) fn operators(&self) -> impl Iterator<Item = NodeId> {
+        let operators = self.ruled.operators.iter();
+        let operators = operators.filter(|(_, is)| is.before(None));
+        operators.map(|(key, _)| *key)
+    }
+
+    pub(crate) fn founder(&self) -> Option<NodeId> {
+        self.founder
+    }
+
     /// Where a key was put out last.
     pub(crate) fn put_out(&self, key: &NodeId) -> Option<Place> {
         self.ruled.put_out.get(key).copied()

@@ -1,5 +1,6 @@
 //! Serving followers: letting them in and out, giving their entries places, taking what they push.
 
+use super::copies::FewTold;
 use super::feed::Feed;
 use super::host::{Follower, NAMES_PER_MESSAGE_MAX, NEWS_GATHERED, Turn};
 use super::paced::Paced;
@@ -77,6 +78,7 @@ impl Group {
             stored,
             owes,
             told: Vector::new(),
+            few: FewTold::default(),
             is_pushing: false,
             paced: Paced::new(cx.now.mono),
             turn: Turn::First,

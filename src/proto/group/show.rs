@@ -5,6 +5,8 @@ use crate::proto::event::{Event, Member, Standing};
 use crate::proto::id::NodeId;
 use crate::proto::limits::HEIRS;
 use crate::proto::role::LinkId;
+use crate::proto::rules::{Ban, Matter, Rules};
+use crate::proto::ruling::Mode;
 
 impl Group {
     /// Tells the members and our standing, if they have changed.
@@ -59,6 +61,29 @@ impl Group {
 
     pub(crate) fn show_again(&mut self) {
         self.are_members_dirty = true;
+    }
+
+    /// Tells what holds here by what the founder and operators decided.
+    pub(crate) fn show_rules(&self, cx: &mut Context<'_>, matter: Matter) {
+        let rights = self.roster.rights();
+        let nick = |id: NodeId| self.roster.nick(&id);
+        let bans = rights.bans().map(|(id, since)| {
+            let by = rights.at(since).map(|(by, _)| by.author);
+            let by = by.map(|by| (nick(by), since.hlc.wall()));
+            let nick = nick(id);
+            Ban { id, nick, by }
+        });
+        let modes = [Mode::TopicLock, Mode::Moderated].into_iter();
+        let rules = Rules {
+            group: self.name.clone(),
+            matter,
+            rank: rights.rank(&cx.me, None),
+            founder: rights.founder().map(nick),
+            operators: rights.operators().map(nick).collect(),
+            modes: modes.filter(|mode| rights.holds(*mode, None)).collect(),
+            bans: bans.collect(),
+        };
+        cx.act.tell(Event::Rules(Box::new(rules)));
     }
 
     pub(super) fn members(&self, cx: &Context<'_>) -> Vec<Member> {

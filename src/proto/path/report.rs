@@ -23,6 +23,8 @@ pub struct Report {
     pub is_offered: bool,
     pub is_hidden: bool,
     pub are_we_hidden: bool,
+    /// Whether it is somebody who is not told where we are, since we have neither met nor answered.
+    pub is_stranger: bool,
     /// Whether the peer's router is what lets us in where it is reached.
     pub is_let_in: bool,
     /// Where supernodes see us, each once.
@@ -52,6 +54,9 @@ impl Report {
     }
 
     fn answers(&self, nick: &str, via: Option<&str>) -> String {
+        if self.is_stranger {
+            return format!("{nick} is a stranger, who is not asked before you have answered");
+        }
         let took = |ms: Option<u64>| ms.map_or("no answer".to_owned(), |ms| format!("{ms} ms"));
         let direct = match (self.way.address(), self.direct_ms) {
             (None, None) => None,
@@ -123,6 +128,8 @@ impl Report {
         }
         Some(if self.are_we_hidden {
             "you asked for --relay-only, so that nobody is told your address".to_owned()
+        } else if self.is_stranger {
+            format!("{nick} is a stranger, who is not told your address before you have answered")
         } else if self.is_hidden {
             format!("{nick} asks to be relayed only, and gives no address away")
         } else if !self.is_offered {
@@ -202,6 +209,7 @@ mod tests {
             is_offered: true,
             is_hidden: false,
             are_we_hidden: false,
+            is_stranger: false,
             is_let_in: false,
             seen: vec![at("203.0.113.8:40001")],
             doors: vec![(Family::V4, Door::Unknown)],

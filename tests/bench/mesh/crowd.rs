@@ -466,6 +466,7 @@ impl Crowd {
             | Output::Fetch { .. }
             | Output::Tell(_)
             | Output::Route { .. }
+            | Output::Show { .. }
             | Output::Reach { .. }
             | Output::Finish => {}
         }

@@ -117,6 +117,9 @@ impl World {
             Output::Route { peer, via } => self.route(ix, peer, via),
             // A simulated network has no paths to tell of.
             Output::Reach { .. } => {}
+            Output::Show { peer } => {
+                self.shown.insert((ix, peer));
+            }
             Output::Heed { link, closely } => self.heed(ix, link, closely),
             Output::Send { to, message } => self.send(ix, &to, &message),
             Output::Close { link, reason } => {
@@ -178,7 +181,8 @@ impl World {
         }
         if let Event::Confirmed {
             group, id, copies, ..
-        } = event
+        }
+        | Event::Copied { group, id, copies } = event
         {
             // One that has just lost its disk is still counted on by who has not heard of it.
             let found = self.copies(group, *id);

@@ -105,7 +105,7 @@ impl Talk {
     }
 
     /// Whether we have ever said anything to him.
-    pub(super) fn is_answered(&self, me: &NodeId) -> bool {
+    pub(in crate::proto::client) fn is_answered(&self, me: &NodeId) -> bool {
         self.diary.number(me) > Number(0) || self.outbox.len() > 0
     }
 

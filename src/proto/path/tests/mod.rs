@@ -342,6 +342,42 @@ fn an_acknowledgement_has_no_answer_and_what_is_more_is_sent_again() {
 }
 
 #[test]
+fn two_who_only_keep_their_link_alive_are_in_no_doubt() {
+    for rtt_ms in [1, 20, 100, 200, 300] {
+        let mut finder = Finder::default();
+        let peer = at("203.0.113.7:4000");
+        finder.offered(Mono(0), &[peer]);
+        let Some(Act::Probe { number, .. }) = finder.poll() else {
+            panic!("it probes");
+        };
+        finder.answered(Mono(rtt_ms), peer, number);
+        drain(&mut finder);
+        // Who was asked last has kept quiet for longer, and asks next.
+        let mut probes = BTreeMap::new();
+        for now in rtt_ms + 1..60_000 {
+            match now % (1_000 + 2 * rtt_ms) {
+                0 => finder.heard(Mono(now), peer),
+                25 | 500 => finder.sent(Mono(now)),
+                at if at == 525 + rtt_ms => finder.heard(Mono(now), peer),
+                _ => {}
+            }
+            if let Some(number) = probes.remove(&now) {
+                finder.answered(Mono(now), peer, number);
+            }
+            if finder.poll_timeout().is_some_and(|due| due <= Mono(now)) {
+                finder.timeout(Mono(now));
+            }
+            for act in drain(&mut finder) {
+                if let Act::Probe { number, .. } = act {
+                    probes.insert(now + rtt_ms, number);
+                }
+            }
+            assert_eq!(finder.way(), Way::Direct(peer), "{rtt_ms} ms, at {now}");
+        }
+    }
+}
+
+#[test]
 fn attempts_grow_rare() {
     let mut world = World::of(Kind::Symmetric, Kind::Symmetric, 20);
     world.run(60_000);

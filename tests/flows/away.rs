@@ -1,0 +1,54 @@
+//! Who is away from the screen is seen so by the others, and by who comes in while he is.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::harness::{Client, Machine};
+
+/// As long as anything here may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Asks for the members until one of them is away for that reason, or not away for none.
+fn sees(client: &mut Client, nick: &str, away: &Value) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mark = client.mark();
+        client.types("/names");
+        let told = client.sees_after(mark, "the names", |e| e["event"] == "names");
+        let mut members = told["members"].as_array().into_iter().flatten();
+        if members.any(|member| member["nick"] == nick && member["away"] == *away) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{nick} away: {away}; {told}");
+    }
+}
+
+#[test]
+fn who_is_away_is_seen_so_until_back() {
+    let machine = Machine::new();
+    let mut anna = machine.client("anna");
+    anna.joins("#hearth");
+    let mut bob = machine.client("bob");
+    bob.joins("#hearth");
+    sees(&mut anna, "bob", &Value::Null);
+
+    bob.types("/away lunch");
+    sees(&mut anna, "bob", &json!("lunch"));
+    let mut cat = machine.client("cat");
+    cat.joins("#hearth");
+    sees(&mut cat, "bob", &json!("lunch"));
+
+    // Written to in private, he is said to be away, once.
+    cat.types("/msg bob soup?");
+    cat.sees("why he does not answer", |e| {
+        e["event"] == "notice" && e["text"] == "bob is away: lunch"
+    });
+    bob.sees_text("soup?");
+
+    anna.types("/away");
+    sees(&mut bob, "anna", &json!(""));
+    bob.types("/back");
+    sees(&mut anna, "bob", &Value::Null);
+    sees(&mut cat, "bob", &Value::Null);
+}
