@@ -7,7 +7,7 @@ mod ending;
 mod meeting;
 mod silence;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -85,6 +85,7 @@ pub async fn run(
         tasks: JoinSet::new(),
         doors: TaskTracker::new(),
         events,
+        unwritten: BTreeSet::new(),
         pending: VecDeque::new(),
         backlog: VecDeque::new(),
         is_finished: false,
@@ -121,6 +122,8 @@ struct Driver {
     /// Those that keep doors of routers, which are closed at the end.
     doors: TaskTracker,
     events: mpsc::Sender<Event>,
+    /// Links on which something was sent and is not written yet.
+    unwritten: BTreeSet<LinkId>,
     /// Inputs that came of outputs, for the role's next turns.
     pending: VecDeque<Input>,
     /// Outputs on their way to the node.
@@ -172,6 +175,7 @@ impl Driver {
         let mut events = Vec::with_capacity(EVENTS_AT_ONCE);
         let mut alarm = Alarm::default();
         while !self.is_finished {
+            self.write();
             self.set_alarm(&mut alarm);
             let may_read = self.backlog.len() < INPUT_QUEUE_MAX;
             tokio::select! {
@@ -207,6 +211,7 @@ impl Driver {
                 () = next(&mut changes) => self.may_have_moved(),
             }
         }
+        self.write();
         Ok(())
     }
 
@@ -323,10 +328,20 @@ impl Driver {
             };
             let frame = frame.get_or_insert_with(|| codec::encode(message));
             self.tally.sent += 1;
+            self.unwritten.insert(*id);
             if let Err(Full) = link.send(frame.clone()) {
                 self.tally.dropped += 1;
                 tracing::warn!(peer = %link.peer.short(), "closing a link that is not read");
                 self.close(*id, Reason::TooSlow);
+            }
+        }
+    }
+
+    /// Writes what was sent, on each link in one piece.
+    fn write(&mut self) {
+        while let Some(id) = self.unwritten.pop_first() {
+            if let Some(link) = self.links.get(id) {
+                link.write();
             }
         }
     }

@@ -4,12 +4,15 @@
 //! [`Event`]s, in order, and the last one is [`Event::Lost`].
 
 use std::fmt;
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, VarInt};
+use quinn::{Connection, ConnectionError, ReadError, RecvStream, SendStream, VarInt, WriteError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::timeout;
 
@@ -100,9 +103,34 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Waiting {
     frames: Vec<Bytes>,
-    /// Bytes in `frames` and in the hands of the writer.
+    /// Bytes in `frames`.
     size: usize,
     closing: Option<Reason>,
+    stream: Option<SendStream>,
+    /// Whether the link's task waits for room in the stream, which it alone is told of then.
+    is_blocked: bool,
+}
+
+impl Waiting {
+    /// Writes all that waits, as far as the stream has room.
+    fn write(&mut self, context: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        let Some(stream) = &mut self.stream else {
+            return Poll::Ready(Ok(()));
+        };
+        while !self.frames.is_empty() {
+            if self.frames.len() > 1 {
+                // One piece: quinn goes through the pieces of a stream one by one for every packet.
+                self.frames = vec![self.frames.concat().into()];
+            }
+            let written = {
+                let writing = pin!(stream.write_chunks(&mut self.frames));
+                ready!(writing.poll(context))?
+            };
+            self.size -= written.bytes;
+            self.frames.retain(|piece| !piece.is_empty());
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl Link {
@@ -142,6 +170,7 @@ impl Link {
     ) -> impl Future<Output = ()> + Send + 'static {
         let (connection, shared, peer) =
             (self.connection.clone(), Arc::clone(&self.shared), self.peer);
+        shared.waiting().stream = Some(send);
         async move {
             let reader = Reader {
                 id,
@@ -153,7 +182,7 @@ impl Link {
             let ended = tokio::select! {
                 ended = reader.read(receive) => ended,
                 ended = async {
-                    tokio::join!(write(&connection, &shared, send), streams);
+                    tokio::join!(write(&connection, &shared), streams);
                     connection.closed().await
                 } => ended,
             };
@@ -163,7 +192,7 @@ impl Link {
         }
     }
 
-    /// Puts a frame behind those that wait.
+    /// Puts a frame behind those that wait for [`Link::write`].
     pub(super) fn send(&self, frame: Bytes) -> Result<(), Full> {
         let mut waiting = self.shared.waiting();
         if waiting.size + frame.len() > SEND_QUEUE_SIZE_MAX {
@@ -171,9 +200,20 @@ impl Link {
         }
         waiting.size += frame.len();
         waiting.frames.push(frame);
-        drop(waiting);
-        self.shared.changed.notify_one();
         Ok(())
+    }
+
+    /// Writes what waits. That wakes nobody but QUIC: the link's task has to do only with what the stream has no room
+    /// for.
+    pub(super) fn write(&self) {
+        let mut waiting = self.shared.waiting();
+        if waiting.is_blocked {
+            return;
+        }
+        let is_written = waiting.write(&mut Context::from_waker(Waker::noop()));
+        if !matches!(is_written, Poll::Ready(Ok(()))) {
+            self.shared.changed.notify_one();
+        }
     }
 
     /// Whether we ask for signs of life ourselves: QUIC does it for a client, and for both ends of a link to a peer.
@@ -206,6 +246,7 @@ impl Link {
     pub(super) fn ask(&self) {
         // What waits asks as well.
         let _full = self.send(Bytes::from_static(&[0; LENGTH_SIZE]));
+        self.write();
     }
 
     /// Closes the link once what waits is written and acknowledged.
@@ -260,45 +301,36 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything that waits, and whether to close after it.
-    async fn taken(&self) -> (Vec<Bytes>, Option<Reason>) {
-        loop {
-            {
-                let mut waiting = self.waiting();
-                if !waiting.frames.is_empty() || waiting.closing.is_some() {
-                    return (std::mem::take(&mut waiting.frames), waiting.closing);
-                }
-            }
-            self.changed.notified().await;
-        }
+    /// Writes all that waits, and tells whether to close after it.
+    fn poll_write(&self, context: &mut Context<'_>) -> Poll<Result<Option<Reason>, WriteError>> {
+        let mut waiting = self.waiting();
+        let written = waiting.write(context);
+        waiting.is_blocked = written.is_pending();
+        written.map_ok(|()| waiting.closing)
     }
 }
 
-/// Writes everything that waits in one go, again and again, until the link ends or is to be closed.
-async fn write(connection: &Connection, shared: &Shared, mut send: SendStream) {
+/// Writes what the stream had no room for, again and again, until the link ends or is to be closed.
+async fn write(connection: &Connection, shared: &Shared) {
     loop {
-        let (mut frames, closing) = shared.taken().await;
-        let size = frames.iter().map(Bytes::len).sum::<usize>();
-        // One piece: quinn goes through the pieces of a stream one by one for every packet.
-        let piece: Bytes = if frames.len() == 1 {
-            frames.pop().unwrap_or_default()
-        } else {
-            frames.concat().into()
-        };
-        if !piece.is_empty() && send.write_chunk(piece).await.is_err() {
+        let Ok(closing) = poll_fn(|context| shared.poll_write(context)).await else {
             // Either the link is gone, or the other end wants no messages any more, which makes it none.
             if connection.close_reason().is_none() {
                 shared.close(connection, Reason::Unexpected);
             }
             return;
-        }
-        shared.waiting().size -= size;
-        if let Some(reason) = closing {
-            let _ = send.finish();
+        };
+        let Some(reason) = closing else {
+            shared.changed.notified().await;
+            continue;
+        };
+        let stream = shared.waiting().stream.take();
+        if let Some(mut stream) = stream {
+            let _ = stream.finish();
             // Closing drops what is not yet acknowledged.
-            let _ = timeout(FLUSH_WAIT, send.stopped()).await;
-            return shared.close(connection, reason);
+            let _ = timeout(FLUSH_WAIT, stream.stopped()).await;
         }
+        return shared.close(connection, reason);
     }
 }
 

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 
 use super::error::plainly;
 use super::history::{self, Refused};
+use super::inbox::Inbox;
 use super::{Job, Request, Scanned, index, open, page, search, seen, state};
 use crate::proto::event::Line;
 use crate::proto::id::{GroupName, NodeId};
@@ -13,28 +14,21 @@ use crate::proto::past::{Ask, Query, Told};
 use crate::proto::role::{Input, Moved};
 use crate::proto::saved::Write;
 
-/// Jobs in one transaction at most: a flush is shared by many, and nobody waits for more than these.
-const BATCH_MAX: usize = 256;
-
 /// Works until the channel is closed or [`Request::Close`] comes.
-pub(super) fn run(
-    db: Connection,
-    mut inbox: mpsc::Receiver<Request>,
-    outbox: &mpsc::Sender<Input>,
-) {
+pub(super) fn run(db: Connection, mut inbox: Inbox, outbox: &mpsc::Sender<Input>) {
     let mut worker = Worker::new(db);
-    let mut requests = Vec::with_capacity(BATCH_MAX);
     let mut done = None;
     while done.is_none() {
-        if worker.has_leisure && inbox.is_empty() && !inbox.is_closed() {
+        if worker.has_leisure && inbox.is_idle() {
             worker.index();
             continue;
         }
-        if inbox.blocking_recv_many(&mut requests, BATCH_MAX) == 0 {
+        let requests = inbox.take();
+        if requests.is_empty() {
             break;
         }
         let mut jobs = Vec::with_capacity(requests.len());
-        for request in requests.drain(..) {
+        for request in requests {
             match request {
                 Request::Job(job) if done.is_none() => jobs.push(job),
                 Request::Job(_) => {}
@@ -159,7 +153,11 @@ impl Worker {
     /// Does one job within the transaction. An error means that the transaction is gone.
     fn one(&mut self, job: &Job) -> rusqlite::Result<Answer> {
         match job {
-            Job::Write { ticket, writes } => {
+            Job::Write {
+                ticket,
+                writes,
+                haste: _,
+            } => {
                 self.db.execute_batch("SAVEPOINT job")?;
                 match self.write(writes) {
                     Ok(moved) => {

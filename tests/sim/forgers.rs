@@ -172,7 +172,11 @@ impl Stage {
                 self.sent
                     .extend(to.into_iter().map(|link| (link, message.clone())));
             }
-            Output::Write { ticket, writes } => {
+            Output::Write {
+                ticket,
+                writes,
+                haste: _,
+            } => {
                 self.written.extend(writes);
                 let moved = Vec::new();
                 self.inputs.push_back(Input::Written { ticket, moved });

@@ -168,7 +168,11 @@ async fn serve(
     let mut disk = Disk::default();
     while let Some(output) = outputs.recv().await {
         let input = match output {
-            Output::Write { ticket, writes } => {
+            Output::Write {
+                ticket,
+                writes,
+                haste: _,
+            } => {
                 let moved = disk.write(writes).unwrap();
                 Input::Written { ticket, moved }
             }

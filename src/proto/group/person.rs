@@ -1,5 +1,6 @@
 //! What our person does in a group: writing entries, taking another nick, leaving.
 
+use super::outbox::Needs;
 use super::{Context, Group, Intent, Phase, spoken};
 use crate::proto::event::Event;
 use crate::proto::id::{Nick, Number};
@@ -12,7 +13,7 @@ use crate::proto::wire::{Body, Entry, Message};
 const RUNS_AMONG: u64 = 1_000;
 
 impl Group {
-    /// Writes an entry of ours. Once it is on disk it is placed if we host, else sent on its way.
+    /// Writes an entry of ours. Once its number is safe it is placed if we host, else sent on its way.
     pub(crate) fn author(&mut self, cx: &mut Context<'_>, body: Body) -> Option<Number> {
         if self.outbox.len() >= OUTBOX_MAX {
             cx.act.tell(Event::Error {
@@ -40,7 +41,7 @@ impl Group {
                 what,
             });
         }
-        self.write_own(cx, &entry);
+        self.write_own(cx, &entry, Needs::Number);
         self.outbox.push(entry);
         Some(number)
     }
@@ -60,13 +61,13 @@ impl Group {
         number
     }
 
-    /// Puts an entry of ours on disk; once it is there others may see it.
-    pub(super) fn write_own(&mut self, cx: &mut Context<'_>, entry: &Entry) {
+    /// Puts an entry of ours on disk.
+    pub(super) fn write_own(&mut self, cx: &mut Context<'_>, entry: &Entry, needs: Needs) {
         let ticket = cx.act.write(vec![Write::Outbox {
             group: self.name.clone(),
             entry: entry.clone(),
         }]);
-        self.outbox.writing(ticket, entry.number);
+        self.outbox.writing(ticket, entry.number, needs);
     }
 
     /// Sets out to leave, with these last words.

@@ -84,7 +84,7 @@ impl Group {
             turn: Turn::First,
         };
         host.followers.insert(from, follower);
-        host.owed.insert(from);
+        host.owes(from);
         host.absent.remove(&from);
         host.awaited.remove(&from);
         // An heir that comes over another link is asked again: what it reported before is forgotten.
@@ -151,8 +151,7 @@ impl Group {
         {
             return;
         }
-        host.followers.remove(&from);
-        host.owed.remove(&from);
+        host.forget(&from);
         self.is_away(cx, from);
         self.go(cx);
     }
@@ -342,7 +341,7 @@ impl Group {
             && let Some(follower) = host.followers.get_mut(&id)
         {
             vector::raise(&mut follower.owes, epoch, seq);
-            host.owed.insert(id);
+            host.owes(id);
         }
     }
 

@@ -1,20 +1,22 @@
 //! The least that QUIC can do it for: a process that gives every line it hears to everybody, on a stream for each.
 
-use std::io::{BufRead, BufReader, Read};
+use std::collections::BTreeMap;
+use std::io::{self, BufRead as _, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use fireside::identity::Identity;
 use fireside::net::tls;
 use fireside::proto::role::Kind;
 use quinn::{ClientConfig, Connection, Endpoint, RecvStream, SendStream, ServerConfig};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::{PATIENCE, process};
+use crate::{PATIENCE, line, process};
 
 /// The first argument of that process.
 pub const FLAG: &str = "--fan-out";
@@ -38,7 +40,7 @@ impl Bare {
             .unwrap();
         let mut ready = String::new();
         let output = child.stdout.take().unwrap();
-        BufReader::new(output).read_line(&mut ready).unwrap();
+        io::BufReader::new(output).read_line(&mut ready).unwrap();
         let address = ready.trim().parse().unwrap();
         Self { child, address }
     }
@@ -64,7 +66,9 @@ impl Bare {
         }
         let mut guests = Guests { guests, heard };
         // Everybody has heard the last one come in.
-        guests.hear(count * (count + 1) / 2).await;
+        for _ in 0..count * (count + 1) / 2 {
+            guests.hears().await;
+        }
         guests
     }
 }
@@ -77,40 +81,46 @@ impl Drop for Bare {
     }
 }
 
-/// Counts lines.
-async fn listen(mut receive: RecvStream, tell: mpsc::UnboundedSender<usize>) {
-    while let Ok(Some(chunk)) = receive.read_chunk(usize::MAX, true).await {
-        let lines = chunk.bytes.iter().filter(|byte| **byte == b'\n').count();
+/// Tells of each line, and when it came.
+async fn listen(receive: RecvStream, tell: mpsc::UnboundedSender<(String, Instant)>) {
+    let mut lines = BufReader::new(receive).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
         // Nobody counts at the end.
-        let _ = tell.send(lines);
+        let _ = tell.send((line, Instant::now()));
     }
 }
 
 pub struct Guests {
     guests: Vec<(Connection, SendStream)>,
-    heard: mpsc::UnboundedReceiver<usize>,
+    heard: mpsc::UnboundedReceiver<(String, Instant)>,
 }
 
 impl Guests {
-    async fn hear(&mut self, mut lines: usize) {
-        while lines > 0 {
-            let heard = timeout(PATIENCE, self.heard.recv()).await;
-            lines -= heard.expect("every line is heard").unwrap();
-        }
+    async fn hears(&mut self) -> (String, Instant) {
+        let heard = timeout(PATIENCE, self.heard.recv()).await;
+        heard.expect("every line is heard").unwrap()
     }
 
-    /// Has the guests say so many lines in turn, and waits until everybody has heard each.
-    pub async fn talk(&mut self, lines: usize, pause: Duration, size: usize) {
-        let mut line = vec![b'x'; size];
-        line.push(b'\n');
+    /// Has the guests say so many lines in turn, and waits until everybody has heard each: how long that took each
+    /// time.
+    pub async fn talk(&mut self, lines: usize, pause: Duration) -> Vec<Duration> {
         let mut due = interval(pause);
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for number in 0..lines {
-            due.tick().await;
-            let at = number % self.guests.len();
-            self.guests[at].1.write_all(&line).await.unwrap();
+        let mut said = BTreeMap::new();
+        let mut delays = Vec::new();
+        while delays.len() < lines * self.guests.len() {
+            tokio::select! {
+                _ = due.tick(), if said.len() < lines => {
+                    let at = said.len() % self.guests.len();
+                    let text = line(said.len());
+                    let sent = format!("{text}\n");
+                    said.insert(text, Instant::now());
+                    self.guests[at].1.write_all(sent.as_bytes()).await.unwrap();
+                }
+                (text, at) = self.hears() => delays.push(at - said[&text]),
+            }
         }
-        self.hear(lines * self.guests.len()).await;
+        delays
     }
 }
 
@@ -126,7 +136,7 @@ pub async fn serve() {
             tokio::spawn(guest(incoming, all.clone()));
         }
     };
-    let parent = tokio::task::spawn_blocking(|| std::io::stdin().read(&mut [0]));
+    let parent = tokio::task::spawn_blocking(|| io::stdin().read(&mut [0]));
     tokio::select! {
         () = serving => panic!("the endpoint ended"),
         _ = parent => {}

@@ -1,8 +1,8 @@
 //! What a talk costs its host, and how long a line takes: a host and a supernode that are processes of their own,
 //! members who share this one, and a bare QUIC fan-out beside them in the same run.
 //!
-//! `cargo bench --bench talk` takes about a minute; `FIRESIDE_JOINS=500` lets as many come in at once. Processor time
-//! is the host's alone. The members all live on this one machine, so that the last of them has a line when the machine
+//! `cargo bench --bench talk` takes about a minute; `FIRESIDE_JOINS=500` lets as many come in at once, and
+//! `FIRESIDE_TALK=delays`, `lone` or `joins` measures that alone. Processor time is the host's alone. The members all live on this one machine, so that the last of them has a line when the machine
 //! has done the work of all.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
@@ -57,10 +57,20 @@ fn main() {
     let joins = std::env::var("FIRESIDE_JOINS").ok();
     let joins = joins.map_or(JOINS, |text| text.parse().expect("a number"));
     runtime.block_on(async {
-        delays().await;
-        lone_lines().await;
-        at_once(joins).await;
+        if is_wanted("delays") {
+            delays().await;
+        }
+        if is_wanted("lone") {
+            lone_lines().await;
+        }
+        if is_wanted("joins") {
+            at_once(joins).await;
+        }
     });
+}
+
+fn is_wanted(part: &str) -> bool {
+    std::env::var("FIRESIDE_TALK").map_or(true, |wanted| wanted == part)
 }
 
 /// A group whose host is a process of its own.
@@ -179,13 +189,21 @@ fn middle_and_slowest(mut times: Vec<Duration>) -> String {
 }
 
 async fn delays() {
-    let mut group = Group::of(CHATTING).await;
-    let heard = group.talk(CHAT_LINES, CHAT_PAUSE).await;
+    let heard = {
+        let mut group = Group::of(CHATTING).await;
+        group.talk(CHAT_LINES, CHAT_PAUSE).await
+    };
+    let bare = {
+        let bare = Bare::start();
+        let mut guests = bare.guests(CHATTING).await;
+        guests.talk(CHAT_LINES, CHAT_PAUSE).await
+    };
     println!(
-        "a line of {LINE_SIZE} bytes, {CHATTING} members and {:.0} lines/s: heard after {}, confirmed after {}",
+        "a line of {LINE_SIZE} bytes, {CHATTING} members and {:.0} lines/s: heard after {}, confirmed after {}; bare QUIC {}",
         1.0 / CHAT_PAUSE.as_secs_f64(),
         middle_and_slowest(heard.delays),
-        middle_and_slowest(heard.confirmed)
+        middle_and_slowest(heard.confirmed),
+        middle_and_slowest(bare)
     );
 }
 
@@ -201,7 +219,7 @@ async fn lone_lines() {
         let bare = Bare::start();
         let mut guests = bare.guests(LISTENING).await;
         let busy = bare.busy();
-        guests.talk(LONE_LINES, LONE_PAUSE, LINE_SIZE).await;
+        guests.talk(LONE_LINES, LONE_PAUSE).await;
         bare.busy() - busy
     };
     println!(

@@ -82,9 +82,7 @@ impl World {
                 }
             }
             What::Disk(ix, run, job) => {
-                if self.nodes[ix].run == run {
-                    self.disk_done(ix, job);
-                }
+                self.disk_done(ix, run, job);
             }
             What::Dialled(ix, run, dial, reach) => {
                 if self.nodes[ix].run == run {
