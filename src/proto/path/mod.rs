@@ -49,7 +49,7 @@ const LATE: Duration = Duration::from_millis(500);
 /// How long packets that only look like the peer's count for the path. Anybody can make some; an answer nobody.
 const UNPROVEN: Duration = Duration::from_secs(2);
 /// What is sent so soon after something came is taken for its acknowledgement, to which there is no answer. If it was
-/// more than that, QUIC sends it again before anybody is in doubt, and then it counts from when it was first sent.
+/// more than that, QUIC sends it again before packets go both ways, and then it counts from when it was first sent.
 /// What comes later is something new.
 const REPLY_WITHIN: Duration = Duration::from_millis(50);
 /// An answer after this is none.
@@ -396,7 +396,7 @@ impl Finder {
         if self.replied.is_none() && now - self.heard <= REPLY_WITHIN {
             self.replied = Some(now);
         } else {
-            let again = self.replied.filter(|at| now - *at < self.doubt_after());
+            let again = self.replied.filter(|at| now - *at < BOTH_AFTER);
             self.unanswered = Some(again.unwrap_or(now));
         }
     }
