@@ -519,6 +519,7 @@ mod tests {
             addresses: vec![victim],
             doors: Vec::new(),
         };
+        anna.shown(Mono(0));
         let posted = anna.offered(Mono(1), Offer::of(bo, false, &places), 1);
         let (to, probe) = &posted[0];
         assert_eq!(*to, victim);
