@@ -77,7 +77,7 @@ async fn visits(
 ) -> Cost {
     let count = configs.len();
     let waiting = Arc::new(Mutex::new(configs));
-    let (began, busy) = (Instant::now(), server.busy());
+    let (began, busy) = (Instant::now(), server.measured.busy());
     let mut visitors = JoinSet::new();
     for _ in 0..AT_ONCE {
         let (endpoint, waiting) = (endpoint.clone(), Arc::clone(&waiting));
@@ -93,7 +93,7 @@ async fn visits(
     sleep(SETTLED).await;
     Cost {
         count: count as f64,
-        busy_s: server.busy() - busy,
+        busy_s: server.measured.busy() - busy,
         took_s,
     }
 }

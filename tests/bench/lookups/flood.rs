@@ -74,7 +74,7 @@ async fn served(server: &Server, net: u8) -> Served {
         open.spawn(ask(guest.unwrap(), until));
     }
     let mut cold = JoinSet::new();
-    let (began, busy) = (Instant::now(), server.busy());
+    let (began, busy) = (Instant::now(), server.measured.busy());
     for number in 0..NEW {
         cold.spawn(come_and_go(net, number, address, until));
     }
@@ -86,7 +86,7 @@ async fn served(server: &Server, net: u8) -> Served {
         slowest: open.iter().map(|(_, slowest)| *slowest).max().unwrap(),
         cold: cold.iter().map(|(count, _)| count).sum::<u64>() as f64 / took,
         failed: cold.iter().map(|(_, failed)| failed).sum(),
-        busy: (server.busy() - busy) / took,
+        busy: (server.measured.busy() - busy) / took,
         packets: 0.0,
     }
 }

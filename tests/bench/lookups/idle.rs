@@ -45,15 +45,15 @@ pub async fn measure(links: u32, records: u32) -> Idle {
     });
     let first = link(&server, 0..FIRST).await;
     sleep(SETTLED).await;
-    let before = server.memory();
+    let before = server.measured.memory();
     let began = Instant::now();
     let others = link(&server, FIRST..links + FIRST).await;
     let took = began.elapsed();
     sleep(SETTLED).await;
-    let memory = (server.memory() - before) / f64::from(links);
-    let (began, busy) = (Instant::now(), server.busy());
+    let memory = (server.measured.memory() - before) / f64::from(links);
+    let (began, busy) = (Instant::now(), server.measured.busy());
     sleep(WATCHED).await;
-    let busy = (server.busy() - busy) / began.elapsed().as_secs_f64();
+    let busy = (server.measured.busy() - busy) / began.elapsed().as_secs_f64();
     let is_there = |guest: &&Guest| guest.connection.close_reason().is_none();
     Idle {
         memory,

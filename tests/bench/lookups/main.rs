@@ -22,6 +22,8 @@ mod cold;
 mod flood;
 mod guest;
 mod idle;
+#[path = "../measured.rs"]
+mod measured;
 mod open;
 mod server;
 mod sync;

@@ -53,7 +53,7 @@ pub async fn measure(question: Question, count: usize, records: u32, groups: u32
     let listed = guests[0].table(Hash::default()).await.unwrap();
     let batches = batches(question, &listed, groups);
     let rounds = count / BATCH / LINKS as usize;
-    let (began, busy) = (Instant::now(), server.busy());
+    let (began, busy) = (Instant::now(), server.measured.busy());
     let mut asking = JoinSet::new();
     for guest in guests {
         asking.spawn(ask(guest, batches.clone(), rounds));
@@ -62,7 +62,7 @@ pub async fn measure(question: Question, count: usize, records: u32, groups: u32
     Cost {
         count: (rounds * BATCH * LINKS as usize) as f64,
         took_s: began.elapsed().as_secs_f64(),
-        busy_s: server.busy() - busy,
+        busy_s: server.measured.busy() - busy,
     }
 }
 

@@ -4,9 +4,9 @@
 //! things: nothing is written to disk, and the nodes of its table exist in that table alone, so that its dials to them
 //! are let go and they are never missed. Beside it, a bare QUIC server that does handshakes and nothing else.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 
 use fireside::identity::Identity;
@@ -24,12 +24,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::level_filters::LevelFilter;
 
+use crate::measured::Measured;
+
 /// The first argument of the process that is measured.
 pub const FLAG: &str = "--serve";
 /// Inputs and outputs that may wait between a driver and what stands for its disk.
 const QUEUE: usize = 1024;
-/// What the kernel of Linux counts processor time in (times(2)).
-const TICKS_PER_SECOND: f64 = 100.0;
 /// Times in records and leases: a day in 2026.
 const THEN: Wall = Wall(1_767_225_600_000);
 
@@ -50,7 +50,7 @@ pub enum Serves {
 
 /// A running one.
 pub struct Server {
-    child: Child,
+    pub measured: Measured,
     pub address: SocketAddr,
 }
 
@@ -68,48 +68,11 @@ impl Server {
             ],
             Serves::Bare => Vec::new(),
         };
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .arg(FLAG)
-            .args(arguments)
-            // It ends when this pipe does.
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        let output = child.stdout.take().unwrap();
-        BufReader::new(output).read_line(&mut ready).unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let (measured, ready, _) =
+            Measured::start(command.arg(FLAG).args(arguments), |line| !line.is_empty());
         let address = ready.trim().parse().unwrap();
-        Self { child, address }
-    }
-
-    fn of_proc(&self, file: &str) -> String {
-        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
-    }
-
-    /// Seconds of processor time so far.
-    pub fn busy(&self) -> f64 {
-        let stat = self.of_proc("stat");
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split(' ').collect();
-        let ticks = [12, 13].map(|at: usize| fields[at].parse::<f64>().unwrap());
-        ticks.iter().sum::<f64>() / TICKS_PER_SECOND
-    }
-
-    /// Kilobytes of memory in use.
-    pub fn memory(&self) -> f64 {
-        let status = self.of_proc("status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
-        kilobytes.parse().unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // One that has ended already cannot be killed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        Self { measured, address }
     }
 }
 

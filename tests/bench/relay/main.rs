@@ -9,6 +9,8 @@
 
 mod bare;
 mod client;
+#[path = "../measured.rs"]
+mod measured;
 mod process;
 
 use std::time::{Duration, Instant};
@@ -132,7 +134,7 @@ impl Party {
 
     async fn bulk(&mut self) {
         let first = *self.bulk.come.borrow();
-        let (began, busy) = (Instant::now(), self.process.busy());
+        let (began, busy) = (Instant::now(), self.process.measured.busy());
         let frame = vec![0x5a; BULK];
         let mut sent = 0;
         while began.elapsed() < TURN {
@@ -140,12 +142,12 @@ impl Party {
             sent += BULK as u64;
         }
         self.bulk.arrives(first, sent).await;
-        self.bulk_busy += self.process.busy() - busy;
+        self.bulk_busy += self.process.measured.busy() - busy;
         self.bulk_bytes += sent;
     }
 
     async fn chats(&mut self) {
-        let busy = self.process.busy();
+        let busy = self.process.measured.busy();
         let mut chats = JoinSet::new();
         for chat in self.chats.drain(..) {
             chats.spawn(lone_packets(chat));
@@ -154,7 +156,7 @@ impl Party {
             self.chats.push(chat);
             self.chat_packets += packets;
         }
-        self.chat_busy += self.process.busy() - busy;
+        self.chat_busy += self.process.measured.busy() - busy;
     }
 
     fn megabytes_a_core(&self) -> f64 {
@@ -209,12 +211,12 @@ async fn compare(endpoint: &Endpoint, is_alone: bool) {
 
 async fn idle(endpoint: &Endpoint) {
     let supernode = Process::start(Who::Fireside, false);
-    let before = supernode.memory();
+    let before = supernode.measured.memory();
     let mut idle = Vec::new();
     for number in 0..IDLE_LINKS {
         idle.push(Client::dials(endpoint, supernode.address, number).await);
     }
     sleep(Duration::from_secs(1)).await;
-    let each = (supernode.memory() - before) as f64 / f64::from(IDLE_LINKS);
+    let each = (supernode.measured.memory() - before) / f64::from(IDLE_LINKS);
     println!("an idle link: {each:.0} kB");
 }

@@ -1,9 +1,9 @@
 //! The least that QUIC can do it for: a process that gives every line it hears to everybody, on a stream for each.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, Read as _};
+use std::io::{self, Read as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::{PATIENCE, line, process};
+use crate::measured::Measured;
+use crate::{PATIENCE, line};
 
 /// The first argument of that process.
 pub const FLAG: &str = "--fan-out";
@@ -24,29 +25,17 @@ pub const FLAG: &str = "--fan-out";
 const QUEUE: usize = 4_096;
 
 pub struct Bare {
-    child: Child,
+    pub measured: Measured,
     address: SocketAddr,
 }
 
 impl Bare {
     pub fn start() -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .arg(FLAG)
-            // It ends when this pipe does.
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut ready = String::new();
-        let output = child.stdout.take().unwrap();
-        io::BufReader::new(output).read_line(&mut ready).unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let is_sign = |line: &str| !line.is_empty();
+        let (measured, ready, _) = Measured::start(command.arg(FLAG), is_sign);
         let address = ready.trim().parse().unwrap();
-        Self { child, address }
-    }
-
-    pub fn busy(&self) -> f64 {
-        process::busy(&self.child)
+        Self { measured, address }
     }
 
     pub async fn guests(&self, count: usize) -> Guests {
@@ -70,14 +59,6 @@ impl Bare {
             guests.hears().await;
         }
         guests
-    }
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        // One that has ended already cannot be killed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -12,6 +12,8 @@
 )]
 
 mod bare;
+#[path = "../measured.rs"]
+mod measured;
 mod member;
 mod process;
 
@@ -211,16 +213,16 @@ async fn lone_lines() {
     let deliveries = (LONE_LINES * LISTENING) as f64;
     let ours = {
         let mut group = Group::of(LISTENING).await;
-        let busy = group.host.busy();
+        let busy = group.host.measured.busy();
         group.talk(LONE_LINES, LONE_PAUSE).await;
-        group.host.busy() - busy
+        group.host.measured.busy() - busy
     };
     let bare = {
         let bare = Bare::start();
         let mut guests = bare.guests(LISTENING).await;
-        let busy = bare.busy();
+        let busy = bare.measured.busy();
         guests.talk(LONE_LINES, LONE_PAUSE).await;
-        bare.busy() - busy
+        bare.measured.busy() - busy
     };
     println!(
         "lone lines to {LISTENING} members: {:.1} s of the host's processor a million deliveries, bare QUIC {:.1} s: {:.2} of it",
@@ -235,7 +237,7 @@ async fn at_once(count: usize) {
     for member in &group.members {
         member.is_ready().await;
     }
-    let (began, busy) = (Instant::now(), group.host.busy());
+    let (began, busy) = (Instant::now(), group.host.measured.busy());
     for member in &group.members {
         member.joins().await;
     }
@@ -249,6 +251,6 @@ async fn at_once(count: usize) {
     println!(
         "{count} come in at once: {}, {:.1} ms of the host's processor each",
         middle_and_slowest(times),
-        (group.host.busy() - busy) / count as f64 * 1e3
+        (group.host.measured.busy() - busy) / count as f64 * 1e3
     );
 }

@@ -1,17 +1,16 @@
 //! Processes whose processor time is measured.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 
-/// What the kernel of Linux counts processor time in (times(2)).
-const TICKS_PER_SECOND: f64 = 100.0;
+use crate::measured::Measured;
+
 pub const GROUP: &str = "#crowd";
 
 /// A running fireside.
 pub struct Process {
-    child: Child,
+    pub measured: Measured,
     pub address: SocketAddr,
     _home: tempfile::TempDir,
 }
@@ -46,49 +45,19 @@ impl Process {
     /// Waits until it says `sign`, and reads on.
     fn start(arguments: &[&str], address: SocketAddr, sign: &str) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_fireside"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fireside"));
+        command
             .args(arguments)
             .arg("--data")
             .arg(home.path())
-            .env("HOME", home.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        while !line.contains(sign) {
-            line.clear();
-            let size = output.read_line(&mut line).unwrap();
-            assert!(size > 0, "it ended before it said {sign}");
-        }
+            .env("HOME", home.path());
+        let is_sign = |line: &str| line.contains(sign);
+        let (measured, _, mut output) = Measured::start(&mut command, is_sign);
         thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
         Self {
-            child,
+            measured,
             address,
             _home: home,
         }
-    }
-
-    /// Seconds of processor time so far.
-    pub fn busy(&self) -> f64 {
-        busy(&self.child)
-    }
-}
-
-/// Seconds of processor time of a process so far.
-pub fn busy(child: &Child) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split(' ').collect();
-    let ticks = [12, 13].map(|at: usize| fields[at].parse::<f64>().unwrap());
-    ticks.iter().sum::<f64>() / TICKS_PER_SECOND
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // One that has ended already cannot be killed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
