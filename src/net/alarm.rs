@@ -5,8 +5,12 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Who puts it off by less than this is busy, and would pay for each time more than for one waking in vain.
+const BUSY: Duration = Duration::from_millis(20);
 
 /// When to wake, if at all.
 #[derive(Debug, Default)]
@@ -23,6 +27,9 @@ impl Alarm {
     pub(super) fn set(&mut self, due: Option<Instant>) {
         match (&mut self.0, due) {
             (Some(sleep), Some(due)) if sleep.deadline() == due && !sleep.is_elapsed() => {}
+            (Some(sleep), Some(due)) if due.saturating_duration_since(sleep.deadline()) < BUSY => {
+                sleep.as_mut().reset(due);
+            }
             // What was there leaves tokio's wheel as it is dropped.
             (Some(sleep), Some(due)) => sleep.as_mut().set(sleep_until(due)),
             (none @ None, Some(due)) => *none = Some(Box::pin(sleep_until(due))),

@@ -12,6 +12,7 @@
 )]
 
 mod bare;
+#[allow(dead_code, reason = "memory is weighed elsewhere")]
 #[path = "../measured.rs"]
 mod measured;
 mod member;
