@@ -107,18 +107,7 @@ impl Trouble {
 
 async fn perform(output: Output, store: &Store, outlets: &mut Outlets) {
     match output {
-        Output::Write {
-            ticket,
-            writes,
-            haste,
-        } => {
-            let job = Job::Write {
-                ticket,
-                writes,
-                haste,
-            };
-            submit(store, job).await;
-        }
+        Output::Write { ticket, writes } => submit(store, Job::Write { ticket, writes }).await,
         Output::Fetch {
             ticket,
             group,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::command::Asking;
 use super::event::Event;
 use super::id::{GroupName, NodeId};
-use super::role::{DialId, Haste, LinkId, Output, Target, Ticket};
+use super::role::{DialId, LinkId, Output, Target, Ticket};
 use super::saved::Write;
 use super::wire::{Message, Reason, Vector};
 
@@ -83,16 +83,8 @@ impl Actions {
     }
 
     pub(crate) fn write(&mut self, writes: Vec<Write>) -> Ticket {
-        self.write_with(Haste::Now, writes)
-    }
-
-    pub(crate) fn write_with(&mut self, haste: Haste, writes: Vec<Write>) -> Ticket {
         let ticket = self.ticket();
-        self.queue.push_back(Output::Write {
-            ticket,
-            writes,
-            haste,
-        });
+        self.queue.push_back(Output::Write { ticket, writes });
         ticket
     }
 

@@ -326,19 +326,13 @@ impl Number {
     #[must_use]
     pub fn of_run(wall: Wall, known: Self, chance: u64) -> Self {
         let by_clock = wall.0.saturating_sub(RUNS_SINCE_MS) / RUN_TICK_MS;
-        let known_run = known.block();
+        let known_run = known.0 >> RUN_BITS;
         let run = if by_clock > known_run {
             by_clock
         } else {
             known_run + 1 + chance
         };
         Self((run << RUN_BITS | 1).min(COUNT_MAX))
-    }
-
-    /// The piece of the row it is in. A later run begins in a higher one than any that is on its disk.
-    #[must_use]
-    pub fn block(self) -> u64 {
-        self.0 >> RUN_BITS
     }
 
     /// Whether this may be an author's next number after `last`.

@@ -43,8 +43,6 @@ pub enum Mutant {
     NumberTwice,
     /// A member goes on with its numbers where its disk ends.
     NumbersGoOn,
-    /// A line goes out though its author's disk has nothing of its row of numbers.
-    NumbersUnsecured,
     /// A restarted host resumes its epoch.
     EpochResumed,
     /// A supernode lets a host with an old disk resume its epoch.

@@ -150,11 +150,7 @@ pub enum Output {
     /// Close a link after what was sent on it; no further input names it.
     Close { link: LinkId, reason: Reason },
     /// Put this on disk, after all that was written before, and say so when it is flushed.
-    Write {
-        ticket: Ticket,
-        writes: Vec<Write>,
-        haste: Haste,
-    },
+    Write { ticket: Ticket, writes: Vec<Write> },
     /// Read the entries of a group in `upto` that are not in `after`, at most about
     /// [`super::limits::CATCH_UP_SIZE`] bytes. Sees everything written before.
     Fetch {
@@ -169,15 +165,6 @@ pub enum Output {
     Tell(Event),
     /// Everything is done; the driver stops when its writes are flushed and its closes sent.
     Finish,
-}
-
-/// Whether a write may wait for others, to be flushed with them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Haste {
-    /// Somebody waits for it.
-    Now,
-    /// Nobody does: a disk that gathers such writes for a moment spares itself a flush for each.
-    Soon,
 }
 
 /// Whom to dial.

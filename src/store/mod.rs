@@ -8,7 +8,6 @@
 mod directory;
 mod error;
 mod history;
-mod inbox;
 mod index;
 mod open;
 mod page;
@@ -24,10 +23,9 @@ mod worker;
 mod tests;
 
 use std::path::Path;
-use std::thread::{self, Thread};
+use std::thread;
 
 use regex::Regex;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 pub use directory::DataDir;
@@ -35,13 +33,11 @@ pub use error::{Closed, Error};
 pub use open::Damaged;
 pub use reading::Reading;
 
-use inbox::Inbox;
-
 use crate::proto::event::Line;
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::limits::INPUT_QUEUE_MAX;
 use crate::proto::past::{Ask, Told};
-use crate::proto::role::{Haste, Input, Ticket};
+use crate::proto::role::{Input, Ticket};
 use crate::proto::saved::{Saved, Write};
 use crate::proto::wire::Vector;
 
@@ -49,11 +45,7 @@ use crate::proto::wire::Vector;
 #[derive(Debug)]
 pub enum Job {
     /// Put these on disk, all or none. Answered by [`Input::Written`] or [`Input::Unwritten`].
-    Write {
-        ticket: Ticket,
-        writes: Vec<Write>,
-        haste: Haste,
-    },
+    Write { ticket: Ticket, writes: Vec<Write> },
     /// Read what is in `upto` but not in `after`. Answered by [`Input::Fetched`].
     Fetch {
         ticket: Ticket,
@@ -94,8 +86,6 @@ pub type Scanned = (Vec<Line>, Option<Vec<u8>>);
 #[derive(Clone, Debug)]
 pub struct Store {
     requests: mpsc::Sender<Request>,
-    /// Woken for what it is not to let wait.
-    thread: Thread,
 }
 
 /// What [`Store::open`] gives.
@@ -118,18 +108,6 @@ enum Request {
     Close(oneshot::Sender<()>),
 }
 
-impl Request {
-    fn can_wait(&self) -> bool {
-        matches!(
-            self,
-            Self::Job(Job::Write {
-                haste: Haste::Soon,
-                ..
-            })
-        )
-    }
-}
-
 impl Store {
     /// Opens the file at `path`, or begins one; the directory must exist, and be ours ([`DataDir`]). Blocks for
     /// the few milliseconds it takes.
@@ -143,18 +121,15 @@ impl Store {
         }
         let (requests, inbox) = mpsc::channel(INPUT_QUEUE_MAX);
         let (outbox, answers) = mpsc::channel(INPUT_QUEUE_MAX);
-        let thread = thread::Builder::new()
+        thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || worker::run(db, Inbox::new(inbox), &outbox))
+            .spawn(move || worker::run(db, inbox, &outbox))
             .map_err(|why| Error::Open {
                 path: path.to_owned(),
                 why: why.to_string(),
             })?;
         Ok(Opened {
-            store: Self {
-                requests,
-                thread: thread.thread().clone(),
-            },
+            store: Self { requests },
             saved,
             answers,
             damaged,
@@ -167,29 +142,16 @@ impl Store {
     /// # Errors
     /// If the store is closed.
     pub async fn submit(&self, job: Job) -> Result<(), Closed> {
-        self.send(Request::Job(job)).await
-    }
-
-    async fn send(&self, request: Request) -> Result<(), Closed> {
-        let can_wait = request.can_wait();
-        match self.requests.try_send(request) {
-            Ok(()) if can_wait => return Ok(()),
-            Ok(()) => {}
-            Err(TrySendError::Full(request)) => {
-                // What fills the queue is not to wait for more of it.
-                self.thread.unpark();
-                self.requests.send(request).await.map_err(|_| Closed)?;
-            }
-            Err(TrySendError::Closed(_)) => return Err(Closed),
-        }
-        self.thread.unpark();
-        Ok(())
+        self.requests
+            .send(Request::Job(job))
+            .await
+            .map_err(|_| Closed)
     }
 
     /// Does all that was submitted before, answers it, and closes the file. Returns when that is done.
     pub async fn close(&self) {
         let (done, closed) = oneshot::channel();
-        if self.send(Request::Close(done)).await.is_ok() {
+        if self.requests.send(Request::Close(done)).await.is_ok() {
             // An error says that the thread is gone, which is what is asked for.
             let _ = closed.await;
         }

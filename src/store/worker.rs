@@ -6,7 +6,6 @@ use tokio::sync::mpsc;
 
 use super::error::plainly;
 use super::history::{self, Refused};
-use super::inbox::Inbox;
 use super::{Job, Request, Scanned, index, open, page, search, seen, state};
 use crate::proto::event::Line;
 use crate::proto::id::{GroupName, NodeId};
@@ -14,21 +13,28 @@ use crate::proto::past::{Ask, Query, Told};
 use crate::proto::role::{Input, Moved};
 use crate::proto::saved::Write;
 
+/// Jobs in one transaction at most: a flush is shared by many, and nobody waits for more than these.
+const BATCH_MAX: usize = 256;
+
 /// Works until the channel is closed or [`Request::Close`] comes.
-pub(super) fn run(db: Connection, mut inbox: Inbox, outbox: &mpsc::Sender<Input>) {
+pub(super) fn run(
+    db: Connection,
+    mut inbox: mpsc::Receiver<Request>,
+    outbox: &mpsc::Sender<Input>,
+) {
     let mut worker = Worker::new(db);
+    let mut requests = Vec::with_capacity(BATCH_MAX);
     let mut done = None;
     while done.is_none() {
-        if worker.has_leisure && inbox.is_idle() {
+        if worker.has_leisure && inbox.is_empty() && !inbox.is_closed() {
             worker.index();
             continue;
         }
-        let requests = inbox.take();
-        if requests.is_empty() {
+        if inbox.blocking_recv_many(&mut requests, BATCH_MAX) == 0 {
             break;
         }
         let mut jobs = Vec::with_capacity(requests.len());
-        for request in requests {
+        for request in requests.drain(..) {
             match request {
                 Request::Job(job) if done.is_none() => jobs.push(job),
                 Request::Job(_) => {}
@@ -153,11 +159,7 @@ impl Worker {
     /// Does one job within the transaction. An error means that the transaction is gone.
     fn one(&mut self, job: &Job) -> rusqlite::Result<Answer> {
         match job {
-            Job::Write {
-                ticket,
-                writes,
-                haste: _,
-            } => {
+            Job::Write { ticket, writes } => {
                 self.db.execute_batch("SAVEPOINT job")?;
                 match self.write(writes) {
                     Ok(moved) => {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fireside::proto::id::{Epoch, GroupName, Nick, NodeId, Number, Seq};
-use fireside::proto::role::{Haste, Input, Ticket};
+use fireside::proto::role::{Input, Ticket};
 use fireside::proto::saved::Write;
 use fireside::proto::seal::{Hash, Signature};
 use fireside::proto::time::{Hlc, Wall};
@@ -95,11 +95,7 @@ async fn write(opened: &mut Opened, in_group: u64, run: Run) {
     let ticket = Ticket(0);
     opened
         .store
-        .submit(Job::Write {
-            ticket,
-            writes,
-            haste: Haste::Now,
-        })
+        .submit(Job::Write { ticket, writes })
         .await
         .unwrap();
     assert!(matches!(

@@ -1,8 +1,6 @@
 //! The rules notice: with the contract between role and world broken on purpose, a short way to a broken rule
 //! is found and told.
 
-use fireside::proto::mutant::{self, Mutant};
-
 use crate::cast::Fault;
 use crate::scene::Scene;
 
@@ -16,21 +14,10 @@ fn an_heir_whose_disk_reports_too_early_is_found_out() {
 
 #[test]
 fn an_author_whose_disk_reports_too_early_is_found_out() {
-    let mut scene = Scene::new(1, 2);
-    scene.comes(0);
-    scene.joins(1);
+    let mut scene = Scene::circle(1, 2);
+    scene.says(1, "hello");
     scene.breaks(1, Fault::EarlyReports);
-    scene.bites("before its numbers are on its author's disk");
-}
-
-#[test]
-fn an_author_who_does_not_wait_for_its_first_number_is_found_out() {
-    let mut scene = Scene::new(1, 2);
-    scene.comes(0);
-    scene.joins(1);
-    mutant::with(Mutant::NumbersUnsecured, || {
-        scene.bites("before its numbers are on its author's disk");
-    });
+    scene.bites("before it is on its author's disk");
 }
 
 #[test]

@@ -421,11 +421,7 @@ impl Local {
                 self.dials.push((dial, to));
                 step.outs.push(Out::Dial(peer, kind));
             }
-            Output::Write {
-                ticket,
-                writes,
-                haste: _,
-            } => return self.write(step, ticket, writes),
+            Output::Write { ticket, writes } => return self.write(step, ticket, writes),
             Output::Fetch {
                 ticket,
                 group,

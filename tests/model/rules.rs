@@ -6,14 +6,14 @@ use fireside::proto::id::{EntryId, Epoch, GroupName, NodeId, Seq};
 use fireside::proto::wire::{Body, Entry, Message, Run};
 
 use crate::cast::{Cast, NodeIx};
-use crate::disk::Disk;
+use crate::disk::{Disk, Kept};
 use crate::local::Local;
 use crate::model::Model;
 use crate::state::State;
 
 impl Local {
-    /// What it shows to others of its own is on its disk: of an entry its block of numbers, so that its number is not
-    /// given to another after a crash, and a line's lease, so that the line is not begun again.
+    /// What it shows to others of its own is on its disk: an entry, so that its number is not given to another
+    /// after a crash, and a line's lease, so that the line is not begun again.
     pub fn shows(&self, cast: &Cast, me: &NodeId, message: &Message) -> Result<(), String> {
         let (runs, entries): (&[Run], &[Entry]) = match message {
             Message::Deliver { runs, .. } | Message::Push { runs, .. } => (runs, &[]),
@@ -22,21 +22,19 @@ impl Local {
         };
         let in_runs = runs.iter().flat_map(|run| &run.entries);
         let entries = in_runs.map(|sequenced| &sequenced.entry).chain(entries);
-        let saved = self.disk.saved();
-        let group = saved.groups.get(&cast.group);
-        // The next run begins above the last block that the disk has a number of.
-        let placed = group.and_then(|group| group.authors.get(me));
-        let waiting = group.and_then(|group| group.outbox.keys().next_back());
-        let upto = placed.max(waiting).map(|number| number.block());
-        let is_lost = |entry: &&Entry| Some(entry.number.block()) > upto;
+        let is_lost = |entry: &&Entry| self.disk.keeps(&cast.group, entry.id()) == Kept::Lost;
         let mut own = entries.filter(|entry| entry.author == *me);
         if let Some(entry) = own.find(is_lost) {
             return Err(format!(
-                "{:?} is shown before its numbers are on its author's disk",
+                "{:?} is shown before it is on its author's disk",
                 entry.body
             ));
         }
-        let lease = group.and_then(|group| group.lease.as_ref());
+        let saved = self.disk.saved();
+        let lease = saved
+            .groups
+            .get(&cast.group)
+            .and_then(|group| group.lease.as_ref());
         let is_safe = |run: &&Run| lease.is_some_and(|lease| lease.epoch >= run.epoch);
         let mut own = runs.iter().filter(|run| run.epoch.host == *me);
         match own.find(|run| !is_safe(run)) {

@@ -155,8 +155,8 @@ impl Scene {
 
     /// As [`Scene::explore`], for a world so broken that a rule is, too: this is said of it.
     pub fn bites(self, expected: &str) {
-        let fault = self.model.cast.fault.map(|(_, fault)| fault);
-        let title = fault.map_or("a mutant".to_owned(), |fault| format!("{fault:?}"));
+        let (_, fault) = self.model.cast.fault.expect("something is broken");
+        let title = format!("{fault:?}");
         let report = self.explore(&title);
         let broken = report.broken.expect("a rule is broken");
         println!("{broken}");

@@ -172,11 +172,7 @@ impl Stage {
                 self.sent
                     .extend(to.into_iter().map(|link| (link, message.clone())));
             }
-            Output::Write {
-                ticket,
-                writes,
-                haste: _,
-            } => {
+            Output::Write { ticket, writes } => {
                 self.written.extend(writes);
                 let moved = Vec::new();
                 self.inputs.push_back(Input::Written { ticket, moved });

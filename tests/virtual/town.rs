@@ -168,11 +168,7 @@ async fn serve(
     let mut disk = Disk::default();
     while let Some(output) = outputs.recv().await {
         let input = match output {
-            Output::Write {
-                ticket,
-                writes,
-                haste: _,
-            } => {
+            Output::Write { ticket, writes } => {
                 let moved = disk.write(writes).unwrap();
                 Input::Written { ticket, moved }
             }

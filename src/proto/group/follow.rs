@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::feed::{Feed, Step};
 use super::log::Log;
 use super::older;
-use super::outbox::Needs;
 use super::proof::Taken;
 use super::{Context, Group, Intent, Phase};
 use crate::proto::codec;
@@ -434,10 +433,6 @@ impl Group {
         for writing in self.writing.values_mut() {
             writing.is_to_report = true;
         }
-        if !self.writing.is_empty() {
-            // What the disk gathers is waited for from here on.
-            cx.act.write(Vec::new());
-        }
         let on_disk = |epoch| {
             if mutant::is(Mutant::ReportedUnflushed) {
                 self.log.upto(epoch)
@@ -682,7 +677,7 @@ impl Group {
         let stead = nick.map_or(Body::Void, |nick| Body::Join { nick });
         let is_void = stead == Body::Void;
         let stead = Entry::signed(cx.seal, &self.name, number, cx.now.wall, stead);
-        self.write_own(cx, &stead, Needs::Entry);
+        self.write_own(cx, &stead);
         self.moved_on();
         if let Some(refused) = self.outbox.replace(stead).filter(|_| is_void) {
             self.lose(cx, refused, why);
@@ -739,7 +734,7 @@ impl Group {
             let void = Entry::signed(cx.seal, &self.name, entry.number, cx.now.wall, Body::Void);
             if entry.number > again[0].number && !mutant::is(Mutant::LineOvertaken) {
                 self.outbox.replace(void.clone());
-                self.write_own(cx, &void, Needs::Entry);
+                self.write_own(cx, &void);
                 again.push(entry);
             }
         }

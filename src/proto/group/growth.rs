@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::outbox::Needs;
 use super::{Context, Group, Phase, Source, Unsaved, Writing};
 use crate::proto::event::{Event, Line, What};
 use crate::proto::id::{EntryId, Nick, NodeId, Number, Place, Seq};
 use crate::proto::limits::DISK_RETRY;
 use crate::proto::mutant::{self, Mutant};
-use crate::proto::role::{Haste, Moved, Ticket};
+use crate::proto::role::{Moved, Ticket};
 use crate::proto::saved::Write;
 use crate::proto::seal::Hash;
 use crate::proto::vector;
@@ -104,8 +103,7 @@ impl Group {
             self.appoint(cx);
         }
         self.make_good(cx);
-        let haste = self.haste(&writing);
-        let ticket = cx.act.write_with(haste, writes);
+        let ticket = cx.act.write(writes);
         self.writing.insert(ticket, writing);
         self.count_merged(source, run);
         match &mut self.phase {
@@ -122,16 +120,6 @@ impl Group {
         self.let_go(cx, run);
         self.heed(cx);
         self.push(cx);
-    }
-
-    /// Who only follows waits for its disk with nothing but what it reports, or finds twice.
-    fn haste(&self, writing: &Writing) -> Haste {
-        match &self.phase {
-            Phase::Following(_) if !writing.is_to_report && writing.doubtful.is_empty() => {
-                Haste::Soon
-            }
-            Phase::Following(_) | Phase::Hosting(_) | Phase::Finding => Haste::Now,
-        }
     }
 
     /// Whether what stands at `place` happened before we joined, or while we were away.
@@ -271,7 +259,7 @@ impl Group {
             self.unsaved.doubtful.extend(writing.doubtful);
             self.unsaved.again.get_or_insert(cx.now.mono + DISK_RETRY);
         }
-        if self.outbox.unwritten(ticket) {
+        if self.outbox.written(ticket) {
             self.unsaved.is_outbox = true;
             self.unsaved.again.get_or_insert(cx.now.mono + DISK_RETRY);
             if !self.has_left() {
@@ -301,7 +289,7 @@ impl Group {
         }
         if is_outbox {
             for entry in self.outbox.all().cloned().collect::<Vec<_>>() {
-                self.write_own(cx, &entry, Needs::Entry);
+                self.write_own(cx, &entry);
             }
         }
         let runs = self.log.unflushed().unwrap_or_default();
@@ -366,7 +354,7 @@ impl Group {
             .map(|(number, _)| self.done(*number))
             .collect();
         if !done.is_empty() {
-            cx.act.write_with(Haste::Soon, done);
+            cx.act.write(done);
         }
         for (number, place) in confirmed {
             self.unkept.remove(&number);

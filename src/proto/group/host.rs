@@ -35,10 +35,7 @@ pub(super) struct Host {
     pub(super) lease: Lease,
     pub(super) followers: BTreeMap<NodeId, Follower>,
     /// Followers with entries that are not confirmed.
-    owed: BTreeSet<NodeId>,
-    /// How much of our own line was kept when they were told last, if there is nothing else to tell them before that
-    /// grows.
-    settled: Option<Seq>,
+    pub(super) owed: BTreeSet<NodeId>,
     /// Followers who were told of entries that few disks have.
     pub(super) few_told: BTreeSet<NodeId>,
     /// Members in the roster that do not follow, since when.
@@ -129,18 +126,6 @@ impl Follower {
 }
 
 impl Host {
-    /// A follower may have entries that are to be confirmed, or may be already.
-    pub(super) fn owes(&mut self, id: NodeId) {
-        self.owed.insert(id);
-        self.settled = None;
-    }
-
-    /// A follower goes.
-    pub(super) fn forget(&mut self, id: &NodeId) {
-        self.followers.remove(id);
-        self.owed.remove(id);
-    }
-
     pub(super) fn is_alone(&self) -> bool {
         self.followers.is_empty()
     }
@@ -193,8 +178,6 @@ impl Host {
             if let Some(follower) = self.followers.get_mut(&author) {
                 vector::raise(&mut follower.owes, place.epoch, place.seq);
                 self.owed.insert(author);
-                // What we have just placed cannot be kept yet.
-                self.settled = self.settled.filter(|_| source == Source::Own);
             }
         }
         let mut heirs = Vec::new();
@@ -243,7 +226,6 @@ impl Host {
                 Step::Send { leases, runs } => {
                     follower.owe(&runs);
                     self.owed.insert(id);
-                    self.settled = None;
                     cx.act.send(
                         follower.link,
                         Message::Deliver {
@@ -283,7 +265,6 @@ impl Host {
         if !runs.is_empty() {
             follower.owe(&runs);
             self.owed.insert(id);
-            self.settled = None;
             cx.act.send(
                 follower.link,
                 Message::Deliver {
@@ -349,43 +330,43 @@ impl Host {
     /// was told that fewer have them. Noted as told.
     fn settle(&mut self, log: &Log, heirs: &[NodeId], copies: u32) -> Vec<(LinkId, Vector)> {
         let mut news = self.spread(log, heirs, copies);
-        let own = self.lease.epoch;
-        let own_kept = self.kept(log, heirs, own);
-        // Each heir reports each line, and the last of them to do so is the one that matters.
-        if self.settled == Some(own_kept) {
-            return news;
-        }
-        let owing = self.owed.iter().filter_map(|id| self.followers.get(id));
-        let epochs: BTreeSet<_> = owing.flat_map(|follower| follower.owes.keys()).collect();
-        let kept: Vector = epochs
-            .into_iter()
-            .map(|epoch| (*epoch, self.kept(log, heirs, *epoch)))
-            .collect();
-        let mut is_own_alone = true;
-        self.owed.retain(|id| {
-            let Some(follower) = self.followers.get_mut(id) else {
-                return false;
+        for id in std::mem::take(&mut self.owed) {
+            let Some(owes) = self
+                .followers
+                .get(&id)
+                .map(|follower| follower.owes.clone())
+            else {
+                continue;
+            };
+            let kept: BTreeMap<_, _> = owes
+                .keys()
+                .map(|epoch| (*epoch, self.kept(log, heirs, *epoch)))
+                .collect();
+            let Some(follower) = self.followers.get_mut(&id) else {
+                continue;
             };
             let mut told = Vector::new();
-            follower.owes.retain(|epoch, seq| {
-                let upto = vector::upto(&kept, *epoch).min(*seq);
-                if upto > vector::upto(&follower.told, *epoch) {
-                    told.insert(*epoch, upto);
+            for (epoch, seq) in owes {
+                let seq_kept = kept[&epoch].min(seq);
+                if seq_kept > vector::upto(&follower.told, epoch) {
+                    told.insert(epoch, seq_kept);
                 }
-                upto < *seq
-            });
+                if seq_kept == seq {
+                    follower.owes.remove(&epoch);
+                }
+            }
+            if !follower.owes.is_empty() {
+                self.owed.insert(id);
+            }
+            vector::merge(&mut follower.told, &told);
+            follower.few.note(&told, copies);
+            if !follower.few.is_empty() {
+                self.few_told.insert(id);
+            }
             if !told.is_empty() {
-                vector::merge(&mut follower.told, &told);
-                follower.few.note(&told, copies);
-                if !follower.few.is_empty() {
-                    self.few_told.insert(*id);
-                }
                 news.push((follower.link, told));
             }
-            is_own_alone &= follower.owes.keys().all(|epoch| *epoch == own);
-            !follower.owes.is_empty()
-        });
-        self.settled = is_own_alone.then_some(own_kept);
+        }
         news
     }
 
@@ -431,7 +412,6 @@ impl Group {
             lease,
             followers: BTreeMap::new(),
             owed: BTreeSet::new(),
-            settled: None,
             few_told: BTreeSet::new(),
             absent,
             heirs: Vec::new(),

@@ -39,7 +39,7 @@ use self::follow::Follow;
 use self::host::Host;
 use self::log::Log;
 use self::loss::Losses;
-pub(crate) use self::outbox::{Needs, Outbox};
+pub(crate) use self::outbox::Outbox;
 pub(crate) use self::registration::Registration;
 pub(crate) use self::rights::Rights;
 use self::roster::Roster;
@@ -377,9 +377,6 @@ impl Group {
             .is_some_and(|(_, until)| cx.now.mono >= until)
         {
             self.last_word = None;
-            self.put(cx);
-        }
-        if self.outbox.has_unsent() {
             self.put(cx);
         }
         self.rewrite(cx);

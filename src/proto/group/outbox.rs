@@ -1,14 +1,11 @@
 //! Our own entries that have no place yet, in the order of their numbers.
 //!
-//! *Invariant:* nobody sees an entry before it, or another one of the same block of numbers, is on our disk: a number
-//! that others have seen and we forgot in a crash would be given to a second entry. A process begins its row above
-//! every block of which its disk has a number ([`Number::of_run`]), so that one is enough for all of the block. What
-//! the group has of us comes back from it.
+//! *Invariant:* nobody sees an entry before it is on our disk: a number that others have seen and we forgot in
+//! a crash would be given to a second entry.
 
 use std::collections::BTreeMap;
 
 use crate::proto::id::Number;
-use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::Ticket;
 use crate::proto::wire::{Body, Entry};
 
@@ -24,18 +21,7 @@ pub(crate) struct Outbox {
     /// The highest number that any host may have been sent, in this life or an earlier one.
     exposed: Number,
     /// Entries on their way to disk.
-    unflushed: BTreeMap<Ticket, (Number, Needs)>,
-    /// The highest block of numbers of which one is on disk.
-    secured: Option<u64>,
-}
-
-/// What has to be on disk before others may see an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Needs {
-    /// A number of its block: it is the first that is given its own.
-    Number,
-    /// The entry: the disk may have another one under its number, or nobody else keeps it.
-    Entry,
+    unflushed: BTreeMap<Ticket, Number>,
 }
 
 impl Outbox {
@@ -45,7 +31,6 @@ impl Outbox {
             entries,
             sent: Number(0),
             unflushed: BTreeMap::new(),
-            secured: None,
         }
     }
 
@@ -90,7 +75,7 @@ impl Outbox {
         self.entries.values().filter(is_said).cloned().collect()
     }
 
-    /// What others may see of it, in order: up to the first that has to be on disk before.
+    /// What others may see of it, in order: up to the first that is not on disk yet.
     pub(crate) fn ready(&self) -> Vec<Entry> {
         self.entries
             .range(..self.ready_below())
@@ -99,43 +84,22 @@ impl Outbox {
     }
 
     /// Notes that an entry is on its way to disk.
-    pub(crate) fn writing(&mut self, ticket: Ticket, number: Number, needs: Needs) {
-        self.unflushed.insert(ticket, (number, needs));
+    pub(crate) fn writing(&mut self, ticket: Ticket, number: Number) {
+        self.unflushed.insert(ticket, number);
     }
 
     pub(crate) fn is_writing(&self, ticket: Ticket) -> bool {
         self.unflushed.contains_key(&ticket)
     }
 
-    /// An entry is on disk; says whether the ticket was one of ours.
+    /// An entry is on disk, or will never be; says whether the ticket was one of ours.
     pub(crate) fn written(&mut self, ticket: Ticket) -> bool {
-        let written = self.unflushed.remove(&ticket);
-        let block = written.map(|(number, _)| number.block());
-        self.secured = self.secured.max(block);
-        written.is_some()
-    }
-
-    /// An entry will not be on disk for now; says whether the ticket was one of ours.
-    pub(crate) fn unwritten(&mut self, ticket: Ticket) -> bool {
         self.unflushed.remove(&ticket).is_some()
     }
 
     fn ready_below(&self) -> Number {
-        let is_awaited = |(number, needs): &&(Number, Needs)| {
-            let is_secured = self.secured.is_some_and(|upto| number.block() <= upto)
-                || mutant::is(Mutant::NumbersUnsecured);
-            *needs == Needs::Entry || !is_secured
-        };
-        let awaited = self.unflushed.values().filter(is_awaited);
-        let first = awaited.map(|(number, _)| *number).min();
+        let first = self.unflushed.values().min().copied();
         first.unwrap_or(Number(u64::MAX))
-    }
-
-    /// Whether there is something that others may see, and have not been sent.
-    pub(crate) fn has_unsent(&self) -> bool {
-        let next = Number(self.sent.0 + 1);
-        let unsent = next..self.ready_below().max(next);
-        !self.entries.is_empty() && self.entries.range(unsent).next().is_some()
     }
 
     /// The highest number of ours, if the log's is `placed`.
@@ -221,66 +185,5 @@ impl Outbox {
             self.exposed = self.exposed.max(last.number);
         }
         entries
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::proto::id::NodeId;
-    use crate::proto::seal::Signature;
-    use crate::proto::time::Wall;
-
-    const FIRST: Number = Number(7 << 8 | 1);
-
-    fn entry(number: Number) -> Entry {
-        Entry {
-            author: NodeId([1; 32]),
-            number,
-            time: Wall(0),
-            body: Body::Void,
-            signature: Signature([0; 64]),
-        }
-    }
-
-    /// Puts an entry in, and says which can go.
-    fn write(outbox: &mut Outbox, ticket: u64, number: Number, needs: Needs) -> Vec<u64> {
-        outbox.push(entry(number));
-        outbox.writing(Ticket(ticket), number, needs);
-        outbox.unsent().iter().map(|entry| entry.number.0).collect()
-    }
-
-    #[test]
-    fn a_line_waits_for_the_disk_only_if_it_is_the_first_of_its_block_of_numbers() {
-        let mut outbox = Outbox::default();
-        let number = |more| Number(FIRST.0 + more);
-        assert!(write(&mut outbox, 1, FIRST, Needs::Number).is_empty());
-        assert!(write(&mut outbox, 2, number(1), Needs::Number).is_empty());
-        assert!(outbox.written(Ticket(1)));
-        assert!(outbox.has_unsent());
-        assert_eq!(outbox.unsent().len(), 2);
-        assert_eq!(
-            write(&mut outbox, 3, number(2), Needs::Number),
-            [number(2).0]
-        );
-        let next = number(256);
-        assert!(write(&mut outbox, 4, next, Needs::Number).is_empty());
-        // What the disk refuses goes out all the same, and makes nothing safe that comes behind it.
-        assert!(outbox.unwritten(Ticket(4)));
-        assert_eq!(outbox.unsent().len(), 1);
-        assert!(write(&mut outbox, 5, number(257), Needs::Number).is_empty());
-    }
-
-    #[test]
-    fn what_takes_the_place_of_another_waits_until_it_is_on_disk_itself() {
-        let mut outbox = Outbox::default();
-        write(&mut outbox, 1, FIRST, Needs::Number);
-        outbox.written(Ticket(1));
-        outbox.unsent();
-        assert!(outbox.replace(entry(FIRST)).is_some());
-        outbox.writing(Ticket(2), FIRST, Needs::Entry);
-        assert!(!outbox.has_unsent());
-        outbox.written(Ticket(2));
-        assert_eq!(outbox.unsent().len(), 1);
     }
 }

@@ -1,6 +1,5 @@
 //! What our person does in a group: writing entries, taking another nick, leaving.
 
-use super::outbox::Needs;
 use super::{Context, Group, Intent, Phase, spoken};
 use crate::proto::event::Event;
 use crate::proto::id::{Nick, Number};
@@ -13,7 +12,7 @@ use crate::proto::wire::{Body, Entry, Message};
 const RUNS_AMONG: u64 = 1_000;
 
 impl Group {
-    /// Writes an entry of ours. Once its number is safe it is placed if we host, else sent on its way.
+    /// Writes an entry of ours. Once it is on disk it is placed if we host, else sent on its way.
     pub(crate) fn author(&mut self, cx: &mut Context<'_>, body: Body) -> Option<Number> {
         if self.outbox.len() >= OUTBOX_MAX {
             cx.act.tell(Event::Error {
@@ -41,7 +40,7 @@ impl Group {
                 what,
             });
         }
-        self.write_own(cx, &entry, Needs::Number);
+        self.write_own(cx, &entry);
         self.outbox.push(entry);
         Some(number)
     }
@@ -61,13 +60,13 @@ impl Group {
         number
     }
 
-    /// Puts an entry of ours on disk.
-    pub(super) fn write_own(&mut self, cx: &mut Context<'_>, entry: &Entry, needs: Needs) {
+    /// Puts an entry of ours on disk; once it is there others may see it.
+    pub(super) fn write_own(&mut self, cx: &mut Context<'_>, entry: &Entry) {
         let ticket = cx.act.write(vec![Write::Outbox {
             group: self.name.clone(),
             entry: entry.clone(),
         }]);
-        self.outbox.writing(ticket, entry.number, needs);
+        self.outbox.writing(ticket, entry.number);
     }
 
     /// Sets out to leave, with these last words.

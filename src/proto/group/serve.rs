@@ -84,7 +84,7 @@ impl Group {
             turn: Turn::First,
         };
         host.followers.insert(from, follower);
-        host.owes(from);
+        host.owed.insert(from);
         host.absent.remove(&from);
         host.awaited.remove(&from);
         // An heir that comes over another link is asked again: what it reported before is forgotten.
@@ -151,7 +151,8 @@ impl Group {
         {
             return;
         }
-        host.forget(&from);
+        host.followers.remove(&from);
+        host.owed.remove(&from);
         self.is_away(cx, from);
         self.go(cx);
     }
@@ -341,7 +342,7 @@ impl Group {
             && let Some(follower) = host.followers.get_mut(&id)
         {
             vector::raise(&mut follower.owes, epoch, seq);
-            host.owes(id);
+            host.owed.insert(id);
         }
     }
 

@@ -1,6 +1,5 @@
 //! Own lines that wait for a place: saying so when it takes long, and taking one back.
 
-use super::outbox::Needs;
 use super::{Context, Group, spoken};
 use crate::proto::event::Event;
 use crate::proto::id::EntryId;
@@ -60,7 +59,7 @@ impl Group {
             (true, true) => {
                 let void = Entry::signed(cx.seal, &self.name, id.number, cx.now.wall, Body::Void);
                 self.outbox.replace(void.clone());
-                self.write_own(cx, &void, Needs::Entry);
+                self.write_own(cx, &void);
                 let why = "you took it back".to_owned();
                 return cx.act.tell(Event::Failed { group, id, why });
             }

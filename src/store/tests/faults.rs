@@ -41,7 +41,6 @@ async fn what_was_submitted_is_written_even_if_the_handle_is_dropped_at_once() {
     store
         .submit(Job::Write {
             ticket: Ticket(1),
-            haste: Haste::Now,
             writes,
         })
         .await
@@ -67,7 +66,6 @@ async fn a_closed_store_takes_no_more() {
         other
             .submit(Job::Write {
                 ticket: Ticket(1),
-                haste: Haste::Now,
                 writes
             })
             .await,
@@ -347,7 +345,6 @@ async fn fill(desk: &Desk, lines: u64) {
 fn outcomes<const N: usize>(worker: &mut Worker, writes: [Vec<Write>; N]) -> Vec<String> {
     let jobs = writes.map(|writes| Job::Write {
         ticket: Ticket(0),
-        haste: Haste::Now,
         writes,
     });
     let outcome = |answer| match answer {

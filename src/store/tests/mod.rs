@@ -20,7 +20,7 @@ use super::page::PAGE_LINES_MAX;
 use super::*;
 use crate::proto::event::What;
 use crate::proto::id::{Epoch, Nick, NodeName, Number, Seq};
-use crate::proto::role::{Haste, Moved};
+use crate::proto::role::Moved;
 use crate::proto::ruling::{Mode, Ruling};
 use crate::proto::saved::{Fork, SavedLine};
 use crate::proto::seal::{Hash, Signature};
@@ -29,37 +29,6 @@ use crate::proto::wire::{
     Body, Charter, Entry, GroupRecord, Lease, Listed, Liveness, Record, Roles, Run, Sequenced,
     Witness,
 };
-
-#[tokio::test]
-async fn what_can_wait_is_flushed_with_what_cannot_and_by_itself_after_a_moment() {
-    let home = Desk::new();
-    let mut open = home.open();
-    let job = |number, haste| Job::Write {
-        ticket: Ticket(number),
-        writes: vec![Write::Clock(number)],
-        haste,
-    };
-    // More than are done at once.
-    let hurried = 300;
-    for number in 1..hurried {
-        open.store.submit(job(number, Haste::Soon)).await.unwrap();
-    }
-    open.store.submit(job(hurried, Haste::Now)).await.unwrap();
-    let mut last = 0;
-    while last < hurried {
-        let Input::Written { ticket, .. } = open.answer().await else {
-            panic!("it is not written");
-        };
-        assert!(ticket.0 > last, "the answers are in order");
-        last = ticket.0;
-    }
-    open.store
-        .submit(job(hurried + 1, Haste::Soon))
-        .await
-        .unwrap();
-    let alone = open.answer().await;
-    assert!(matches!(alone, Input::Written { ticket, .. } if ticket.0 == hurried + 1));
-}
 
 #[tokio::test]
 async fn everything_that_was_said_to_be_written_is_there_at_the_next_start() {
@@ -379,11 +348,7 @@ async fn a_ticket_is_written_whole_or_not_at_all_and_its_neighbours_go_on() {
     {
         let ticket = Ticket(ticket as u64);
         open.store
-            .submit(Job::Write {
-                ticket,
-                writes,
-                haste: Haste::Now,
-            })
+            .submit(Job::Write { ticket, writes })
             .await
             .unwrap();
     }
@@ -662,7 +627,6 @@ fn the_ten_thousandth_line_costs_as_much_as_the_hundredth_and_little_room() {
         let (run, head) = run_from(1, batch * 100 + 1, &words, batch * 100);
         let job = Job::Write {
             ticket: Ticket(batch),
-            haste: Haste::Now,
             writes: vec![Write::Run {
                 group: hearth(),
                 run,
@@ -802,11 +766,7 @@ impl Opened {
     async fn write(&mut self, writes: Vec<Write>) -> Result<Vec<Moved>, String> {
         let ticket = Ticket(7);
         self.store
-            .submit(Job::Write {
-                ticket,
-                writes,
-                haste: Haste::Now,
-            })
+            .submit(Job::Write { ticket, writes })
             .await
             .unwrap();
         match self.answer().await {

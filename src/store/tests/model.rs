@@ -254,7 +254,6 @@ async fn play(lines: &[Run], batches: Vec<Vec<Step>>, cut: usize) {
                     open.store
                         .submit(Job::Write {
                             ticket: Ticket(0),
-                            haste: Haste::Now,
                             writes,
                         })
                         .await

@@ -2,7 +2,7 @@
 
 use fireside::proto::codec;
 use fireside::proto::id::{EntryId, GroupName};
-use fireside::proto::role::{Haste, Input, Moved, Ticket};
+use fireside::proto::role::{Input, Moved, Ticket};
 use fireside::proto::saved::Write;
 use fireside::proto::wire::Vector;
 
@@ -10,9 +10,6 @@ use super::time::What;
 use super::{Fault, Node, World};
 use crate::disk::Kept;
 use crate::link::NodeIx;
-
-/// How long a disk may gather what nobody waits for.
-const GATHERED_MS: u64 = 300;
 
 /// Whether a disk takes what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,52 +95,36 @@ impl World {
         self.nodes.iter().filter(keeps).count()
     }
 
-    pub(super) fn disk_job(&mut self, ix: NodeIx, job: Job, haste: Haste) {
+    pub(super) fn disk_job(&mut self, ix: NodeIx, job: Job) {
         let (from, to) = self.weather.flush_ms;
         let took = self.rng.range(from, to);
         self.order += 1;
         let number = self.order;
         let node = &mut self.nodes[ix];
-        let done = match haste {
-            Haste::Now => node.disk_busy_until.max(self.now) + took,
-            // It is done together with what comes behind it, if that is before.
-            Haste::Soon => self.now + took + self.rng.range(0, GATHERED_MS),
-        };
+        let done = node.disk_busy_until.max(self.now) + took;
         if let (Some(Fault::EarlyReports), Job::Write(ticket, _)) = (self.fault, &job) {
             let (ticket, moved) = (*ticket, Vec::new());
             self.give_later(ix, 0, Input::Written { ticket, moved });
         }
         let node = &mut self.nodes[ix];
-        if haste == Haste::Now {
-            node.disk_busy_until = done;
-        }
+        node.disk_busy_until = done;
         node.jobs.insert(number, job);
         let run = node.run;
         self.schedule(done, What::Disk(ix, run, number));
     }
 
-    /// The disk has got as far as this job.
-    pub(super) fn disk_done(&mut self, ix: NodeIx, run: u32, number: u64) {
-        while self.nodes[ix].run == run
-            && let Some(job) = self.nodes[ix].jobs.first_entry()
-            && *job.key() <= number
-        {
-            let job = job.remove();
-            self.job_done(ix, job);
-        }
-    }
-
-    fn job_done(&mut self, ix: NodeIx, job: Job) {
-        let input = match job {
-            Job::Write(_, writes) if self.fault == Some(Fault::EarlyReports) => {
+    pub(super) fn disk_done(&mut self, ix: NodeIx, number: u64) {
+        let input = match self.nodes[ix].jobs.remove(&number) {
+            None => return,
+            Some(Job::Write(_, writes)) if self.fault == Some(Fault::EarlyReports) => {
                 drop(self.write(ix, writes));
                 return;
             }
-            Job::Write(ticket, writes) => match self.write(ix, writes) {
+            Some(Job::Write(ticket, writes)) => match self.write(ix, writes) {
                 Ok(moved) => Input::Written { ticket, moved },
                 Err(why) => Input::Unwritten { ticket, why },
             },
-            Job::Fetch(ticket, group, after, upto) => {
+            Some(Job::Fetch(ticket, group, after, upto)) => {
                 let (runs, more) = self.nodes[ix].disk.fetch(&group, &after, &upto);
                 Input::Fetched { ticket, runs, more }
             }

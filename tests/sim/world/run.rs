@@ -5,7 +5,7 @@ use fireside::proto::command::Command;
 use fireside::proto::event::Event;
 use fireside::proto::figures::Figures;
 use fireside::proto::id::{GroupName, NodeId};
-use fireside::proto::role::{Haste, Input, Output};
+use fireside::proto::role::{Input, Output};
 use fireside::proto::wire::{Message, Reason};
 
 use super::disk::{Fullness, Job};
@@ -126,17 +126,13 @@ impl World {
                 self.accuse(ix, reason);
                 self.close(link, reason);
             }
-            Output::Write {
-                ticket,
-                writes,
-                haste,
-            } => self.disk_job(ix, Job::Write(ticket, writes), haste),
+            Output::Write { ticket, writes } => self.disk_job(ix, Job::Write(ticket, writes)),
             Output::Fetch {
                 ticket,
                 group,
                 after,
                 upto,
-            } => self.disk_job(ix, Job::Fetch(ticket, group, after, upto), Haste::Now),
+            } => self.disk_job(ix, Job::Fetch(ticket, group, after, upto)),
             Output::Discover => {
                 let addresses = self.nodes[ix].bootstrap.clone();
                 let after = self.rng.range(1, 50);

@@ -82,7 +82,9 @@ impl World {
                 }
             }
             What::Disk(ix, run, job) => {
-                self.disk_done(ix, run, job);
+                if self.nodes[ix].run == run {
+                    self.disk_done(ix, job);
+                }
             }
             What::Dialled(ix, run, dial, reach) => {
                 if self.nodes[ix].run == run {

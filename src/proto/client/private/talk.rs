@@ -272,7 +272,7 @@ impl Talk {
     }
 
     pub(super) fn unwritten(&mut self, cx: &mut Context<'_>, ticket: Ticket) {
-        if self.outbox.unwritten(ticket) {
+        if self.outbox.written(ticket) {
             self.outbox_again = Some(cx.now.mono + DISK_RETRY);
             self.whisper(cx);
         } else {

@@ -4,7 +4,7 @@ use super::{Talk, spoken};
 use crate::proto::actions::Actions;
 use crate::proto::codec::entry_size;
 use crate::proto::event::Event;
-use crate::proto::group::{Context, Needs};
+use crate::proto::group::Context;
 use crate::proto::id::{EntryId, GroupName, Number};
 use crate::proto::limits::{CATCH_UP_SIZE, WHISPERS_MAX, WHISPERS_UNDER_WAY};
 use crate::proto::mutant::{self, Mutant};
@@ -60,7 +60,7 @@ impl Talk {
             group: self.name.clone(),
             entry: entry.clone(),
         }]);
-        self.outbox.writing(ticket, number, Needs::Entry);
+        self.outbox.writing(ticket, number);
         self.outbox.push(entry);
         self.late.get_or_insert(cx.now.mono);
     }
@@ -86,7 +86,7 @@ impl Talk {
                 group: group.clone(),
                 entry: void,
             }]);
-            self.outbox.writing(ticket, id.number, Needs::Entry);
+            self.outbox.writing(ticket, id.number);
             let why = "you took it back".to_owned();
             return cx.act.tell(Event::Failed { group, id, why });
         }
