@@ -1,15 +1,16 @@
 //! The one question at the first start: what to be called.
 
 use anyhow::Context;
-use crossterm::event::{Event as Input, EventStream, KeyEventKind};
-use futures_util::StreamExt;
+use crossterm::event::KeyEventKind;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use super::decode::Input;
 use super::editor::{Editor, History};
 use super::keymap::{Action, Bound, Keymap, Pressed};
 use super::look::Look;
 use super::paint::{fill, put};
+use super::read::Reader;
 use super::run::Settings;
 use super::signals::{self, Signal, Signals};
 use super::terminal::{self, Terminal};
@@ -24,7 +25,7 @@ use crate::proto::id::Nick;
 pub async fn ask_nick(suggestion: &str, settings: &Settings) -> anyhow::Result<Option<Nick>> {
     let mut signals = Signals::listen().context("listening for signals")?;
     let mut terminal = Terminal::take()?;
-    let mut input = EventStream::new();
+    let mut reader = Reader::open().context("listening to the terminal")?;
     let (look, ..) = settings.look();
     let mut question = Question::new(suggestion, look);
     loop {
@@ -47,16 +48,16 @@ pub async fn ask_nick(suggestion: &str, settings: &Settings) -> anyhow::Result<O
                     continue;
                 }
             },
-            read = input.next() => read,
+            read = reader.next() => read,
         };
         match read {
-            Some(Ok(Input::Resize(columns, rows))) => terminal.resize(columns, rows),
-            Some(Ok(input)) => match question.take(input) {
+            Ok(Input::Resize(columns, rows)) => terminal.resize(columns, rows),
+            Ok(input) => match question.take(input) {
                 Answer::None => {}
                 Answer::Nick(nick) => return Ok(Some(nick)),
                 Answer::Leave => return Ok(None),
             },
-            Some(Err(_)) | None => return Ok(None),
+            Err(_) => return Ok(None),
         }
     }
 }
@@ -103,15 +104,15 @@ impl Question {
                 Pressed::Bound(Bound::Action(action)) => Some(action),
                 Pressed::Bound(Bound::Line(_)) | Pressed::Begun | Pressed::Nothing => None,
             },
-            Input::Paste(text) => {
+            Input::Paste { text, .. } => {
                 self.editor.paste(text.lines().next().unwrap_or(""));
                 None
             }
             Input::Key(_)
-            | Input::FocusGained
-            | Input::FocusLost
             | Input::Mouse(_)
-            | Input::Resize(..) => None,
+            | Input::Resize(..)
+            | Input::Focus(_)
+            | Input::Ground(_) => None,
         };
         match action {
             Some(Action::Send) => match Nick::parse(self.editor.text().trim()) {

@@ -1,73 +1,20 @@
 //! Whether the terminal's ground is light. It is asked after the first frame, and nobody waits for the answer:
 //! where none comes, nothing changes.
-//!
-//! The answer comes in as if it were typed, so the keys are looked through for it.
-
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::colour::{Rgb, luminance};
 
 /// Asks for the colour of the ground (OSC 11).
 pub(crate) const QUESTION: &str = "\x1b]11;?\x1b\\";
-/// No answer is longer.
-const ANSWER_SIZE_MAX: usize = 32;
 /// Grounds that give more light than this are light.
 const LIGHT: f64 = 0.4;
 
-/// What a key was.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Heard {
-    /// A part of the answer, perhaps.
-    Part,
-    /// The end of it: whether the ground is light.
-    Ground { is_light: bool },
-    /// Nothing of the sort: these were typed.
-    Typed(Vec<KeyEvent>),
-}
-
-/// Listens for the answer among the keys.
-#[derive(Debug, Default)]
-pub(crate) struct Ear {
-    /// Keys that may be its beginning.
-    held: Vec<KeyEvent>,
-}
-
-impl Ear {
-    pub(crate) fn take(&mut self, key: KeyEvent) -> Heard {
-        let is_alt = key.modifiers == KeyModifiers::ALT;
-        let ends = is_alt && key.code == KeyCode::Char('\\')
-            || key.modifiers == KeyModifiers::CONTROL && key.code == KeyCode::Char('g');
-        if self.held.is_empty() {
-            if is_alt && key.code == KeyCode::Char(']') {
-                self.held.push(key);
-                return Heard::Part;
-            }
-            return Heard::Typed(vec![key]);
-        }
-        self.held.push(key);
-        let fits = matches!(key.code, KeyCode::Char(c) if c.is_ascii_hexdigit() || ";:/rgba".contains(c))
-            && !key
-                .modifiers
-                .intersects(KeyModifiers::ALT | KeyModifiers::CONTROL);
-        if fits && self.held.len() < ANSWER_SIZE_MAX {
-            return Heard::Part;
-        }
-        let held = std::mem::take(&mut self.held);
-        let text: String = held[1..held.len() - 1]
-            .iter()
-            .filter_map(|key| key.code.as_char())
-            .collect();
-        match read(&text).filter(|_| ends) {
-            Some(ground) => Heard::Ground {
-                is_light: luminance(ground) > LIGHT,
-            },
-            None => Heard::Typed(held),
-        }
-    }
+/// Whether a ground is light.
+pub(crate) fn is_light(ground: Rgb) -> bool {
+    luminance(ground) > LIGHT
 }
 
 /// Reads `11;rgb:RRRR/GGGG/BBBB`, with one to four digits each.
-fn read(answer: &str) -> Option<Rgb> {
+pub(crate) fn read(answer: &str) -> Option<Rgb> {
     let colours = answer.strip_prefix("11;rgb")?;
     let (_, colours) = colours.split_once(':')?;
     let mut parts = colours.split('/').map(|part| {
@@ -88,53 +35,20 @@ pub(crate) fn told_by(colours: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn keys(text: &str) -> Vec<KeyEvent> {
-        let mut keys = Vec::new();
-        let mut rest = text.chars();
-        while let Some(c) = rest.next() {
-            keys.push(match c {
-                '\u{1b}' => KeyEvent::new(KeyCode::Char(rest.next().unwrap()), KeyModifiers::ALT),
-                '\u{7}' => KeyEvent::new(KeyCode::Char('g'), KeyModifiers::CONTROL),
-                c => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
-            });
-        }
-        keys
-    }
-
-    /// What was heard, and what was typed around it.
-    fn hear(text: &str) -> (Option<bool>, usize) {
-        let mut ear = Ear::default();
-        let mut heard = (None, 0);
-        for key in keys(text) {
-            match ear.take(key) {
-                Heard::Part => {}
-                Heard::Ground { is_light } => heard.0 = Some(is_light),
-                Heard::Typed(keys) => heard.1 += keys.len(),
-            }
-        }
-        heard
-    }
-
     #[test]
-    fn the_answer_is_heard_among_keys_and_what_is_typed_stays_typed() {
-        for (typed, heard) in [
-            ("\u{1b}]11;rgb:1c1c/1a1a/1717\u{1b}\\", (Some(false), 0)),
-            ("ab\u{1b}]11;rgb:f7/f2/e8\u{7}cd", (Some(true), 4)),
-            (
-                "\u{1b}]11;rgba:ffff/ffff/ffff/ffff\u{1b}\\",
-                (Some(true), 0),
-            ),
-            ("\u{1b}]hello", (None, 6)),
-            ("\u{1b}]11;no", (None, 6)),
-            ("\u{1b}]11;rgb:zz\u{7}", (None, 11)),
-            ("\u{1b}]10;rgb:ff/ff/ff\u{7}", (None, 17)),
-            (
-                "\u{1b}]1111111111111111111111111111111111111111",
-                (None, 41),
-            ),
-            ("\u{1b}a\u{1b}\\x", (None, 3)),
+    fn a_colour_is_read_with_one_to_four_digits_a_part() {
+        for (answer, is_light) in [
+            ("11;rgb:1c1c/1a1a/1717", Some(false)),
+            ("11;rgb:f7/f2/e8", Some(true)),
+            ("11;rgba:ffff/ffff/ffff/ffff", Some(true)),
+            ("11;rgb:f/f/f", Some(true)),
+            ("11;rgb:zz", None),
+            ("11;rgb:", None),
+            ("11;rgb:ff/ff", None),
+            ("10;rgb:ff/ff/ff", None),
+            ("", None),
         ] {
-            assert_eq!(hear(typed), heard, "{typed:?}");
+            assert_eq!(read(answer).map(super::is_light), is_light, "{answer}");
         }
     }
 

@@ -147,6 +147,15 @@ impl App {
         }
     }
 
+    /// Takes in what was pasted so far, where the terminal does not say that it ends.
+    pub fn paste_so_far(&mut self, text: &str) {
+        self.paste(text);
+        if self.hint.is_none() {
+            let told = "this paste came without its end: see whether it is whole";
+            self.hint = Some(Hint::Plain(told.to_owned()));
+        }
+    }
+
     fn ask_pasting(&mut self) {
         let lines = self
             .pasting

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use crossterm::event::{Event as Input, EventStream, KeyCode};
-use futures_util::StreamExt;
+use crossterm::event::KeyCode;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, watch};
@@ -15,10 +14,12 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::app::{App, Errand};
 use super::browser;
+use super::decode::Input;
 use super::errands::{Done, Errands};
-use super::ground::{Ear, Heard};
+use super::ground;
 use super::look::{Clock, Look};
 use super::press::Wish;
+use super::read::Reader;
 use super::signals::{self, Signal, Signals};
 use super::terminal::{self, Shows, Terminal};
 use super::theme::Themes;
@@ -116,16 +117,16 @@ pub async fn run(
     let terminal = Terminal::take()?;
     let mut stage = settings.stage.clone();
     let mut screen = Screen::new(terminal, settings).context("starting the thread for errands")?;
-    let mut input = Some(EventStream::new());
+    let mut reader = None;
     let press = stage.as_ref().map(|stage| stage.pressed.clone());
     screen.app.banner = stage.as_ref().map(|stage| stage.hint.borrow().clone());
     loop {
         screen.draw();
         // Nothing else reads the keys while an editor outside has the terminal.
         if screen.run_errands() {
-            input = None;
-        } else if input.is_none() {
-            input = Some(EventStream::new());
+            reader = None;
+        } else if reader.is_none() {
+            reader = Some(Reader::open().context("listening to the terminal")?);
         }
         let outgoing = screen.commands.front().is_some();
         let (is_ignoring, until_heard) = (screen.waits_to_hear(), screen.until_heard());
@@ -133,8 +134,8 @@ pub async fn run(
             biased;
             () = terminal::panicked() => bail!("a part of fireside stopped: see above; start it again"),
             signal = signals.next() => screen.signal(signal),
-            read = next(&mut input), if !screen.blind => match (read, &press) {
-                (Some(Ok(Input::Key(key))), Some(press)) if key.code == KeyCode::F(9) => {
+            read = next(&mut reader), if !screen.blind => match (read, &press) {
+                (Ok(Input::Key(key)), Some(press)) if key.code == KeyCode::F(9) => {
                     _ = press.try_send(());
                 }
                 (read, _) => screen.read(read),
@@ -164,9 +165,9 @@ pub async fn run(
     }
 }
 
-async fn next(input: &mut Option<EventStream>) -> Option<io::Result<Input>> {
-    match input {
-        Some(input) => input.next().await,
+async fn next(reader: &mut Option<Reader>) -> io::Result<Input> {
+    match reader {
+        Some(reader) => reader.next().await,
         None => std::future::pending().await,
     }
 }
@@ -198,7 +199,6 @@ struct Screen {
     called: Option<Instant>,
     /// Whether the terminal is still to be asked for its ground.
     asks_ground: bool,
-    ear: Ear,
     /// When themes are looked at again, whether one was written.
     next_look: Instant,
 }
@@ -223,7 +223,6 @@ impl Screen {
             is_lent: false,
             called: None,
             asks_ground: !has_theme && Shows::from_env().has_ground(),
-            ear: Ear::default(),
             next_look: started + LOOK,
         };
         let shows = Shows::from_env();
@@ -362,39 +361,33 @@ impl Screen {
         self.dirty = true;
     }
 
-    fn read(&mut self, read: Option<io::Result<Input>>) {
+    fn read(&mut self, read: io::Result<Input>) {
         let was_dirty = std::mem::replace(&mut self.dirty, true);
         let now = self.now();
         match read {
-            Some(Ok(Input::Key(key))) => {
+            Ok(Input::Key(key)) => {
                 self.look_at_themes(false);
-                match self.ear.take(key) {
-                    Heard::Part => self.dirty = was_dirty,
-                    Heard::Ground { is_light } => self.app.suit_ground(is_light),
-                    Heard::Typed(keys) => {
-                        self.next_frame = self.next_frame.min(self.drawn + KEY_FRAME);
-                        for key in keys {
-                            let wish = self.app.press(now, key);
-                            self.grant(wish);
-                        }
-                    }
-                }
+                self.next_frame = self.next_frame.min(self.drawn + KEY_FRAME);
+                let wish = self.app.press(now, key);
+                self.grant(wish);
             }
-            Some(Ok(Input::Paste(text))) => self.app.paste(&text),
-            Some(Ok(Input::Mouse(mouse))) => {
+            Ok(Input::Paste { text, whole: true }) => self.app.paste(&text),
+            Ok(Input::Paste { text, whole: false }) => self.app.paste_so_far(&text),
+            Ok(Input::Mouse(mouse)) => {
                 let wish = self.app.point(mouse);
                 self.grant(wish);
             }
-            Some(Ok(Input::Resize(columns, rows))) => self.terminal.resize(columns, rows),
-            Some(Ok(Input::FocusGained)) => {
+            Ok(Input::Resize(columns, rows)) => self.terminal.resize(columns, rows),
+            Ok(Input::Focus(true)) => {
                 self.app.focus(true);
                 self.dirty = self.look_at_themes(true) || was_dirty;
             }
-            Some(Ok(Input::FocusLost)) => {
+            Ok(Input::Focus(false)) => {
                 self.app.focus(false);
                 self.dirty = was_dirty;
             }
-            Some(Err(_)) | None => self.lose_terminal(),
+            Ok(Input::Ground(ground)) => self.app.suit_ground(ground::is_light(ground)),
+            Err(_) => self.lose_terminal(),
         }
     }
 

@@ -28,4 +28,5 @@ mod story;
 mod taken;
 #[cfg(unix)]
 mod terminal;
+mod typing;
 mod verified;

@@ -93,6 +93,21 @@ fn asking_child() {
     std::process::exit(0);
 }
 
+/// Not a test: the question for a nick, and the screen behind it.
+#[test]
+#[ignore = "started by the other tests"]
+fn asked_child() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let ended = runtime.block_on(async {
+        let (commands, commands_in) = mpsc::channel(64);
+        let (events_out, events) = mpsc::channel(64);
+        tui::ask_nick("mats", &settings()).await.unwrap();
+        tokio::spawn(answer(commands_in, events_out));
+        tui::run(commands, events, settings()).await
+    });
+    std::process::exit(i32::from(ended.is_err()));
+}
+
 /// A client that takes every line at once, alone in #hearth; it panics when it is told to.
 async fn answer(mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Event>) {
     let here = || group("#hearth");
@@ -225,7 +240,7 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(&[])
     }
 
@@ -236,7 +251,7 @@ impl Terminal {
         terminal
     }
 
-    fn start_as(child: &str, env: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_as(child: &str, env: &[(&str, &str)]) -> Self {
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
         command.args(["--exact", child, "--ignored", "--nocapture"]);
         command.env_remove("COLORTERM");
