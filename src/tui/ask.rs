@@ -5,12 +5,11 @@ use crossterm::event::KeyEventKind;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::decode::Input;
 use super::editor::{Editor, History};
 use super::keymap::{Action, Bound, Keymap, Pressed};
 use super::look::Look;
 use super::paint::{fill, put};
-use super::read::Reader;
+use super::read::{Input, Reader};
 use super::run::Settings;
 use super::signals::{self, Signal, Signals};
 use super::terminal::{self, Terminal};

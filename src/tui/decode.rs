@@ -12,8 +12,8 @@ use crossterm::event::{
 };
 use termina::event as told;
 
-use super::colour::Rgb;
 use super::ground;
+use super::read::Input;
 
 /// How long a lone Esc may be the beginning of something.
 const ESCAPE_WAIT: Duration = Duration::from_millis(25);
@@ -30,24 +30,6 @@ const SEQUENCE_SIZE_MAX: usize = 128;
 
 const ESC: u8 = 0x1b;
 const BELL: u8 = 0x07;
-
-/// What a person did at the terminal, or what the terminal says of itself.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Input {
-    Key(KeyEvent),
-    Mouse(MouseEvent),
-    Paste {
-        text: String,
-        /// Whether its end came, too.
-        whole: bool,
-    },
-    /// The terminal has so many columns and rows now.
-    Resize(u16, u16),
-    /// Whether what is typed comes here.
-    Focus(bool),
-    /// The colour behind everything, which was asked for.
-    Ground(Rgb),
-}
 
 /// What the bytes so far are the beginning of.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -13,6 +13,7 @@ pub(crate) fn is_light(ground: Rgb) -> bool {
     luminance(ground) > LIGHT
 }
 
+#[cfg_attr(not(unix), allow(dead_code, reason = "nobody is asked there"))]
 /// Reads `11;rgb:RRRR/GGGG/BBBB`, with one to four digits each.
 pub(crate) fn read(answer: &str) -> Option<Rgb> {
     let colours = answer.strip_prefix("11;rgb")?;

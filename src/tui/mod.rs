@@ -14,6 +14,7 @@ mod card;
 mod codes;
 pub mod colour;
 mod complete;
+#[cfg(unix)]
 mod decode;
 pub mod editor;
 mod errands;
@@ -58,5 +59,5 @@ mod words;
 mod wrap;
 
 pub use ask::{Answer, Question, ask_nick};
-pub use decode::Input;
+pub use read::Input;
 pub use run::{Settings, Stage, run};

@@ -1,6 +1,27 @@
 //! Reads the terminal: what is typed, clicked and pasted, and its size when that changes.
 
+use crossterm::event::{KeyEvent, MouseEvent};
+
 pub(crate) use self::system::Reader;
+use super::colour::Rgb;
+
+/// What a person did at the terminal, or what the terminal says of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    Key(KeyEvent),
+    Mouse(MouseEvent),
+    Paste {
+        text: String,
+        /// Whether its end came, too.
+        whole: bool,
+    },
+    /// The terminal has so many columns and rows now.
+    Resize(u16, u16),
+    /// Whether what is typed comes here.
+    Focus(bool),
+    /// The colour behind everything, which was asked for.
+    Ground(Rgb),
+}
 
 #[cfg(unix)]
 mod system {
@@ -15,7 +36,8 @@ mod system {
     use tokio::signal::unix::{Signal, SignalKind, signal};
     use tokio::time::{Instant, sleep_until};
 
-    use crate::tui::decode::{Decoder, Input};
+    use super::Input;
+    use crate::tui::decode::Decoder;
 
     /// Read at once.
     const CHUNK_SIZE: usize = 4096;
@@ -130,7 +152,7 @@ mod system {
     use crossterm::event::{Event, EventStream};
     use futures_util::StreamExt;
 
-    use crate::tui::decode::Input;
+    use super::Input;
 
     /// Reads the console, which tells of keys as such.
     #[derive(Debug)]

@@ -14,12 +14,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::app::{App, Errand};
 use super::browser;
-use super::decode::Input;
 use super::errands::{Done, Errands};
 use super::ground;
 use super::look::{Clock, Look};
 use super::press::Wish;
-use super::read::Reader;
+use super::read::{Input, Reader};
 use super::signals::{self, Signal, Signals};
 use super::terminal::{self, Shows, Terminal};
 use super::theme::Themes;
