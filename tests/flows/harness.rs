@@ -48,6 +48,15 @@ impl Machine {
         Client::start(nick, command, self.data(nick).join("fireside.log"))
     }
 
+    /// People who come into a group, one after the other.
+    pub(crate) fn circle<const N: usize>(&self, group: &str, nicks: [&str; N]) -> [Client; N] {
+        nicks.map(|nick| {
+            let mut client = self.client(nick);
+            client.joins(group);
+            client
+        })
+    }
+
     /// The binary, in this machine's own surroundings.
     pub(crate) fn fireside(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fireside"));
