@@ -319,6 +319,8 @@ pub enum Reason {
     Disorder = 13,
     #[error("the mesh is closed to this key")]
     NotAdmitted = 14,
+    #[error("strangers are not heard in private at the moment")]
+    Unwelcome = 15,
 }
 
 impl Reason {
@@ -327,9 +329,10 @@ impl Reason {
     pub fn from_code(code: u64) -> Self {
         use Reason::{
             BadFrame, BadSignature, Disorder, Done, FalseReport, Fork, Limit, NotAdmitted,
-            Replaced, Shutdown, TooLong, TooSlow, Unexpected, UnknownVersion, WrongIdentity,
+            Replaced, Shutdown, TooLong, TooSlow, Unexpected, UnknownVersion, Unwelcome,
+            WrongIdentity,
         };
-        const ALL: [Reason; 15] = [
+        const ALL: [Reason; 16] = [
             Done,
             BadFrame,
             TooLong,
@@ -345,6 +348,7 @@ impl Reason {
             FalseReport,
             Disorder,
             NotAdmitted,
+            Unwelcome,
         ];
         usize::try_from(code)
             .ok()
