@@ -279,6 +279,28 @@ pub(crate) fn is_once<'a>(who: &str, text: &str, events: impl IntoIterator<Item 
     }
 }
 
+/// Types lines at all, and waits until each has seen every one and its author that it is confirmed; gives the lines.
+pub(crate) fn all_say(clients: &mut [&mut Client], word: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for number in 0..3 {
+        for client in clients.iter_mut() {
+            let line = format!("{word} {} {number}", client.nick);
+            client.types(&line);
+            lines.push(line);
+        }
+    }
+    for client in clients.iter_mut() {
+        for line in &lines {
+            let said = client.sees_text(line);
+            if said["own"] == true {
+                let id = said["id"].clone();
+                client.sees("confirmed", |e| e["event"] == "confirmed" && e["id"] == id);
+            }
+        }
+    }
+    lines
+}
+
 /// A directory or supernode's process.
 pub(crate) struct Server {
     process: Process,
