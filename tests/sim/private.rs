@@ -53,7 +53,6 @@ pub fn with(event: &Event) -> Option<NodeId> {
 
 fn town(seed: u64, supernodes: u8) -> Town {
     let mut town = Town::new(seed, 1, supernodes);
-    town.world.trace = std::env::var("TRACE").is_ok();
     town.start_mesh();
     town.run(3_000);
     town
