@@ -217,7 +217,7 @@ pub enum Nearness {
     Here,
     /// He is not on line: what is said to him waits here.
     Away,
-    /// He takes no more of us for the moment.
+    /// He takes nothing from strangers at the moment, and we are one to him.
     Closed,
 }
 

@@ -27,10 +27,7 @@ fn sees(client: &mut Client, nick: &str, away: &Value) {
 #[test]
 fn who_is_away_is_seen_so_until_back() {
     let machine = Machine::new();
-    let mut anna = machine.client("anna");
-    anna.joins("#hearth");
-    let mut bob = machine.client("bob");
-    bob.joins("#hearth");
+    let [mut anna, mut bob] = machine.circle("#hearth", ["anna", "bob"]);
     sees(&mut anna, "bob", &Value::Null);
 
     bob.types("/away lunch");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::{Client, Machine, is_once};
+use crate::harness::{Client, Machine, all_say, is_once};
 use crate::together::three;
 
 pub(crate) fn hosts(nick: &str) -> impl Fn(&Value) -> bool + use<'_> {
@@ -17,25 +17,9 @@ fn lost_nothing(host: &Value) {
     assert_eq!(host["unseen"], 0, "{host}");
 }
 
-/// Types lines at both and waits until each has seen all of them, exactly once, confirmed to their authors.
+/// Types lines at all and waits until each has seen all of them, exactly once, confirmed to their authors.
 pub(crate) fn talk_on(clients: &mut [&mut Client], word: &str) {
-    let mut lines = Vec::new();
-    for number in 0..3 {
-        for client in clients.iter_mut() {
-            let line = format!("{word} {} {number}", client.nick);
-            client.types(&line);
-            lines.push(line);
-        }
-    }
-    for client in clients.iter_mut() {
-        for line in &lines {
-            let said = client.sees_text(line);
-            if said["own"] == true {
-                let id = said["id"].clone();
-                client.sees("confirmed", |e| e["event"] == "confirmed" && e["id"] == id);
-            }
-        }
-    }
+    let lines = all_say(clients, word);
     for client in clients.iter() {
         for line in &lines {
             client.has_once(line);

@@ -48,6 +48,15 @@ impl Machine {
         Client::start(nick, command, self.data(nick).join("fireside.log"))
     }
 
+    /// People who come into a group, one after the other.
+    pub(crate) fn circle<const N: usize>(&self, group: &str, nicks: [&str; N]) -> [Client; N] {
+        nicks.map(|nick| {
+            let mut client = self.client(nick);
+            client.joins(group);
+            client
+        })
+    }
+
     /// The binary, in this machine's own surroundings.
     pub(crate) fn fireside(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fireside"));
@@ -268,6 +277,28 @@ pub(crate) fn is_once<'a>(who: &str, text: &str, events: impl IntoIterator<Item 
         let again = told[..number].iter().any(|e| e["order"] == event["order"]);
         assert!(!again, "{who} was told {text} twice");
     }
+}
+
+/// Types lines at all, and waits until each has seen every one and its author that it is confirmed; gives the lines.
+pub(crate) fn all_say(clients: &mut [&mut Client], word: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for number in 0..3 {
+        for client in clients.iter_mut() {
+            let line = format!("{word} {} {number}", client.nick);
+            client.types(&line);
+            lines.push(line);
+        }
+    }
+    for client in clients.iter_mut() {
+        for line in &lines {
+            let said = client.sees_text(line);
+            if said["own"] == true {
+                let id = said["id"].clone();
+                client.sees("confirmed", |e| e["event"] == "confirmed" && e["id"] == id);
+            }
+        }
+    }
+    lines
 }
 
 /// A directory or supernode's process.

@@ -5,10 +5,7 @@ use crate::harness::{Machine, free_port, output};
 #[test]
 fn what_was_said_is_found_and_gone_to_by_programs() {
     let machine = Machine::new();
-    let mut anna = machine.client("anna");
-    let mut bob = machine.client("bob");
-    anna.joins("#hearth");
-    bob.joins("#hearth");
+    let [mut anna, mut bob] = machine.circle("#hearth", ["anna", "bob"]);
     anna.joins("#attic");
     anna.types("/msg #hearth the kettle is on");
     bob.sees_text("the kettle is on");

@@ -13,10 +13,7 @@ fn rules(client: &mut Client, command: &str) -> Value {
 #[test]
 fn a_feed_is_written_by_its_founder_until_it_is_none() {
     let machine = Machine::new();
-    let mut anna = machine.client("anna");
-    anna.joins("#hearth");
-    let mut bob = machine.client("bob");
-    bob.joins("#hearth");
+    let [mut anna, mut bob] = machine.circle("#hearth", ["anna", "bob"]);
     assert_eq!(rules(&mut bob, "/feed")["modes"], "");
 
     anna.types("/feed on");
@@ -42,10 +39,7 @@ fn a_feed_is_written_by_its_founder_until_it_is_none() {
 #[test]
 fn who_was_put_out_is_told_by_whom_and_comes_in_again_when_let() {
     let machine = Machine::new();
-    let mut anna = machine.client("anna");
-    anna.joins("#hearth");
-    let mut bob = machine.client("bob");
-    bob.joins("#hearth");
+    let [mut anna, mut bob] = machine.circle("#hearth", ["anna", "bob"]);
     assert_eq!(rules(&mut anna, "/bans")["bans"], json!([]));
 
     anna.types("/ban bob");

@@ -6,12 +6,7 @@ use crate::harness::{Client, Machine};
 
 /// Three people in one group, who all see each other.
 pub(crate) fn three(machine: &Machine) -> [Client; 3] {
-    let mut anna = machine.client("anna");
-    anna.joins("#hearth");
-    let mut bo = machine.client("bo");
-    bo.joins("#hearth");
-    let mut cat = machine.client("cat");
-    cat.joins("#hearth");
+    let [mut anna, mut bo, cat] = machine.circle("#hearth", ["anna", "bo", "cat"]);
     for client in [&mut anna, &mut bo] {
         client.sees("cat's join", |e| e["event"] == "join" && e["from"] == "cat");
     }
@@ -56,10 +51,7 @@ fn three_people_see_the_same_lines_in_the_same_order() {
 fn of_two_processes_with_one_identity_the_older_is_told_and_ends() {
     const KEY: &str = "identity.key";
     let machine = Machine::new();
-    let mut anna = machine.client("anna");
-    anna.joins("#hearth");
-    let mut bo = machine.client("bo");
-    bo.joins("#hearth");
+    let [mut anna, mut bo] = machine.circle("#hearth", ["anna", "bo"]);
     let [old, new] = ["bo", "twin"].map(|name| machine.data(name));
     std::fs::create_dir(&new).unwrap();
     std::fs::copy(old.join(KEY), new.join(KEY)).unwrap();

@@ -13,10 +13,7 @@ fn number(client: &mut Client, whom: &str) -> String {
 #[test]
 fn a_key_is_compared_remembered_and_missed() {
     let machine = Machine::new();
-    let mut anna = machine.client("anna");
-    anna.joins("#hearth");
-    let mut bob = machine.client("bob");
-    bob.joins("#hearth");
+    let [mut anna, mut bob] = machine.circle("#hearth", ["anna", "bob"]);
     anna.sees("bob", |e| {
         e["event"] == "join" && e["nick"] == "bob" || e["from"] == "bob"
     });

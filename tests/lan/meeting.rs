@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::harness::Client;
+use crate::harness::{Client, all_say};
 use crate::network::Network;
 
 /// Tells how long something took: that it happened is what the clients waited for.
@@ -32,23 +32,7 @@ fn shows(event: &Value, nick: &str) -> bool {
 
 /// Everybody types lines, and waits until everybody has seen all of them, once and in one order.
 pub(crate) fn talk(clients: &mut [&mut Client], word: &str) {
-    let mut lines = Vec::new();
-    for number in 0..3 {
-        for client in clients.iter_mut() {
-            let line = format!("{word} {} {number}", client.nick);
-            client.types(&line);
-            lines.push(line);
-        }
-    }
-    for client in clients.iter_mut() {
-        for line in &lines {
-            let said = client.sees_text(line);
-            if said["own"] == true {
-                let id = said["id"].clone();
-                client.sees("confirmed", |e| e["event"] == "confirmed" && e["id"] == id);
-            }
-        }
-    }
+    let lines = all_say(clients, word);
     let order = said(clients[0], word);
     assert_eq!(order.len(), lines.len());
     for client in clients.iter() {

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use fireside::identity::Identity;
 use fireside::proto::event::Path;
-use fireside::proto::id::{GroupName, NodeId};
+use fireside::proto::id::{GroupName, NodeId, Number};
 use fireside::proto::limits::{COMMAND_QUEUE_MAX, WIRE_VERSION};
 use fireside::proto::role::{DialId, Input, LinkId, Output, Role, Target};
-use fireside::proto::time::{Mono, Now};
-use fireside::proto::wire::{Message, Reason};
+use fireside::proto::time::{Mono, Now, Wall};
+use fireside::proto::wire::{Body, Entry, Message, Reason};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -82,10 +83,26 @@ pub fn message(text: &str) -> Message {
     }
 }
 
+/// A line of ten kilobytes.
+pub fn bulk(number: u64) -> Message {
+    let group = GroupName::parse("#bulk").unwrap();
+    let text = "0123456789".repeat(1_000);
+    let author = Identity::from_seed([9; 32]);
+    let body = Body::Text { text };
+    let entry = Entry::signed(&author, &group, Number(number), Wall(0), body);
+    let entries = vec![entry];
+    Message::Put { group, entries }
+}
+
 impl Strings {
     /// Has its role want something.
     pub async fn order(&self, output: Output) {
-        self.script.lock().unwrap().push_back(output);
+        self.order_all([output]).await;
+    }
+
+    /// Has its role want several things in one turn.
+    pub async fn order_all(&self, outputs: impl IntoIterator<Item = Output>) {
+        self.script.lock().unwrap().extend(outputs);
         let nudge = Input::Found {
             addresses: Vec::new(),
         };

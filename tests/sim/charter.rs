@@ -14,14 +14,13 @@ use crate::town::{Town, name};
 const HEARTH: &str = "#hearth";
 const DAY: u64 = 24 * 3600 * 1000;
 
-fn town(seed: u64, directories: u8, supernodes: u8) -> Town {
-    let mut town = Town::new(seed, directories, supernodes);
-    town.world.trace = std::env::var("TRACE").is_ok();
-    town
-}
-
 fn nick(nick: &str) -> Who {
     Who::Nick(Nick::parse(nick).unwrap())
+}
+
+fn op(member: &str) -> Ruling<Who> {
+    let member = nick(member);
+    Ruling::Op { member }
 }
 
 fn kick(who: &str) -> Ruling<Who> {
@@ -67,7 +66,7 @@ fn put_out(town: &mut Town, by: NodeIx, who: NodeIx, ruling: Ruling<Who>) {
 
 #[test]
 fn the_founder_has_its_rights_though_everybody_was_gone_for_29_days() {
-    let mut town = town(101, 1, 5);
+    let mut town = Town::new(101, 1, 5);
     let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
     town.say(bob, HEARTH);
     town.settle();
@@ -102,7 +101,7 @@ fn the_founder_has_its_rights_though_everybody_was_gone_for_29_days() {
 
 #[test]
 fn after_30_days_the_name_is_free_and_the_old_group_goes_on_under_another() {
-    let mut town = town(102, 1, 4);
+    let mut town = Town::new(102, 1, 4);
     let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
     town.say(bob, HEARTH);
     town.settle();
@@ -157,7 +156,7 @@ fn after_30_days_the_name_is_free_and_the_old_group_goes_on_under_another() {
 #[test]
 fn a_clock_that_jumps_a_year_takes_no_record_that_is_in_use() {
     const YEAR: i64 = 365 * DAY as i64;
-    let mut town = town(103, 1, 3);
+    let mut town = Town::new(103, 1, 3);
     let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
     town.settle();
     for ix in town.supernodes.clone() {
@@ -188,7 +187,7 @@ fn a_clock_that_jumps_a_year_takes_no_record_that_is_in_use() {
 
 #[test]
 fn a_holder_that_lost_its_disk_is_given_the_record_again() {
-    let mut town = town(104, 1, 3);
+    let mut town = Town::new(104, 1, 3);
     let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
     town.settle();
     for who in [anna, bob] {
@@ -228,7 +227,7 @@ fn by_distance(town: &Town, group: &str) -> Vec<NodeIx> {
 fn of_two_groups_founded_apart_the_one_that_most_holders_know_keeps_the_name() {
     // Of four the first, the second and the last hold the record.
     for (seed, with_responsible, kept) in [(105, 3, 0), (106, 2, 1), (107, 1, 0)] {
-        let mut town = town(seed, 2, 4);
+        let mut town = Town::new(seed, 2, 4);
         let near = by_distance(&town, HEARTH);
         let people = ["anna", "bob", "cat", "dan"].map(|nick| town.person(nick));
         let here = [
@@ -284,7 +283,7 @@ fn of_two_groups_founded_apart_the_one_that_most_holders_know_keeps_the_name() {
 
 #[test]
 fn a_banned_member_stays_out_whoever_hosts_until_it_is_let_in() {
-    let mut town = town(108, 1, 2);
+    let mut town = Town::new(108, 1, 2);
     let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
     put_out(
         &mut town,
@@ -346,7 +345,7 @@ fn a_banned_member_stays_out_whoever_hosts_until_it_is_let_in() {
 
 #[test]
 fn a_banned_member_does_not_come_in_where_nobody_is_either() {
-    let mut town = town(114, 1, 2);
+    let mut town = Town::new(114, 1, 2);
     let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
     let ban = Ruling::Ban {
         member: nick("cat"),
@@ -371,15 +370,9 @@ fn a_banned_member_does_not_come_in_where_nobody_is_either() {
 
 #[test]
 fn operators_rule_in_the_founders_absence_and_nobody_else() {
-    let mut town = town(109, 1, 2);
+    let mut town = Town::new(109, 1, 2);
     let [anna, bob, cat, dan] = town.circle(HEARTH, ["anna", "bob", "cat", "dan"]);
-    town.rule(
-        anna,
-        HEARTH,
-        Ruling::Op {
-            member: nick("bob"),
-        },
-    );
+    town.rule(anna, HEARTH, op("bob"));
     town.settle();
     for seen_by in [anna, bob, cat, dan] {
         assert_eq!(rank(&town, seen_by, anna), Some(Rank::Founder));
@@ -390,20 +383,8 @@ fn operators_rule_in_the_founders_absence_and_nobody_else() {
     town.run(4_000);
     // Neither hosting nor asking gives a right.
     town.rule(cat, HEARTH, kick("dan"));
-    town.rule(
-        cat,
-        HEARTH,
-        Ruling::Op {
-            member: nick("cat"),
-        },
-    );
-    town.rule(
-        bob,
-        HEARTH,
-        Ruling::Op {
-            member: nick("cat"),
-        },
-    );
+    town.rule(cat, HEARTH, op("cat"));
+    town.rule(bob, HEARTH, op("cat"));
     town.settle();
     assert_eq!(rank(&town, dan, cat), Some(Rank::Member));
     assert!(town.is_in(dan, HEARTH));
@@ -418,7 +399,7 @@ fn operators_rule_in_the_founders_absence_and_nobody_else() {
 
 #[test]
 fn who_was_put_out_while_it_was_away_does_not_come_back_by_itself() {
-    let mut town = town(110, 1, 2);
+    let mut town = Town::new(110, 1, 2);
     let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
     town.settle();
     town.crash(cat);
@@ -436,7 +417,7 @@ fn who_was_put_out_while_it_was_away_does_not_come_back_by_itself() {
 
 #[test]
 fn a_host_that_is_put_out_hands_over_and_goes() {
-    let mut town = town(111, 1, 2);
+    let mut town = Town::new(111, 1, 2);
     let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
     town.crash(anna);
     town.run(12_000);
@@ -454,7 +435,7 @@ fn a_host_that_is_put_out_hands_over_and_goes() {
 
 #[test]
 fn a_locked_topic_and_a_moderated_group_are_the_operators() {
-    let mut town = town(112, 1, 2);
+    let mut town = Town::new(112, 1, 2);
     let [anna, bob, cat] = town.circle(HEARTH, ["anna", "bob", "cat"]);
     let mode = |mode, on| Ruling::Mode { mode, on };
     let topics = |town: &Town| {
@@ -487,15 +468,9 @@ fn a_locked_topic_and_a_moderated_group_are_the_operators() {
 
 #[test]
 fn what_an_operator_did_after_it_was_none_counts_for_nothing_when_the_sides_meet() {
-    let mut town = town(113, 2, 2);
+    let mut town = Town::new(113, 2, 2);
     let [anna, bob, cat, dan] = town.circle(HEARTH, ["anna", "bob", "cat", "dan"]);
-    town.rule(
-        anna,
-        HEARTH,
-        Ruling::Op {
-            member: nick("bob"),
-        },
-    );
+    town.rule(anna, HEARTH, op("bob"));
     town.settle();
     let there = [town.directories[1], town.supernodes[1], bob, cat];
     town.world.partition(there.map(|ix| (ix, 1)).into());

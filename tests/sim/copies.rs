@@ -37,7 +37,6 @@ fn comes(town: &mut Town, nick: &str) -> NodeIx {
 /// can be, and over the crash of its host.
 pub fn others_come_to_who_spoke_alone(seed: u64) {
     let mut town = Town::new(seed, 1, 2);
-    town.world.trace = std::env::var("TRACE").is_ok();
     town.start_mesh();
     town.run(3_000);
     let anna = comes(&mut town, "anna");

@@ -23,7 +23,6 @@ const HEARTH: &str = "#hearth";
 /// Three who talk, and whom their supernode has made their host.
 fn deposed(seed: u64, is_banned: bool) -> (Town, [NodeIx; 3], Puppet) {
     let mut town = Town::new(seed, 1, 3);
-    town.world.trace = std::env::var("TRACE").is_ok();
     town.world.has_liar = true;
     let keeper = town.keeper(HEARTH);
     let lie = twisted(&mut town.world, keeper);

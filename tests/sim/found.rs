@@ -16,9 +16,7 @@ use crate::town::Town;
 const HEARTH: &str = "#hearth";
 
 fn town(seed: u64) -> Town {
-    let mut town = Town::new(seed, 1, 2);
-    town.world.trace = std::env::var("TRACE").is_ok();
-    town
+    Town::new(seed, 1, 2)
 }
 
 #[test]

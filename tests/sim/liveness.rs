@@ -17,7 +17,6 @@ const FAR: u64 = 120;
 fn circle(seed: u64, distance: u64) -> (Town, [NodeIx; 4]) {
     let mut town = Town::new(seed, 1, 2);
     town.world.weather.distance_ms = (1, distance);
-    town.world.trace = std::env::var("TRACE").is_ok();
     let people = town.circle(HEARTH, ["anna", "bob", "cat", "dan"]);
     for who in people {
         town.say(who, HEARTH);

@@ -56,7 +56,6 @@ impl Mesh {
     /// directories.
     fn several(seed: u64, sizes: &[(u8, u8)]) -> Self {
         let mut world = World::new(seed);
-        world.trace = std::env::var("TRACE").is_ok();
         let said = Arc::<Mutex<Said>>::default();
         let shared = Arc::clone(&said);
         let nowhere = SocketAddr::from(([20, 250, 0, 1], 4000));

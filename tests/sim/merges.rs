@@ -30,7 +30,6 @@ fn merges(town: &Town, who: NodeIx) -> Vec<(u64, u64)> {
 /// Anna, who hosts, and bob on one side; cat, dan and eve on the other; each side has a supernode.
 fn parted(seed: u64) -> (Town, [NodeIx; 5]) {
     let mut town = Town::new(seed, 1, 2);
-    town.world.trace = std::env::var("TRACE").is_ok();
     let people = town.circle(HEARTH, ["anna", "bob", "cat", "dan", "eve"]);
     let [anna, bob, ..] = people;
     let near = [anna, bob, town.supernodes[0]];

@@ -20,7 +20,6 @@ const NICKS: [&str; 3] = ["anna", "bob", "cat"];
 /// A town whose last supernode does not run yet, and the names of groups that are its as soon as it does.
 fn without_the_last(seed: u64, supernodes: u8, groups: usize) -> (Town, NodeIx, Vec<String>) {
     let mut town = Town::new(seed, 1, supernodes);
-    town.world.trace = std::env::var("TRACE").is_ok();
     town.world.weather.distance_ms = (1, 30);
     let last = *town.supernodes.last().unwrap();
     let names = (0..).map(|n| format!("#group-{n}"));

@@ -215,9 +215,7 @@ fn world_with(mutant: Mutant) -> Option<u64> {
 // -- stories ---------------------------------------------------------------------------------------------
 
 fn town(seed: u64) -> Town {
-    let mut town = Town::new(seed, 1, 2);
-    town.world.trace = std::env::var("TRACE").is_ok();
-    town
+    Town::new(seed, 1, 2)
 }
 
 fn epoch(town: &Town, who: NodeIx) -> Epoch {

@@ -30,7 +30,6 @@ type Word = Box<dyn Fn(&dyn Seal, NodeId, &Lease) -> Option<Message>>;
 /// so that all who keep the record know of the group.
 fn comes_in(seed: u64, word: Word) -> (Town, [NodeIx; 2], NodeIx) {
     let mut town = Town::new(seed, 1, 6);
-    town.world.trace = std::env::var("TRACE").is_ok();
     town.world.has_liar = true;
     let keeper = town.keeper(HEARTH);
     let lie = twisted(&mut town.world, keeper);

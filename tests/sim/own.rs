@@ -11,9 +11,7 @@ use crate::town::{Town, name};
 const HEARTH: &str = "#hearth";
 
 fn town(seed: u64) -> Town {
-    let mut town = Town::new(seed, 1, 2);
-    town.world.trace = std::env::var("TRACE").is_ok();
-    town
+    Town::new(seed, 1, 2)
 }
 
 /// What somebody was told since it was listened to, as far as it is of a kind.

@@ -9,14 +9,19 @@ use std::collections::BTreeSet;
 
 use fireside::proto::command::{Command, Who};
 use fireside::proto::event::{Event, Nearness, Opening, What};
-use fireside::proto::id::{EntryId, GroupName, NodeId};
+use fireside::proto::id::{EntryId, GroupName, NodeId, Number};
+use fireside::proto::limits::WHISPERS_UNDER_WAY;
 use fireside::proto::ring::{Point, Ring};
-use fireside::proto::wire::Whether;
+use fireside::proto::time::Wall;
+use fireside::proto::wire::{Body, Entry, Message, Whether};
 
 use crate::link::NodeIx;
+use crate::seal::CheapSeal;
 use crate::town::Town;
 
 const HEARTH: &str = "#hearth";
+const NO_STRANGERS: &str = "takes nothing from strangers at the moment; what you say waits here, and goes out once \
+                            you share a group";
 
 /// Whether a command is about a private talk; those have judges of their own.
 pub fn is_asked(command: &Command) -> bool {
@@ -48,7 +53,6 @@ pub fn with(event: &Event) -> Option<NodeId> {
 
 fn town(seed: u64, supernodes: u8) -> Town {
     let mut town = Town::new(seed, 1, supernodes);
-    town.world.trace = std::env::var("TRACE").is_ok();
     town.start_mesh();
     town.run(3_000);
     town
@@ -344,9 +348,8 @@ fn somebody_who_is_ignored_is_not_heard_until_he_is_no_more() {
 #[test]
 fn who_takes_no_strangers_hears_those_he_met_or_wrote_to() {
     let mut town = town(12, 3);
-    // Who is refused has its link closed, as a liar has.
-    town.world.has_liar = true;
-    let [anna, bob, cat, dan] = apart(&mut town, ["anna", "bob", "cat", "dan"]);
+    let nicks = ["anna", "bob", "cat", "dan", "eve"];
+    let [anna, bob, cat, dan, eve] = apart(&mut town, nicks);
     let takes = |town: &mut Town, strangers| {
         let persons = BTreeSet::new();
         town.ask(bob, Command::Ignore { persons, strangers });
@@ -356,25 +359,59 @@ fn who_takes_no_strangers_hears_those_he_met_or_wrote_to() {
         town.join(who, "#hearth");
     }
     town.run(5_000);
-    query(&mut town, anna, bob, "psst");
+    for stranger in [anna, eve] {
+        query(&mut town, stranger, bob, "psst");
+    }
     query(&mut town, cat, bob, "hello from #hearth");
     query(&mut town, bob, dan, "hello dan");
     town.run(5_000);
     say(&mut town, dan, bob, "hello bob");
     town.run(30_000);
-    assert_eq!(texts(&town, bob, anna), [""; 0]);
     assert_eq!(texts(&town, bob, cat), ["hello from #hearth"]);
     assert_eq!(texts(&town, bob, dan), ["hello dan", "hello bob"]);
-    assert_eq!(nearness(&town, anna), Some(Nearness::Closed));
-    let refused = "takes no more from strangers at the moment; what you say waits here";
-    let is_told =
-        |event: &Event| matches!(event, Event::Notice { text, .. } if text.ends_with(refused));
-    assert!(heard(&town, anna).any(is_told));
-    // It waits, and is heard once he takes strangers, or meets the one who wrote it.
-    takes(&mut town, true);
+    for stranger in [anna, eve] {
+        assert_eq!(texts(&town, bob, stranger), [""; 0]);
+        assert_eq!(nearness(&town, stranger), Some(Nearness::Closed));
+        assert!(is_told(&town, stranger, NO_STRANGERS));
+    }
+    // It waits, and is heard once he meets the one who wrote it, or takes strangers.
+    town.join(anna, "#hearth");
     town.run(90_000);
     assert_eq!(texts(&town, bob, anna), ["psst"]);
+    assert_eq!(texts(&town, bob, eve), [""; 0]);
+    takes(&mut town, true);
+    town.run(90_000);
+    assert_eq!(texts(&town, bob, eve), ["psst"]);
     is_well(&town);
+}
+
+/// Whether somebody is told so of what he said.
+fn is_told(town: &Town, who: NodeIx, so: &str) -> bool {
+    heard(town, who).any(|event| matches!(event, Event::Notice { text, .. } if text.ends_with(so)))
+}
+
+#[test]
+fn who_says_too_much_at_once_is_not_told_that_strangers_are_unwelcome() {
+    let mut town = town(13, 3);
+    town.world.has_liar = true;
+    let [anna, bob] = apart(&mut town, ["anna", "bob"]);
+    query(&mut town, anna, bob, "hello");
+    town.run(2_000);
+    let (seal, to) = (CheapSeal(id(&town, anna)), name(&town, bob));
+    let line = |number: u64| {
+        let text = number.to_string();
+        Entry::signed(&seal, &to, Number(number), Wall(0), Body::Text { text })
+    };
+    let last = stored(&town, anna, bob).last().unwrap().number.0;
+    let too_many = (last + 2..).take(WHISPERS_UNDER_WAY + 1);
+    let entries = too_many.map(line).collect();
+    town.world.forge(anna, bob, &Message::Whisper { entries });
+    say(&mut town, anna, bob, "sorry");
+    town.run(30_000);
+    assert_eq!(nearness(&town, anna), Some(Nearness::Here));
+    let late = "is not reached yet; what you say waits here";
+    assert!(is_told(&town, anna, late));
+    assert!(!is_told(&town, anna, NO_STRANGERS));
 }
 
 #[test]
@@ -440,7 +477,6 @@ fn strangers_open_only_so_many_talks() {
 /// Many people whom nobody knows talk to one at once.
 pub fn strangers_come(seed: u64) {
     let mut town = town(seed, 3);
-    town.world.has_liar = true;
     let nicks: [String; 16] = std::array::from_fn(|n| format!("stranger{n}"));
     let [bob] = apart(&mut town, ["bob"]);
     let strangers = apart(&mut town, nicks.each_ref().map(String::as_str));
@@ -573,8 +609,7 @@ fn nobody_can_say_that_somebody_else_is_here() {
 /// Somebody registers under the key of a person who is not there.
 pub fn an_impostor(seed: u64) {
     use fireside::proto::seal::Signature;
-    use fireside::proto::time::Wall;
-    use fireside::proto::wire::{Message, Whereabouts};
+    use fireside::proto::wire::Whereabouts;
 
     let mut town = town(seed, 1);
     town.world.has_liar = true;

@@ -7,9 +7,7 @@ use crate::town::Town;
 const HEARTH: &str = "#hearth";
 
 fn town(seed: u64) -> Town {
-    let mut town = Town::new(seed, 1, 2);
-    town.world.trace = std::env::var("TRACE").is_ok();
-    town
+    Town::new(seed, 1, 2)
 }
 
 #[test]
@@ -202,7 +200,6 @@ fn who_starts_with_a_table_that_is_still_right_joins_later() {
 #[test]
 fn who_remembers_only_the_dead_joins_as_soon_as_who_remembers_nobody() {
     let mut town = Town::new(31, 1, 20);
-    town.world.trace = std::env::var("TRACE").is_ok();
     let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
     town.quit(anna);
     town.run(5_000);
@@ -221,7 +218,6 @@ fn who_remembers_only_the_dead_joins_as_soon_as_who_remembers_nobody() {
 #[test]
 fn a_name_of_many_dead_addresses_and_a_living_one_costs_little() {
     let mut town = Town::new(52, 30, 1);
-    town.world.trace = std::env::var("TRACE").is_ok();
     let anna = town.person("anna");
     town.start_mesh();
     // Their machines are gone, so that nothing refuses a dial; the one that is left is dialled last.
@@ -256,7 +252,6 @@ fn nodes_whose_first_address_leads_nowhere_are_linked_by_their_next() {
 #[test]
 fn two_networks_that_meet_have_one_group_with_the_lines_of_both() {
     let mut town = Town::new(33, 2, 2);
-    town.world.trace = std::env::var("TRACE").is_ok();
     let [anna, bob, cat] = ["anna", "bob", "cat"].map(|nick| town.person(nick));
     let there = [town.directories[1], town.supernodes[1], bob, cat];
     town.world.partition(there.map(|ix| (ix, 1)).into());

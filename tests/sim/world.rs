@@ -128,7 +128,7 @@ impl World {
             has_liar: false,
             checker: Checker::new(),
             judged: Judged::default(),
-            trace: false,
+            trace: std::env::var_os("TRACE").is_some(),
             happened: Happened::default(),
             ears: BTreeSet::new(),
             heard: Vec::new(),

@@ -72,7 +72,6 @@ fn joined(disk: &mut Disk, lease: &Lease) {
 #[test]
 fn after_twenty_thousand_epochs_a_hello_is_small_and_an_old_line_that_lacks_is_found() {
     let mut town = Town::new(300, 1, 2);
-    town.world.trace = std::env::var("TRACE").is_ok();
     town.start_mesh();
     town.run(3_000);
     let anna = town.person("anna");

@@ -24,3 +24,4 @@ mod sharing;
 mod strings;
 mod talk;
 mod town;
+mod written;

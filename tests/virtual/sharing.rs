@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use fireside::identity::Identity;
-use fireside::proto::id::{GroupName, NodeId, Number};
+use fireside::proto::id::NodeId;
 use fireside::proto::role::{Input, LinkId, Target};
-use fireside::proto::time::Wall;
-use fireside::proto::wire::{Body, Entry, Message};
 use tokio::time::{Instant, sleep};
 
 use crate::network::Network;
 use crate::node::{Node, client, limited_supernode};
-use crate::strings::message;
+use crate::strings::{bulk, message};
 
 const DELAY_MS: u64 = 20;
 /// To a peer over a supernode, and a moment more.
@@ -27,25 +24,6 @@ async fn pair(from: &mut Node, to: &mut Node, via: LinkId) -> (LinkId, LinkId) {
 /// To one whose link is full besides: what has just been sent there is acknowledged first, as QUIC finds out only so
 /// how much more the way carries.
 const BEHIND: Duration = RELAYED.saturating_add(Duration::from_millis(2 * DELAY_MS));
-
-/// A line of ten kilobytes.
-fn bulk(number: u64) -> Message {
-    let (group, text) = (
-        GroupName::parse("#bulk").unwrap(),
-        "0123456789".repeat(1_000),
-    );
-    let entry = Entry::signed(
-        &Identity::from_seed([9; 32]),
-        &group,
-        Number(number),
-        Wall(0),
-        Body::Text { text },
-    );
-    Message::Put {
-        group,
-        entries: vec![entry],
-    }
-}
 
 /// How long a line takes.
 async fn takes(from: &Node, to: &mut Node, (there, back): (LinkId, LinkId)) -> Duration {

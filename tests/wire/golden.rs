@@ -78,10 +78,11 @@ fn reasons_keep_their_numbers_and_unknown_ones_are_an_end_like_any_other() {
         (12, Reason::FalseReport),
         (13, Reason::Disorder),
         (14, Reason::NotAdmitted),
+        (15, Reason::Unwelcome),
     ] {
         assert_eq!(reason as u64, number);
         assert_eq!(Reason::from_code(number), reason);
     }
-    assert_eq!(Reason::from_code(15), Reason::Done);
+    assert_eq!(Reason::from_code(16), Reason::Done);
     assert_eq!(Reason::from_code(u64::MAX), Reason::Done);
 }

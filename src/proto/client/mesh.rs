@@ -169,7 +169,8 @@ impl Client {
             | Reason::WrongIdentity
             | Reason::Fork
             | Reason::FalseReport
-            | Reason::Disorder => return false,
+            | Reason::Disorder
+            | Reason::Unwelcome => return false,
         };
         if self.search.refused.replace(why) != Some(why) {
             self.act.tell(Event::Error {

@@ -318,7 +318,7 @@ impl Client {
         let is_open = self.talks.get(&from).is_some_and(Talk::is_open);
         let is_shunned = !self.takes_strangers && self.is_stranger(&from);
         if is_shunned || (!is_open && !self.is_welcome(&from)) {
-            return self.close(now, link, Reason::Limit);
+            return self.close(now, link, Reason::Unwelcome);
         }
         let (called, name) = (self.claimed_nick(&from), self.name_for(&from));
         self.talks

@@ -117,11 +117,27 @@ impl News {
 }
 
 impl Follower {
-    /// It is sent these, and entries of its own may be among them.
-    fn owe(&mut self, runs: &[Run]) {
-        for run in runs {
+    /// It is sent these, to be reported; entries of its own may be among them.
+    fn deliver(
+        &mut self,
+        cx: &mut Context<'_>,
+        group: &GroupName,
+        leases: Vec<Lease>,
+        runs: Vec<Run>,
+    ) {
+        for run in &runs {
             vector::raise(&mut self.owes, run.epoch, run.last());
         }
+        let (group, report) = (group.clone(), true);
+        cx.act.send(
+            self.link,
+            Message::Deliver {
+                group,
+                report,
+                leases,
+                runs,
+            },
+        );
     }
 }
 
@@ -224,17 +240,8 @@ impl Host {
         loop {
             match follower.feed.step(log) {
                 Step::Send { leases, runs } => {
-                    follower.owe(&runs);
+                    follower.deliver(cx, group, leases, runs);
                     self.owed.insert(id);
-                    cx.act.send(
-                        follower.link,
-                        Message::Deliver {
-                            group: group.clone(),
-                            report: true,
-                            leases,
-                            runs,
-                        },
-                    );
                 }
                 Step::Fetch { after, upto } => {
                     follower.fetch = Some(cx.act.fetch(group.clone(), after, upto));
@@ -263,17 +270,8 @@ impl Host {
         follower.fetch = None;
         let (leases, runs) = follower.feed.fetched(log, runs);
         if !runs.is_empty() {
-            follower.owe(&runs);
+            follower.deliver(cx, group, leases, runs);
             self.owed.insert(id);
-            cx.act.send(
-                follower.link,
-                Message::Deliver {
-                    group: group.clone(),
-                    report: true,
-                    leases,
-                    runs,
-                },
-            );
         }
         self.feed(cx, group, log, id);
     }
@@ -331,11 +329,8 @@ impl Host {
     fn settle(&mut self, log: &Log, heirs: &[NodeId], copies: u32) -> Vec<(LinkId, Vector)> {
         let mut news = self.spread(log, heirs, copies);
         for id in std::mem::take(&mut self.owed) {
-            let Some(owes) = self
-                .followers
-                .get(&id)
-                .map(|follower| follower.owes.clone())
-            else {
+            let follower = self.followers.get(&id);
+            let Some(owes) = follower.map(|follower| follower.owes.clone()) else {
                 continue;
             };
             let kept: BTreeMap<_, _> = owes
@@ -359,13 +354,7 @@ impl Host {
                 self.owed.insert(id);
             }
             vector::merge(&mut follower.told, &told);
-            follower.few.note(&told, copies);
-            if !follower.few.is_empty() {
-                self.few_told.insert(id);
-            }
-            if !told.is_empty() {
-                news.push((follower.link, told));
-            }
+            news.extend(self.note_told(id, told, copies));
         }
         news
     }
@@ -377,21 +366,21 @@ impl Host {
             let Some(follower) = self.followers.get(&id) else {
                 continue;
             };
-            let grown = follower
-                .few
-                .grown(copies, |epoch| self.kept(log, heirs, epoch));
-            let Some(follower) = self.followers.get_mut(&id) else {
-                continue;
-            };
-            follower.few.note(&grown, copies);
-            if !follower.few.is_empty() {
-                self.few_told.insert(id);
-            }
-            if !grown.is_empty() {
-                news.push((follower.link, grown));
-            }
+            let kept = |epoch| self.kept(log, heirs, epoch);
+            let grown = follower.few.grown(copies, kept);
+            news.extend(self.note_told(id, grown, copies));
         }
         news
+    }
+
+    /// A follower is told that these are on `copies` disks: over which link, if there is anything to tell.
+    fn note_told(&mut self, id: NodeId, told: Vector, copies: u32) -> Option<(LinkId, Vector)> {
+        let follower = self.followers.get_mut(&id)?;
+        follower.few.note(&told, copies);
+        if !follower.few.is_empty() {
+            self.few_told.insert(id);
+        }
+        (!told.is_empty()).then_some((follower.link, told))
     }
 }
 

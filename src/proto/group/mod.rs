@@ -22,6 +22,7 @@ mod paced;
 mod person;
 mod proof;
 mod quiet;
+mod refused;
 mod registration;
 mod rights;
 mod roster;

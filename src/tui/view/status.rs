@@ -227,7 +227,7 @@ fn private(app: &App, id: &NodeId, nick: &str, columns: u16) -> Words {
             words.extend([between(), ("not on line".to_owned(), Role::Dim)]);
         }
         (Some(Nearness::Closed), _) => {
-            words.extend([between(), ("takes no more".to_owned(), Role::Warn)]);
+            words.extend([between(), ("takes no strangers".to_owned(), Role::Warn)]);
         }
         (Some(Nearness::Here) | None, Some(path)) => words.extend([between(), path]),
         (Some(Nearness::Here), None) => words.extend([between(), ("here".to_owned(), Role::Dim)]),

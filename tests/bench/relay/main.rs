@@ -40,28 +40,23 @@ const ALL: [Who; 3] = [
     Who::Bare(Settings::SmallWindows),
 ];
 
-fn main() {
+#[tokio::main]
+async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
     if let [flag, settings, ..] = &arguments[..]
         && flag == bare::FLAG
     {
-        return runtime.block_on(bare::serve(Settings::named(settings)));
+        return bare::serve(Settings::named(settings)).await;
     }
     // `cargo test --benches` starts it too, and wants no measurement.
     if !arguments.iter().any(|argument| argument == "--bench") {
         return println!("not measured: use cargo bench --bench relay");
     }
-    runtime.block_on(async {
-        let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
-        for is_alone in [false, true] {
-            compare(&endpoint, is_alone).await;
-        }
-        idle(&endpoint).await;
-    });
+    let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    for is_alone in [false, true] {
+        compare(&endpoint, is_alone).await;
+    }
+    idle(&endpoint).await;
 }
 
 /// One who relays, and those who have it do so.

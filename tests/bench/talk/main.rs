@@ -2,8 +2,8 @@
 //! members who share this one, and a bare QUIC fan-out beside them in the same run.
 //!
 //! `cargo bench --bench talk` takes about a minute; `FIRESIDE_JOINS=500` lets as many come in at once, and
-//! `FIRESIDE_TALK=delays`, `lone` or `joins` measures that alone. Processor time is the host's alone. The members all live on this one machine, so that the last of them has a line when the machine
-//! has done the work of all.
+//! `FIRESIDE_TALK=delays`, `lone` or `joins` measures that alone. Processor time is the host's alone. The members all
+//! live on this one machine, so that the last of them has a line when the machine has done the work of all.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, unreachable_pub)]
 #![allow(
@@ -44,14 +44,11 @@ const JOINS: usize = 100;
 /// For whatever is waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-fn main() {
+#[tokio::main]
+async fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
     if arguments.first().is_some_and(|first| first == bare::FLAG) {
-        return runtime.block_on(bare::serve());
+        return bare::serve().await;
     }
     // `cargo test --benches` starts it too, and wants no measurement.
     if !arguments.iter().any(|argument| argument == "--bench") {
@@ -59,17 +56,15 @@ fn main() {
     }
     let joins = std::env::var("FIRESIDE_JOINS").ok();
     let joins = joins.map_or(JOINS, |text| text.parse().expect("a number"));
-    runtime.block_on(async {
-        if is_wanted("delays") {
-            delays().await;
-        }
-        if is_wanted("lone") {
-            lone_lines().await;
-        }
-        if is_wanted("joins") {
-            at_once(joins).await;
-        }
-    });
+    if is_wanted("delays") {
+        delays().await;
+    }
+    if is_wanted("lone") {
+        lone_lines().await;
+    }
+    if is_wanted("joins") {
+        at_once(joins).await;
+    }
 }
 
 fn is_wanted(part: &str) -> bool {

@@ -160,7 +160,8 @@ impl World {
             | Reason::TooSlow
             | Reason::Replaced
             | Reason::Shutdown
-            | Reason::WrongIdentity => false,
+            | Reason::WrongIdentity
+            | Reason::Unwelcome => false,
         };
         if is_accusation && !self.has_liar {
             let what = format!("{} closes a link: {reason}", self.nodes[ix].name);

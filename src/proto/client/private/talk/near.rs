@@ -13,8 +13,9 @@ use crate::proto::saved::Write;
 use crate::proto::time::Mono;
 use crate::proto::wire::{Message, Reason};
 
-/// How long somebody is left alone who takes no more of us.
+/// How long somebody is left alone who takes nothing of us, or no more.
 const CLOSED_PAUSE: Duration = Duration::from_secs(60);
+
 impl Talk {
     /// Whether we want to know where he is.
     pub(in crate::proto::client::private) fn is_looking(&self, now: Mono) -> bool {
@@ -130,8 +131,15 @@ impl Talk {
         {
             self.reach.greeted = None;
         }
-        if why == Some(Reason::Limit) && cx.links.to_peer(&self.other).is_none() {
+        let is_last = cx.links.to_peer(&self.other).is_none();
+        if is_last && matches!(why, Some(Reason::Unwelcome | Reason::Limit)) {
             self.reach.again = cx.now.mono + CLOSED_PAUSE;
+        } else {
+            let jitter = cx.act.jitter(50);
+            let again = cx.now.mono + Duration::from_millis(jitter);
+            self.reach.again = self.reach.again.max(again);
+        }
+        if is_last && why == Some(Reason::Unwelcome) {
             self.nearness = Some(Nearness::Closed);
             if self.is_open {
                 let group = self.name.clone();
@@ -140,10 +148,6 @@ impl Talk {
                     nearness: Nearness::Closed,
                 });
             }
-        } else {
-            let jitter = cx.act.jitter(50);
-            let again = cx.now.mono + Duration::from_millis(jitter);
-            self.reach.again = self.reach.again.max(again);
         }
     }
 
@@ -191,7 +195,8 @@ impl Talk {
             Some(Nearness::Away) => return,
             Some(Nearness::Closed) => {
                 format!(
-                    "{nick} takes no more from strangers at the moment; what you say waits here"
+                    "{nick} takes nothing from strangers at the moment; what you say waits here, and goes out once \
+                     you share a group"
                 )
             }
             Some(Nearness::Here) | None => {
