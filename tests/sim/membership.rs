@@ -487,6 +487,9 @@ fn two_meshes_that_are_introduced_become_one() {
     };
     let outcome = mesh.operate(mesh.nodes[0], nobody);
     assert_eq!(outcome, Some(Outcome::NoAnswer));
+    let address = mesh.world.node(mesh.nodes[0]).address;
+    let itself = Message::Introduce { address };
+    assert_eq!(mesh.operate(mesh.nodes[0], itself), Some(Outcome::Done));
 }
 
 #[test]

@@ -48,7 +48,8 @@ impl MeshNode {
             let listed = self.table.get(id);
             listed.is_some_and(|listed| listed.record.addresses.contains(&address))
         };
-        if self.links.nodes().any(|id| knows(&id)) {
+        let is_ours = self.record.addresses.contains(&address);
+        if is_ours || self.links.nodes().any(|id| knows(&id)) {
             return self.act.send(link, Message::Outcome(Outcome::Done));
         }
         if self.deeds.introductions.len() < INTRODUCTIONS_MAX {
