@@ -266,8 +266,8 @@ fn reread() -> Result<Orders, Failure> {
         | Task::Ring { .. }
         | Task::Introduce { .. }
         | Task::Bury { .. } => Err(Failure::new(
-            "cannot reload",
-            "the configuration does not ask for a server any more",
+            "cannot use the configuration",
+            "it does not ask for a server any more",
             "set supernode = true or directory = true, or stop this one",
         )),
     }
@@ -279,7 +279,7 @@ fn known_table(settings: node::AskSettings) -> anyhow::Result<fireside::proto::t
     runtime.shutdown_background();
     let (table, source) = known?;
     if source == Source::Disk {
-        report::tell(&"no node answers: this is what was known when fireside ran here last");
+        report::tell(&"no node answers: this is what fireside knew here last");
     }
     Ok(table)
 }

@@ -19,7 +19,7 @@ use crate::proto::table::Table;
 use crate::proto::time::{Mono, Now};
 use crate::proto::wire::{Listed, Message, Reason};
 use crate::report::Failure;
-use crate::store::{self, DataDir, Store};
+use crate::store::{DataDir, Reading};
 
 /// How long an answer from this machine's own node may take.
 const LOCAL_WAIT: Duration = Duration::from_millis(1_500);
@@ -104,21 +104,14 @@ async fn nearby(settings: &AskSettings) -> Vec<SocketAddr> {
     vec![local]
 }
 
-/// The table in the data directory, if there is one and nobody is using it. Nothing is made for it.
+/// The table in the data directory, which may be in use, if there is one. Nothing is made for it, or changed.
 fn kept(settings: &AskSettings, identity: &Identity) -> anyhow::Result<Option<Table>> {
-    if !settings.data.is_dir() {
+    let database = DataDir::database_in(&settings.data);
+    if !database.exists() {
         return Ok(None);
     }
-    let data = match DataDir::open(&settings.data) {
-        Ok(data) => data,
-        Err(store::Error::InUse { .. }) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    if !data.database().exists() {
-        return Ok(None);
-    }
-    let saved = Store::open(&data.database())?.saved;
-    Ok((!saved.table.is_empty()).then(|| Table::restored(saved.table, identity)))
+    let table = Reading::open(&database)?.table()?;
+    Ok((!table.is_empty()).then(|| Table::restored(table, identity)))
 }
 
 /// What the first of `addresses` to answer tells; or why the last one would not, if it gave a reason.

@@ -1,5 +1,6 @@
 //! What an operator asks of running nodes: to meet another mesh, and to take a node out of service for good.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use tokio::sync::{mpsc, oneshot};
@@ -12,11 +13,14 @@ use crate::identity::Identity;
 use crate::net::{Endpoint, driver};
 use crate::proto::id::NodeName;
 use crate::proto::limits::{DIAL_TIMEOUT, WIRE_VERSION};
-use crate::proto::role::{DialId, Input, Kind, Output, Role, Target};
+use crate::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
 use crate::proto::seal::Seal as _;
 use crate::proto::time::{Mono, Now};
 use crate::proto::wire::{Burial, Message, Outcome, Reason};
 use crate::report::Failure;
+
+/// Addresses of one name at which another node is looked for at once.
+const INTRODUCED_MAX: usize = 8;
 
 /// Tells a running node of another, so that their meshes become one.
 ///
@@ -25,13 +29,18 @@ use crate::report::Failure;
 pub async fn introduce(settings: &AskSettings, to: &HostPort) -> anyhow::Result<()> {
     let what = format!("cannot introduce {to}");
     let (addresses, failures) = resolve::all(std::slice::from_ref(to)).await;
-    let Some(address) = addresses.first().copied() else {
+    if addresses.is_empty() {
         let nowhere = || Failure::new(what.clone(), "its name has no address", "see its spelling");
         return Err(failures.into_iter().next().unwrap_or_else(nowhere).into());
-    };
+    }
     let identity = operator(settings)?;
-    let (nodes, ..) = ask::places(settings).await;
-    let outcome = tell(&identity, nodes, Message::Introduce { address }).await?;
+    let (nodes, failures, _) = ask::places(settings).await;
+    if let (true, Some(failure)) = (nodes.is_empty(), failures.into_iter().next()) {
+        return Err(failure.into());
+    }
+    let introduce = |address| Message::Introduce { address };
+    let all = addresses.into_iter().take(INTRODUCED_MAX).map(introduce);
+    let outcome = tell(&identity, nodes, all.collect()).await?;
     let (why, try_) = match outcome {
         Some(Outcome::Done) => return Ok(()),
         Some(Outcome::NoAnswer) => ("nobody answers there", "see the address, and its UDP port"),
@@ -70,7 +79,7 @@ pub async fn bury(settings: AskSettings, name: NodeName) -> anyhow::Result<()> {
     nodes.sort_unstable();
     nodes.dedup();
     let burials = vec![Burial::signed(&identity, known.record.key, name)];
-    let outcome = tell(&identity, nodes, Message::Buried { burials }).await?;
+    let outcome = tell(&identity, nodes, vec![Message::Buried { burials }]).await?;
     let (why, try_) = match outcome {
         Some(Outcome::Done) => return Ok(()),
         Some(Outcome::NotAllowed | Outcome::NoAnswer) => (
@@ -94,21 +103,22 @@ fn operator(settings: &AskSettings) -> anyhow::Result<Identity> {
     Ok(Identity::load_or_create(&file)?)
 }
 
-/// Says `message` to all of `nodes`; what the first of them that does it answers, or else the last.
+/// Says `messages` to all of `nodes`; what is answered where one of them is done, or else last.
 async fn tell(
     identity: &Identity,
     nodes: Vec<SocketAddr>,
-    message: Message,
+    messages: Vec<Message>,
 ) -> anyhow::Result<Option<Outcome>> {
     let any = (std::net::Ipv6Addr::UNSPECIFIED, 0).into();
     // As a client it would take the place of the operator's own chat.
     let endpoint = Endpoint::bind(identity, any, Kind::Mesh)?;
-    let (answer, mut answers) = mpsc::channel(nodes.len().max(1));
+    let (answer, mut answers) = mpsc::channel((nodes.len() * messages.len()).max(1));
     let (done, ended) = oneshot::channel();
     let role = Box::new(Teller {
         open: nodes.len(),
         nodes,
-        message,
+        messages,
+        awaited: BTreeMap::new(),
         answer,
         done: Some(done),
         outputs: Vec::new(),
@@ -132,12 +142,14 @@ async fn tell(
     Ok(outcome)
 }
 
-/// A role that says one thing to several nodes, and hears what becomes of it.
+/// A role that says the same to several nodes, and hears what becomes of it.
 struct Teller {
     nodes: Vec<SocketAddr>,
     /// Dials and links that may still bring an answer.
     open: usize,
-    message: Message,
+    messages: Vec<Message>,
+    /// How many answers are to come.
+    awaited: BTreeMap<LinkId, usize>,
     answer: mpsc::Sender<Outcome>,
     done: Option<oneshot::Sender<()>>,
     /// The next is the last.
@@ -179,7 +191,8 @@ impl Role for Teller {
                     version: WIRE_VERSION,
                     record: None,
                 };
-                for message in [open, self.message.clone()] {
+                self.awaited.insert(link, self.messages.len());
+                for message in std::iter::once(open).chain(self.messages.clone()) {
                     let to = vec![link];
                     self.outputs.insert(0, Output::Send { to, message });
                 }
@@ -190,11 +203,17 @@ impl Role for Teller {
             } => {
                 // There is room for an answer of each.
                 _ = self.answer.try_send(outcome);
-                let reason = Reason::Done;
-                self.outputs.insert(0, Output::Close { link, reason });
+                let awaited = self.awaited.entry(link).or_default();
+                *awaited = awaited.saturating_sub(1);
+                let is_last = *awaited == 0;
+                if is_last || outcome == Outcome::Done {
+                    let reason = Reason::Done;
+                    self.outputs.insert(0, Output::Close { link, reason });
+                }
                 match outcome {
                     Outcome::Done => self.end(),
-                    Outcome::NotAllowed | Outcome::NoAnswer => self.one_less(),
+                    Outcome::NotAllowed | Outcome::NoAnswer if is_last => self.one_less(),
+                    Outcome::NotAllowed | Outcome::NoAnswer => {}
                 }
             }
             Input::Undialled { .. } | Input::Lost { .. } => self.one_less(),

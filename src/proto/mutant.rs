@@ -35,6 +35,8 @@ pub enum Mutant {
     OutboxForgotten,
     /// A dial that came to nothing is made again at once.
     RetriedAtOnce,
+    /// A mesh node that was turned away dials again at once.
+    RebuffsForgotten,
     /// The clock reading of an entry is not raised above what the log has.
     ClockNotRaised,
     /// Members come to host in another order than they joined.

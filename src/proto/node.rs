@@ -188,6 +188,9 @@ impl MeshNode {
         }
         let dialled = dial.and_then(|dial| self.dials.answered(dial, peer));
         if !self.admission.admits(&peer) {
+            if let Some(address) = dialled {
+                self.dials.rebuffed(now.mono, address, &mut self.act);
+            }
             return self.act.close(link, Reason::NotAdmitted);
         }
         if let Some(address) = dialled {
@@ -240,13 +243,15 @@ impl MeshNode {
             return;
         };
         let is_client = !self.nodes.remove(&link) && self.table.get(&gone.peer).is_none();
-        self.dials.forget(link, is_client);
+        let is_last = self.links.to_node(&gone.peer).is_none();
+        let act = &mut self.act;
+        self.dials.forget(now.mono, link, is_client, is_last, act);
         self.told.remove(&link);
         self.door.unlinked(link);
         self.deeds.unlinked(link);
         self.in_supernode(now, |supernode, cx| supernode.unlinked(cx, link, gone.peer));
         // One that was of no use any more is not missed.
-        if self.links.to_node(&gone.peer).is_some() {
+        if !is_last {
             return;
         }
         if why == Some(Reason::Done) {

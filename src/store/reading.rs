@@ -8,10 +8,12 @@ use super::error::{Error, plainly};
 use super::page::{self, PAGE_LINES_MAX};
 use super::row;
 use super::schema::{self, MIGRATIONS, Version};
+use super::state;
 use crate::proto::event::Line;
 use crate::proto::id::{GroupName, NodeId};
 use crate::proto::past::{Part, Told};
 use crate::proto::time::Wall;
+use crate::proto::wire::Listed;
 
 /// A store that is only read.
 #[derive(Debug)]
@@ -47,6 +49,14 @@ impl Reading {
                 why: "it is damaged, or of another program".to_owned(),
             }),
         }
+    }
+
+    /// The mesh nodes that were known last.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn table(&self) -> Result<Vec<Listed>, Error> {
+        state::load_table(&self.db).map_err(|why| self.failed(&why))
     }
 
     /// The groups of which something is stored.

@@ -464,7 +464,7 @@ fn load_unkept(db: &Connection, in_group: i64) -> rusqlite::Result<BTreeMap<Numb
     .collect()
 }
 
-fn load_table(db: &Connection) -> rusqlite::Result<Vec<Listed>> {
+pub(super) fn load_table(db: &Connection) -> rusqlite::Result<Vec<Listed>> {
     db.prepare(
         "SELECT name, key, clock, addresses, directory, supernode, tombstone, signature, liveness, since
          FROM mesh

@@ -121,6 +121,14 @@ fn who_asks_where_nobody_answers_is_told_so() {
             &["cannot learn the table", "nobody answers", "--bootstrap"],
         );
     }
-    home.run(&["table", "--bootstrap", "no-such-name.invalid"])
-        .is_refused(1, &["cannot look up no-such-name.invalid"]);
+    for verb in [
+        &["table"][..],
+        &["introduce", "127.0.0.1"],
+        &["bury", "oak"],
+    ] {
+        let mut args = verb.to_vec();
+        args.extend(["--bootstrap", "no-such-name.invalid"]);
+        home.run(&args)
+            .is_refused(1, &["cannot look up no-such-name.invalid"]);
+    }
 }

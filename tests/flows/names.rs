@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::harness::{Client, Machine, Server, free_port};
+use crate::harness::{Client, Machine, Server, free_port, output};
 
 const NAME: &str = "mesh.fireside.test";
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -125,6 +125,26 @@ fn a_server_finds_its_mesh_by_a_name_that_is_made_later() {
     named.stands_for(&["127.0.0.21"]);
     is_logged(&log, "bootstrap works again");
     oak.logs(&format!("kind=Mesh address=Some({elm})"));
+}
+
+#[test]
+fn a_node_is_introduced_by_a_name_of_which_some_addresses_lead_nowhere() {
+    let Some(named) = Named::new() else { return };
+    let _silent = named.silent("127.0.0.61");
+    named.stands_for(&["127.0.0.61", "127.0.0.62", "127.0.0.21"]);
+    let _oak = named.node("127.0.0.21");
+    let elm = format!("127.0.0.22:{}", named.port);
+    let roles = ["--directory", "--supernode"];
+    let _elm = Server::start(&named.machine, "elm", &elm, &roles);
+    let mut command = named.within();
+    command
+        .arg("introduce")
+        .arg(format!("{NAME}:{}", named.port));
+    command.args(["--bootstrap", &elm, "--data"]);
+    command.arg(named.machine.data("operator"));
+    let (status, told, why) = output(command);
+    assert!(status.success(), "{told}{why}");
+    assert!(told.contains("is introduced"), "{told}");
 }
 
 /// Ends with the test.

@@ -154,17 +154,30 @@ fn the_table_is_told_by_a_running_node_or_from_disk() {
     let mut mesh = Mesh::of(1);
     let mut anna = mesh.client("anna");
     anna.joins("#hearth");
-    anna.types("/quit");
-    assert!(anna.ends().success());
+    anna.types("anybody here?");
+    anna.sees_event("confirmed");
     for server in &mut mesh.supernodes {
         assert!(server.terminates().success());
     }
     assert!(mesh.directory.terminates().success());
     let data = mesh.machine.data("anna");
-    let (status, told, note) = mesh.ask(&["table", "--json", "--data", data.to_str().unwrap()]);
-    assert!(status.success(), "{note}");
-    assert!(told.contains("supernode-0"), "{told}");
-    assert!(note.starts_with("fireside: no node answers"), "{note}");
+    let from_disk = || {
+        let (status, told, note) = mesh.ask(&["table", "--json", "--data", data.to_str().unwrap()]);
+        assert!(status.success(), "{note}");
+        assert!(told.contains("supernode-0"), "{told}");
+        assert!(note.starts_with("fireside: no node answers"), "{note}");
+    };
+    // While its owner uses it, who writes it down within a second, and after.
+    let is_kept = || {
+        mesh.ask(&["table", "--data", data.to_str().unwrap()])
+            .0
+            .success()
+    };
+    assert!((0..20).any(|_| is_kept()), "no table was kept");
+    from_disk();
+    anna.types("/quit");
+    assert!(anna.ends().success());
+    from_disk();
 }
 
 #[test]

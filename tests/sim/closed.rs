@@ -97,6 +97,11 @@ fn a_supernode_that_is_not_on_the_list_is_nobodys_supernode() {
     let stranger = town.world.add("stranger", address, true, bootstrap, maker);
     town.world.start(stranger);
     town.run(LONG_MS);
+    let knocked = town.world.node(stranger).dials;
+    assert!(
+        (4..100).contains(&knocked),
+        "it has knocked {knocked} times"
+    );
     for ix in mesh(&town) {
         let nodes = town.world.figures(ix).nodes;
         assert_eq!((nodes.alive, nodes.down, nodes.supernodes), (3, 0, 2));

@@ -232,6 +232,18 @@ impl Mesh {
         None
     }
 
+    /// Lets a node that nobody wants, or that wants somebody who is none, knock for a while: at each door again and
+    /// again, and a few times a minute.
+    fn knocks_seldom(&mut self, who: NodeIx, ms: u64) {
+        let before = self.world.node(who).dials;
+        self.world.run_for(ms);
+        let knocked = self.world.node(who).dials - before;
+        let doors = u32::try_from(self.nodes.len()).unwrap();
+        println!("knocked {knocked} times at {doors} doors in {ms} ms");
+        assert!(knocked > 0, "it has given up");
+        assert!(knocked <= 20 * doors, "it knocked {knocked} times");
+    }
+
     /// An operator's order to bury a node.
     fn burial(&mut self, whom: NodeIx) -> Message {
         if self.said.lock().unwrap().seal.is_none() {
@@ -474,6 +486,9 @@ fn two_meshes_that_are_introduced_become_one() {
     };
     let outcome = mesh.operate(mesh.nodes[0], nobody);
     assert_eq!(outcome, Some(Outcome::NoAnswer));
+    let address = mesh.world.node(mesh.nodes[0]).address;
+    let itself = Message::Introduce { address };
+    assert_eq!(mesh.operate(mesh.nodes[0], itself), Some(Outcome::Done));
 }
 
 #[test]
@@ -502,15 +517,21 @@ fn who_is_buried_stays_so_and_says_so() {
     mesh.world.crash(buried);
     mesh.world.run_for(1_000);
     mesh.world.start(buried);
-    mesh.world.run_for(60_000);
+    mesh.world.heard.clear();
+    mesh.knocks_seldom(buried, 60_000);
     for ix in &others {
         assert!(!mesh.view(*ix).contains_key(&id), "it is back");
     }
-    let says = mesh.world.heard.iter().any(|(ix, event)| {
-        let is_word = matches!(event, Event::Error { why, .. } if why.contains("buried"));
-        *ix == buried && is_word
-    });
-    assert!(says, "it does not say that it was buried");
+    // Once each, whoever has told it.
+    let count = |word: &str| {
+        let heard = mesh.world.heard.iter().filter(|(ix, event)| {
+            let is_word = |what: &str| what.contains(word);
+            *ix == buried && matches!(event, Event::Error { what, .. } if is_word(what))
+        });
+        heard.count()
+    };
+    assert_eq!(count("is out of service"), 1, "it says so");
+    assert_eq!(count("the mesh does not list"), 1);
 }
 
 #[test]
@@ -553,7 +574,11 @@ fn claims_a_place(seed: u64) {
 
 #[test]
 fn of_two_nodes_with_one_name_the_first_has_it() {
-    let mut mesh = Mesh::several(12, &[(1, 2)]);
+    takes_a_name(12);
+}
+
+fn takes_a_name(seed: u64) {
+    let mut mesh = Mesh::several(seed, &[(1, 2)]);
     let directory = [mesh.world.node(mesh.nodes[0]).address];
     mesh.add("super-0-1", place(3, 3, 3), SUPERNODE, &directory);
     let (first, second) = (mesh.nodes[1], mesh.nodes[3]);
@@ -561,9 +586,29 @@ fn of_two_nodes_with_one_name_the_first_has_it() {
     mesh.world.start(first);
     mesh.world.run_for(5_000);
     mesh.world.start(second);
-    mesh.world.run_for(20_000);
+    mesh.knocks_seldom(second, 60_000);
     assert!(mesh.is_up(mesh.nodes[0], first));
     assert!(!mesh.view(mesh.nodes[0]).contains_key(&mesh.id(second)));
+    // The name is free once its owner is out of service, and the other one is still at the door.
+    let burial = mesh.burial(first);
+    assert_eq!(mesh.operate(mesh.nodes[0], burial), Some(Outcome::Done));
+    mesh.until("the other one is listed", 60_000, |mesh| {
+        mesh.is_up(mesh.nodes[0], second)
+    });
+}
+
+#[test]
+fn who_starts_from_a_node_that_is_buried_leaves_it_alone() {
+    let mut mesh = Mesh::several(18, &[(1, 2)]);
+    let buried = mesh.nodes[1];
+    let directory = mesh.world.node(mesh.nodes[0]).address;
+    let bootstrap = [directory, mesh.world.node(buried).address];
+    mesh.add("super-0-3", place(3, 3, 3), SUPERNODE, &bootstrap);
+    mesh.start_all();
+    mesh.comes_together(30_000);
+    let burial = mesh.burial(buried);
+    assert_eq!(mesh.operate(mesh.nodes[0], burial), Some(Outcome::Done));
+    mesh.knocks_seldom(mesh.nodes[3], 60_000);
 }
 
 #[test]
@@ -647,8 +692,9 @@ fn tells_of_nobody(seed: u64) {
 
 #[test]
 fn each_rule_of_the_mesh_is_missed_when_it_is_broken() {
-    let rules: [(Mutant, fn(u64)); 4] = [
+    let rules: [(Mutant, fn(u64)); 5] = [
         (Mutant::NotDialledBack, claims_a_place),
+        (Mutant::RebuffsForgotten, takes_a_name),
         (Mutant::AnybodyBuries, strangers_bury),
         (Mutant::UnheardBelieved, tells_of_nobody),
         (Mutant::NotRenewed, |seed| {

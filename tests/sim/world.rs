@@ -113,6 +113,8 @@ pub struct Node {
     mono_stood: u64,
     wall_off: i64,
     spins: (u64, u32),
+    /// How often it has dialled a mesh node so far.
+    pub dials: u32,
     /// Until when it hears of no tables.
     tables_at: u64,
     /// But of this one's.
@@ -187,6 +189,7 @@ impl World {
             mono_stood: 0,
             wall_off: 0,
             spins: (0, 0),
+            dials: 0,
             tables_at: 0,
             tables_but_of: None,
         });

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::MeshNode;
+use super::door::TOLD_AGAIN;
 use crate::proto::event::Event;
 use crate::proto::id::NodeId;
 use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::LinkId;
 use crate::proto::saved::Write;
-use crate::proto::time::Now;
+use crate::proto::time::{Mono, Now};
 use crate::proto::wire::{Burial, Edition, Listed, Liveness, Message, Outcome, Reason};
 
 /// Introductions under way.
@@ -20,6 +21,8 @@ const INTRODUCTIONS_MAX: usize = 16;
 pub(super) struct Deeds {
     /// Where somebody should be, and who wants to know.
     introductions: BTreeMap<SocketAddr, LinkId>,
+    /// When our operator was told last that we are buried.
+    mourned: Option<Mono>,
 }
 
 impl Deeds {
@@ -45,7 +48,8 @@ impl MeshNode {
             let listed = self.table.get(id);
             listed.is_some_and(|listed| listed.record.addresses.contains(&address))
         };
-        if self.links.nodes().any(|id| knows(&id)) {
+        let is_ours = self.record.addresses.contains(&address);
+        if is_ours || self.links.nodes().any(|id| knows(&id)) {
             return self.act.send(link, Message::Outcome(Outcome::Done));
         }
         if self.deeds.introductions.len() < INTRODUCTIONS_MAX {
@@ -108,7 +112,9 @@ impl MeshNode {
 
     fn bury(&mut self, now: Now, burial: Burial) {
         let (key, name) = (burial.key, burial.name.clone());
-        if key == self.record.key {
+        let is_over = |at: Mono| now.mono - at > TOLD_AGAIN;
+        if key == self.record.key && self.deeds.mourned.is_none_or(is_over) {
+            self.deeds.mourned = Some(now.mono);
             self.act.tell(Event::Error {
                 group: None,
                 what: format!("{name} is out of service"),

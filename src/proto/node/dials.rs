@@ -28,6 +28,8 @@ const DIAL_TURN: Duration = Duration::from_millis(1_500);
 const DIAL_STAGGER: Duration = Duration::from_millis(250);
 /// How far apart two links between the same nodes may come up and still be two dials that crossed.
 const CROSSING: Duration = Duration::from_secs(3);
+/// How long a link lasts that is one: who ends it sooner, again and again, does not want us.
+const SETTLED: Duration = Duration::from_secs(10);
 /// How long a word that waits for a link is of use: who waits for its answer has asked others by then.
 const WORD_USEFUL: Duration = Duration::from_secs(2);
 
@@ -70,15 +72,32 @@ pub(super) struct Birth {
 /// How long to leave an address alone.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pause {
+    /// Dials in a row that led nowhere.
     failures: u32,
+    /// Links in a row that we dialled and that did not last.
+    rebuffs: u32,
     until: Mono,
+}
+
+impl Pause {
+    /// Leaves the address alone, the longer the more often that has come to nothing `before`.
+    fn put_off(&mut self, now: Mono, before: u32, act: &mut Actions) {
+        let wait = (RETRY_FIRST * 2_u32.pow(before.min(7))).min(RETRY_LAST);
+        let jitter = act.jitter(u64::try_from(wait.as_millis() / 4).unwrap_or(1));
+        self.until = now + wait + Duration::from_millis(jitter);
+    }
 }
 
 impl Dials {
     /// A dial has led to `peer`; where it was dialled.
     pub(super) fn answered(&mut self, dial: DialId, peer: NodeId) -> Option<SocketAddr> {
         let Dialled { address, .. } = self.under_way.remove(&dial)?;
-        self.pauses.remove(&address);
+        if let Some(pause) = self.pauses.get_mut(&address) {
+            pause.failures = 0;
+            if pause.rebuffs == 0 {
+                self.pauses.remove(&address);
+            }
+        }
         if let Some(found) = self.given.get_mut(&address) {
             *found = Some(peer);
         }
@@ -89,9 +108,7 @@ impl Dials {
     pub(super) fn failed(&mut self, now: Mono, dial: DialId, act: &mut Actions) -> Option<Dialled> {
         let dialled = self.under_way.remove(&dial)?;
         let pause = self.pauses.entry(dialled.address).or_default();
-        let wait = (RETRY_FIRST * 2_u32.pow(pause.failures.min(7))).min(RETRY_LAST);
-        let jitter = act.jitter(u64::try_from(wait.as_millis() / 4).unwrap_or(1));
-        pause.until = now + wait + Duration::from_millis(jitter);
+        pause.put_off(now, pause.failures, act);
         pause.failures += 1;
         self.ends.insert(pause.until);
         if let Some(found) = self.given.get_mut(&dialled.address) {
@@ -128,10 +145,41 @@ impl Dials {
         }
     }
 
-    /// A link is gone. A client's leads to no dial.
-    pub(super) fn forget(&mut self, link: LinkId, is_client: bool) {
+    /// A link is gone. A client's leads to no dial; where one that we dialled was our last to a node and did not last
+    /// itself, the next one waits.
+    pub(super) fn forget(
+        &mut self,
+        now: Mono,
+        link: LinkId,
+        is_client: bool,
+        is_last: bool,
+        act: &mut Actions,
+    ) {
         let birth = self.births.remove(&link);
-        self.is_stale |= !is_client || birth.is_some_and(|birth| birth.dialled.is_some());
+        let dialled = birth.and_then(|birth| Some((birth.dialled?, now - birth.at < SETTLED)));
+        match dialled {
+            Some((address, true)) if is_last => self.rebuffed(now, address, act),
+            Some((address, false)) => {
+                if let Some(pause) = self.pauses.get_mut(&address) {
+                    pause.rebuffs = 0;
+                }
+            }
+            Some((_, true)) | None => {}
+        }
+        self.is_stale |= !is_client || dialled.is_some();
+    }
+
+    /// We and whoever is at an address do not stay together. Once may be chance: a node that is about to end lets go of
+    /// its links too.
+    pub(super) fn rebuffed(&mut self, now: Mono, address: SocketAddr, act: &mut Actions) {
+        let pause = self.pauses.entry(address).or_default();
+        if let Some(before) = pause.rebuffs.checked_sub(1)
+            && !mutant::is(Mutant::RebuffsForgotten)
+        {
+            pause.put_off(now, before, act);
+            self.ends.insert(pause.until);
+        }
+        pause.rebuffs += 1;
     }
 
     pub(super) fn is_dialled(&self, id: &NodeId) -> bool {

@@ -16,8 +16,8 @@ use crate::proto::role::LinkId;
 use crate::proto::time::{Mono, Now};
 use crate::proto::wire::{self, Liveness, Message, Reason, Record, Unlisted};
 
-/// How often a person is told the same reason why their node is not listed.
-const TOLD_AGAIN: Duration = Duration::from_secs(600);
+/// How often a person is told the same reason why their node is not listed, or out of service.
+pub(super) const TOLD_AGAIN: Duration = Duration::from_secs(600);
 
 /// Who wants to be let in, and how it is with us.
 #[derive(Clone, Debug, Default)]

@@ -25,6 +25,7 @@ impl World {
     pub(super) fn dial(&mut self, ix: NodeIx, dial: DialId, to: &Target) {
         let reach = match to {
             Target::Node { address, id } => {
+                self.nodes[ix].dials += 1;
                 let target = self
                     .nodes
                     .iter()
