@@ -5,6 +5,7 @@
 //! disagreement costs one blank and leaves no residue.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::rc::Rc;
 
 use ratatui::buffer::{Buffer, Cell, CellWidth};
@@ -187,7 +188,7 @@ impl Canvas {
     fn row(&self, y: u16, strips: &[Strip], pen: &mut Pen) {
         let area = self.next.area;
         let (strips, strips_were) = (of_row(strips, y), of_row(&self.strips, y));
-        let is_changed = |x: u16| self.next[(x, y)] != self.shown[(x, y)];
+        let isolated = self.isolated_anew(y, strips, strips_were);
         let mut x = area.left();
         // How far the cells before were covered by wide clusters of the frame before: those are drawn anew too.
         let mut uncovered = 0;
@@ -206,11 +207,9 @@ impl Canvas {
                 || link != link_was
                 || x < uncovered
                 || (columns == 2 && x + 1 < uncovered)
-                // Letters that a terminal reorders are written together or not at all.
-                || rtl.is_some_and(|strip| {
-                    let end = (strip.x + strip.columns).min(area.right());
-                    (strip.x..end).any(is_changed)
-                });
+                || isolated
+                    .iter()
+                    .any(|cells| cells.start < x + columns && x < cells.end);
             if was.symbol().cell_width() > 1 && cell != was {
                 uncovered = uncovered.max(x + 2);
             }
@@ -243,6 +242,22 @@ impl Canvas {
         if self.joins_rows && pen.at == Some((area.right(), y)) {
             pen.at = Some((area.left(), y + 1));
         }
+    }
+
+    /// The cells of a row with letters from right to left, now or before, of which any changes: those letters are
+    /// written together or not at all. What opens them has no width, so that a terminal keeps it in the cell before:
+    /// that one is written too, or what opened others would stay in it.
+    fn isolated_anew(&self, y: u16, strips: &[Strip], strips_were: &[Strip]) -> Vec<Range<u16>> {
+        let is_same = |strip: &&Strip| strips.contains(strip) && strips_were.contains(strip);
+        let is_changed = |x: u16| self.next[(x, y)] != self.shown[(x, y)];
+        let all = strips.iter().chain(strips_were);
+        let isolated = all.filter(|strip| strip.is_rtl).filter_map(|strip| {
+            let end = strip.x.saturating_add(strip.columns);
+            let cells = strip.x.saturating_sub(1)..end.min(self.next.area.right());
+            let is_anew = !is_same(&strip) || cells.clone().any(is_changed);
+            is_anew.then_some(cells)
+        });
+        isolated.collect()
     }
 }
 
@@ -612,6 +627,10 @@ mod tests {
         );
         let within = strip_frame(&mut canvas, "a: שלוש c", &hebrew);
         assert_eq!(inside(&within), format!("{ISOLATE}שלוש"));
+        // A terminal keeps what opens them in the blank before, which is written with them and after them.
+        assert!(within.contains(&format!(" {ISOLATE}")), "{within:?}");
+        let gone = strip_frame(&mut canvas, "a: tea", &[]);
+        assert!(gone.contains("\x1b[1;3H\x1b[0m tea"), "{gone:?}");
     }
 
     #[test]

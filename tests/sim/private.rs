@@ -602,6 +602,25 @@ fn whois_tells_where_somebody_is_and_when_he_was_seen_last() {
 }
 
 #[test]
+fn who_has_left_the_group_is_still_called_by_name() {
+    let mut town = Town::new(16, 1, 2);
+    let [anna, bob] = town.circle(HEARTH, ["anna", "bob"]);
+    town.world.ears.insert(anna);
+    town.quit(bob);
+    town.run(5_000);
+    let who = Who::parse("bob").ok();
+    let near = GroupName::parse(HEARTH).ok();
+    town.ask(anna, Command::Whois { who, near });
+    town.run(4_000);
+    let told = heard(&town, anna).find_map(|event| match event {
+        Event::Whois(whois) => Some(whois.words()),
+        _ => None,
+    });
+    let words = told.expect("it was answered");
+    assert_eq!(words[0], format!("bob is {}", id(&town, bob)));
+}
+
+#[test]
 fn nobody_can_say_that_somebody_else_is_here() {
     an_impostor(1);
 }

@@ -277,8 +277,9 @@ impl Client {
     pub(super) fn claimed_nick(&self, person: &NodeId) -> Option<Nick> {
         let talk = self.talks.get(person).and_then(Talk::nick);
         let in_group = |group: &Group| group.is_known(person).then(|| group.nick_of(person));
-        let groups = self.groups.values().filter(|group| !group.has_left());
-        groups.filter_map(in_group).next().or_else(|| talk.cloned())
+        let groups = || self.groups.values().filter(|group| !group.has_left());
+        let now = groups().find_map(in_group).or_else(|| talk.cloned());
+        now.or_else(|| groups().find_map(|group| group.last_nick_of(person)))
     }
 
     /// What to call somebody: his nick, with a tag if that is also another's.

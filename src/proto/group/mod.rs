@@ -280,6 +280,11 @@ impl Group {
         self.roster.nick(id)
     }
 
+    /// What somebody called himself here last, who may have left since.
+    pub(crate) fn last_nick_of(&self, id: &NodeId) -> Option<Nick> {
+        self.roster.last_nick(id).cloned()
+    }
+
     /// Whether somebody is in the group.
     pub(crate) fn is_known(&self, id: &NodeId) -> bool {
         self.roster.contains(id)

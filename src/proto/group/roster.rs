@@ -142,6 +142,12 @@ impl Roster {
         )
     }
 
+    /// What a key called itself last, as far as the log tells.
+    pub(crate) fn last_nick(&self, id: &NodeId) -> Option<&Nick> {
+        let named = self.marks.get(id)?.nick.value();
+        named.map(|(nick, _)| nick)
+    }
+
     /// The member, other than `id`, whose nick is `nick` or looks like it.
     pub(crate) fn holder(&self, nick: &Nick, id: &NodeId) -> Option<NodeId> {
         let wanted = nick.folded();
