@@ -1,5 +1,6 @@
 //! Everything that travels: the messages on a link, and the signed things inside them. This file is the
-//! protocol's specification; `codec` turns it into bytes, `tests/wire` pins those bytes.
+//! protocol's specification; `signed` says who signs what of it, `codec` turns it into bytes, `tests/wire` pins
+//! those bytes.
 //!
 //! A link is one authenticated, ordered, breakable connection to one node, so that a message never names its
 //! sender. Nothing survives a link: whoever dials again says everything again.
