@@ -45,6 +45,8 @@ pub(super) trait Teller {
         members: &[Member],
         us: Option<&NodeId>,
     ) -> Vec<String>;
+    /// Somebody has left the screen, or is back.
+    fn away(&mut self, group: &GroupName, member: &Member) -> Vec<String>;
     fn notice(&mut self, text: &str) -> Vec<String>;
     fn refused(&mut self, refused: &Refused) -> Vec<String>;
     /// Commands that a group's opening asks for.
@@ -669,10 +671,12 @@ impl Talk {
             Event::Left { group } => self.exit(group),
             Event::Renamed { group, to } => self.rename(group, to),
             Event::Members { group, members } => {
+                let mut told = self.tell_away(group, members, teller);
                 self.around.members.insert(group.clone(), members.clone());
                 if self.names_wanted.remove(group) {
-                    return teller.names(group, members);
+                    told.extend(teller.names(group, members));
                 }
+                return told;
             }
             Event::Bye => self.is_leaving = true,
             Event::Mesh { .. } => self.is_told = true,
@@ -728,6 +732,25 @@ impl Talk {
         let mut told = teller.event(&event, self.here.as_ref(), &self.unsent);
         told.extend(self.heed_invitation(&event, teller));
         told
+    }
+
+    /// Who has left the screen since the members were told last, or is back.
+    fn tell_away(
+        &self,
+        group: &GroupName,
+        members: &[Member],
+        teller: &mut dyn Teller,
+    ) -> Vec<String> {
+        let before = self.around.members.get(group).into_iter().flatten();
+        let before: BTreeMap<_, _> = before.map(|member| (member.id, &member.away)).collect();
+        let options = self.choices.options();
+        let changed = members.iter().filter(|member| {
+            let was = before.get(&member.id).copied().unwrap_or(&None);
+            *was != member.away && !options.hides(&member.id)
+        });
+        changed
+            .flat_map(|member| teller.away(group, member))
+            .collect()
     }
 
     /// Whether somebody invites us, in private; if so it is said how to come.
