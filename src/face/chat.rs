@@ -19,7 +19,7 @@ use crate::config::{self, Change, Choices, Options};
 use crate::proto::command::Command;
 use crate::proto::event::{Event, Invite, Line, Member, Opening, What};
 use crate::proto::id::{GroupName, Nick, NodeId};
-use crate::proto::past::{Ask, Part, Query, Term, Words};
+use crate::proto::past::{Ask, Part, Query, Term, Told, Words};
 use crate::sanitize;
 use crate::slash::{self, About, Choice, Local, Parsed, Refused, To, Which};
 
@@ -793,6 +793,16 @@ fn heeded<'a>(event: &'a Event, options: &Options) -> Option<Cow<'a, Event>> {
             lines: lines.collect(),
             more: *more,
         }));
+    }
+    if let Event::Past(Told::Found { query, lines, more }) = event
+        && lines.iter().any(is_hidden)
+    {
+        let lines = lines.iter().filter(|line| !is_hidden(line)).cloned();
+        return Some(Cow::Owned(Event::Past(Told::Found {
+            query: query.clone(),
+            lines: lines.collect(),
+            more: *more,
+        })));
     }
     Some(Cow::Borrowed(event))
 }
