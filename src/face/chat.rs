@@ -458,7 +458,7 @@ impl Talk {
                 .flat_map(tell)
                 .collect(),
             About::Other(word, refused) => match choose::help(&self.choices, &word) {
-                Some(told) => teller.notice(&told),
+                Some(told) => told.lines().flat_map(|row| teller.notice(row)).collect(),
                 None => teller.refused(&refused),
             },
         }

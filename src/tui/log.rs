@@ -703,10 +703,9 @@ mod tests {
 
     #[test]
     fn a_handover_tells_no_leave_from_before_the_host_came_back_nor_after() {
-        let anna = Nick::parse("anna").unwrap();
         let before = Before {
             id: NodeId([1; 32]),
-            nick: anna.clone(),
+            nick: Nick::parse("anna").unwrap(),
             end: Tenure::Missed,
         };
         let mut log = Log::default();
