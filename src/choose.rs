@@ -12,7 +12,7 @@ use crate::proto::command::{Command, Who};
 use crate::proto::id::{GroupName, Nick, NodeId};
 use crate::report::Failure;
 use crate::sanitize;
-use crate::slash::{Choice, Refused, nearest};
+use crate::slash::{self, Choice, Refused, nearest};
 
 /// Who is around, as far as the face knows.
 pub trait People {
@@ -94,10 +94,13 @@ pub fn choose(
     }
 }
 
-/// Help on an option; nothing if it is none.
+/// Help on an option, or on what a group can promise, in rows; nothing if it is neither.
 #[must_use]
 pub fn help(choices: &Choices, key: &str) -> Option<String> {
     let key = key.to_lowercase();
+    if let Some(promises) = slash::promises(&key) {
+        return Some(promises);
+    }
     let option = OPTIONS.iter().find(|option| option.key == key)?;
     Some(tell(choices, option))
 }
@@ -507,7 +510,7 @@ fn refused(what: &str, why: &str, try_: &str) -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slash::{self, Local, Parsed};
+    use crate::slash::{Local, Parsed};
 
     struct Bob;
 

@@ -4,6 +4,7 @@
 
 mod alias;
 mod choice;
+mod promises;
 pub mod query;
 mod table;
 pub mod when;
@@ -18,6 +19,7 @@ use crate::proto::ruling::{Mode, Ruling};
 
 pub use alias::expand;
 pub use choice::Choice;
+pub(crate) use promises::promises;
 use table::Verb;
 pub use table::{SPECS, Spec, find, nearest};
 use when::When;

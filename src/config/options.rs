@@ -70,13 +70,13 @@ pub const OPTIONS: &[Spec] = &[
         "notify",
         Kind::Word(LEVELS),
         "mentions",
-        "which lines call you: all, mentions or none",
+        "which lines call you",
     ),
     live(
         "notify-by",
         Kind::Word(WAYS),
         "auto",
-        "how: the bell, a message to the desktop (osc9, osc777), or none",
+        "how they call you: auto is a message to the desktop where the terminal knows one, else the bell",
     ),
     live(
         "highlight",

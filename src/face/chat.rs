@@ -19,7 +19,7 @@ use crate::config::{self, Change, Choices, Options};
 use crate::proto::command::Command;
 use crate::proto::event::{Event, Invite, Line, Member, Opening, What};
 use crate::proto::id::{GroupName, Nick, NodeId};
-use crate::proto::past::{Ask, Part, Query, Term, Words};
+use crate::proto::past::{Ask, Part, Query, Term, Told, Words};
 use crate::sanitize;
 use crate::slash::{self, About, Choice, Local, Parsed, Refused, To, Which};
 
@@ -45,6 +45,8 @@ pub(super) trait Teller {
         members: &[Member],
         us: Option<&NodeId>,
     ) -> Vec<String>;
+    /// Somebody has left the screen, or is back.
+    fn away(&mut self, group: &GroupName, member: &Member) -> Vec<String>;
     fn notice(&mut self, text: &str) -> Vec<String>;
     fn refused(&mut self, refused: &Refused) -> Vec<String>;
     /// Commands that a group's opening asks for.
@@ -456,7 +458,7 @@ impl Talk {
                 .flat_map(tell)
                 .collect(),
             About::Other(word, refused) => match choose::help(&self.choices, &word) {
-                Some(told) => teller.notice(&told),
+                Some(told) => told.lines().flat_map(|row| teller.notice(row)).collect(),
                 None => teller.refused(&refused),
             },
         }
@@ -669,10 +671,12 @@ impl Talk {
             Event::Left { group } => self.exit(group),
             Event::Renamed { group, to } => self.rename(group, to),
             Event::Members { group, members } => {
+                let mut told = self.tell_away(group, members, teller);
                 self.around.members.insert(group.clone(), members.clone());
                 if self.names_wanted.remove(group) {
-                    return teller.names(group, members);
+                    told.extend(teller.names(group, members));
                 }
+                return told;
             }
             Event::Bye => self.is_leaving = true,
             Event::Mesh { .. } => self.is_told = true,
@@ -730,6 +734,25 @@ impl Talk {
         told
     }
 
+    /// Who has left the screen since the members were told last, or is back.
+    fn tell_away(
+        &self,
+        group: &GroupName,
+        members: &[Member],
+        teller: &mut dyn Teller,
+    ) -> Vec<String> {
+        let before = self.around.members.get(group).into_iter().flatten();
+        let before: BTreeMap<_, _> = before.map(|member| (member.id, &member.away)).collect();
+        let options = self.choices.options();
+        let changed = members.iter().filter(|member| {
+            let was = before.get(&member.id).copied().unwrap_or(&None);
+            *was != member.away && !options.hides(&member.id)
+        });
+        changed
+            .flat_map(|member| teller.away(group, member))
+            .collect()
+    }
+
     /// Whether somebody invites us, in private; if so it is said how to come.
     fn heed_invitation(&mut self, event: &Event, teller: &mut dyn Teller) -> Vec<String> {
         let Event::Entry(line) = event else {
@@ -770,6 +793,16 @@ fn heeded<'a>(event: &'a Event, options: &Options) -> Option<Cow<'a, Event>> {
             lines: lines.collect(),
             more: *more,
         }));
+    }
+    if let Event::Past(Told::Found { query, lines, more }) = event
+        && lines.iter().any(is_hidden)
+    {
+        let lines = lines.iter().filter(|line| !is_hidden(line)).cloned();
+        return Some(Cow::Owned(Event::Past(Told::Found {
+            query: query.clone(),
+            lines: lines.collect(),
+            more: *more,
+        })));
     }
     Some(Cow::Borrowed(event))
 }

@@ -115,6 +115,15 @@ impl Teller for Json {
         vec![keepers.line()]
     }
 
+    fn away(&mut self, group: &GroupName, member: &Member) -> Vec<String> {
+        let away = Object::new("away").group(group).now();
+        let away = away
+            .with("from", member.nick.as_str())
+            .with("from_id", member.id.to_string())
+            .with("reason", member.away.as_deref());
+        vec![away.line()]
+    }
+
     fn notice(&mut self, text: &str) -> Vec<String> {
         vec![Object::new("notice").now().with("text", text).line()]
     }

@@ -107,6 +107,11 @@ impl Teller for Plain {
         self.now(&chart::keepers(group, members, us).join("\n"))
     }
 
+    /// Who listens to lines is not interrupted for it: `/names` tells it.
+    fn away(&mut self, _: &GroupName, _: &Member) -> Vec<String> {
+        Vec::new()
+    }
+
     fn notice(&mut self, text: &str) -> Vec<String> {
         self.now(text)
     }

@@ -26,7 +26,7 @@ use crate::proto::id::{NodeId, NodeName};
 use crate::proto::node::MeshNode;
 use crate::proto::role::Input;
 use crate::proto::seal::Seal as _;
-use crate::proto::wire::Roles;
+use crate::proto::wire::{Listed, Roles};
 use crate::report::Failure;
 use crate::store::{Opened, Store};
 
@@ -76,9 +76,8 @@ pub(crate) struct Begin<'a> {
     pub(crate) advertise: Option<AddressPort>,
     pub(crate) admission: Admission,
     pub(crate) operators: BTreeSet<NodeId>,
-    /// Whether the nodes it knew at its last end are worth a dial. Those of a local network are not: who is here
-    /// shows itself, and the others are other people's laptops of other days.
-    pub(crate) recalls: bool,
+    /// What it is to know of others, if not those it knew at its last end.
+    pub(crate) known: Option<Vec<Listed>>,
 }
 
 impl Mesh {
@@ -92,7 +91,7 @@ impl Mesh {
             advertise,
             admission,
             operators,
-            recalls,
+            known,
         } = begin;
         let mut disk: Opened = Store::open(database)?;
         let key = identity.id();
@@ -101,8 +100,8 @@ impl Mesh {
             .local_addr()
             .context("cannot learn where we listen")?;
         let mut saved = std::mem::take(&mut disk.saved);
-        if !recalls {
-            saved.table.clear();
+        if let Some(known) = known {
+            saved.table = known;
         }
         let role = MeshNode::new(
             Arc::new(identity),
@@ -125,6 +124,7 @@ impl Mesh {
             notes: VecDeque::new(),
             discover,
             found: watch::Sender::new(0),
+            known: None,
             unwritten: Arc::clone(&unwritten),
         };
         let stop = CancellationToken::new();

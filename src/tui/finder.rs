@@ -185,10 +185,12 @@ impl App {
     /// The disk tells what it found.
     pub(crate) fn found(&mut self, query: &Query, lines: Vec<Line>, more: bool) {
         let about = self.finder.as_ref().map(|finder| &finder.about);
-        let lines = match about {
+        let mut lines = match about {
             Some(About::Mentions) => self.with_patterns(lines),
             Some(About::Search(_)) | None => lines,
         };
+        let options = self.choices.options();
+        lines.retain(|line| !options.hides(&line.id.author));
         let Some(finder) = &mut self.finder else {
             return;
         };

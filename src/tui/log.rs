@@ -353,6 +353,9 @@ impl Log {
     /// Another member hosts. A leave of the one before that is near is told by this line.
     pub(crate) fn hand_over(&mut self, at: Wall, mut handover: Handover) {
         for (_, item) in self.items.iter_mut().rev().take(LEAVE_NEAR) {
+            if comes_back(&item.kind, |nick| handover.is_of(nick)) {
+                break;
+            }
             if let Kind::Said(said) = &mut item.kind
                 && parted(&said.what, &said.from).is_some_and(|nick| handover.is_of(&nick))
                 && !said.told
@@ -411,10 +414,14 @@ impl Log {
         if !leaves(&line.what) || line.history {
             return;
         }
+        let from = sanitize::name(line.from.as_str());
         let newest = self.items.iter_mut().rev().take(LEAVE_NEAR);
         for (_, item) in newest {
+            if comes_back(&item.kind, |nick| nick == from) {
+                return;
+            }
             if let Kind::Note(Note::Handover(handover)) = &mut item.kind {
-                if handover.is_of(&sanitize::name(line.from.as_str())) {
+                if handover.is_of(&from) {
                     handover.has_left();
                 }
                 self.stamp += 1;
@@ -474,10 +481,9 @@ impl Log {
         let Some(nick) = parted(&said.what, &said.from) else {
             return false;
         };
-        self.items
-            .iter()
-            .rev()
-            .take(LEAVE_NEAR)
+        let newest = self.items.iter().rev().take(LEAVE_NEAR);
+        newest
+            .take_while(|(_, item)| !comes_back(&item.kind, |other| other == nick))
             .find_map(|(_, item)| match &item.kind {
                 Kind::Note(Note::Handover(handover)) => Some(handover),
                 Kind::Note(_) | Kind::Said(_) => None,
@@ -540,6 +546,11 @@ pub(crate) fn leaves(what: &What) -> bool {
         | What::Ruling { .. }
         | What::Vain(_) => false,
     }
+}
+
+/// Whether somebody comes in by this: what he did before is another story.
+fn comes_back(kind: &Kind, is_meant: impl Fn(&str) -> bool) -> bool {
+    matches!(kind, Kind::Said(said) if said.what == What::Join && is_meant(&said.from))
 }
 
 /// Who is out of the group by this entry.
@@ -688,6 +699,30 @@ mod tests {
             }
             assert!(left && hidden, "leave first: {leave_first}");
         }
+    }
+
+    #[test]
+    fn a_handover_tells_no_leave_from_before_the_host_came_back_nor_after() {
+        let before = Before {
+            id: NodeId([1; 32]),
+            nick: Nick::parse("anna").unwrap(),
+            end: Tenure::Missed,
+        };
+        let mut log = Log::default();
+        log.place(line(1, 1, 1, What::Quit(String::new())));
+        log.place(line(1, 2, 2, What::Join));
+        let handover = Handover::new(Some(&before), |_| false, None, 200, Loss::default());
+        log.hand_over(Wall(3), handover);
+        log.place(line(1, 4, 4, What::Join));
+        log.place(line(1, 5, 5, What::Quit(String::new())));
+        for item in log.items.values() {
+            match &item.kind {
+                Kind::Note(Note::Handover(handover)) => assert!(!handover.is_by_leave()),
+                Kind::Said(said) => assert!(!said.told, "{said:?}"),
+                Kind::Note(_) => {}
+            }
+        }
+        assert_eq!(log.len(), 5);
     }
 
     #[test]

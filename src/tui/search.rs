@@ -43,7 +43,8 @@ impl App {
         } else if action == Action::Edit(Edit::Backspace) {
             search.pattern.pop();
             0
-        } else if action == Action::Interrupt {
+        } else if [Action::Interrupt, Action::Switch].contains(&action) {
+            // Ctrl-G means this in every shell, whatever else it is bound to.
             self.editor.restore(search.before);
             return true;
         } else {

@@ -31,7 +31,14 @@ fn who_is_away_is_seen_so_until_back() {
     sees(&mut anna, "bob", &Value::Null);
 
     bob.types("/away lunch");
+    for who in [&mut anna, &mut bob] {
+        let told = who.sees_event("away");
+        assert_eq!(told["from"], "bob");
+        assert_eq!(told["group"], "#hearth");
+        assert_eq!(told["reason"], "lunch");
+    }
     sees(&mut anna, "bob", &json!("lunch"));
+    let mark = anna.mark();
     let mut cat = machine.client("cat");
     cat.joins("#hearth");
     sees(&mut cat, "bob", &json!("lunch"));
@@ -45,7 +52,18 @@ fn who_is_away_is_seen_so_until_back() {
 
     anna.types("/away");
     sees(&mut bob, "anna", &json!(""));
+    assert!(
+        !anna.events[mark..]
+            .iter()
+            .any(|event| event["event"] == "away" && event["from"] == "bob"),
+        "it is told once"
+    );
+    let mark = anna.mark();
     bob.types("/back");
+    let back = anna.sees_after(mark, "that bob is back", |e| {
+        e["event"] == "away" && e["from"] == "bob"
+    });
+    assert_eq!(back["reason"], Value::Null);
     sees(&mut anna, "bob", &Value::Null);
     sees(&mut cat, "bob", &Value::Null);
 }

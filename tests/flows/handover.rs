@@ -105,6 +105,41 @@ fn the_next_member_hosts_when_the_host_is_killed_with_the_network_it_kept() {
 }
 
 #[test]
+fn who_comes_after_a_handover_sees_everybody_and_the_past() {
+    let machine = Machine::new();
+    let [mut anna, mut bo, mut cat] = three(&machine);
+    talk_on(&mut [&mut anna, &mut bo, &mut cat], "before");
+    // With anna goes the node that made her host, and bo or cat keeps another in its place.
+    let marks = [bo.mark(), cat.mark()];
+    anna.types("/quit");
+    assert!(anna.ends().success());
+    for (client, mark) in [&mut bo, &mut cat].into_iter().zip(marks) {
+        client.sees_after(mark, "another node", |e| {
+            e["event"] == "mesh" && e["state"] == "linked"
+        });
+    }
+    talk_on(&mut [&mut bo, &mut cat], "meanwhile");
+    let mut dora = machine.client("dora");
+    dora.types("/join #hearth");
+    for line in ["before anna 0", "before cat 2", "meanwhile bo 1"] {
+        dora.sees_text(line);
+    }
+    let mark = dora.mark();
+    dora.types("/names");
+    let names = dora.sees_after(mark, "the names", |e| e["event"] == "names");
+    let roles: Vec<_> = names["members"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|member| format!("{} {}", member["nick"], member["role"]))
+        .collect();
+    assert_eq!(
+        roles,
+        [r#""bo" "host""#, r#""cat" "heir""#, r#""dora" "heir""#]
+    );
+}
+
+#[test]
 fn a_member_who_leaves_is_not_missed_by_the_host() {
     let machine = Machine::new();
     let [mut anna, mut bo, mut cat] = three(&machine);

@@ -343,6 +343,15 @@ fn help_explains_commands_and_options_and_says_what_is_near() {
     let mut story = in_group();
     story.enter("/help notify-by");
     assert!(story.screen(100, 20).contains("notify-by = auto (usual)"));
+    story.enter("/help CAP");
+    let screen = story.screen(100, 20);
+    let mut rows = screen.lines();
+    assert!(rows.any(|row| row.contains("pick two")), "{screen}");
+    assert!(
+        rows.nth(8)
+            .is_some_and(|row| row.contains("the later topic holds")),
+        "ten rows, none of them broken: {screen}"
+    );
     story.enter("/help ingore");
     assert_eq!(
         bottom(&mut story).0,

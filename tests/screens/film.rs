@@ -42,8 +42,8 @@ fn the_film_shows_what_the_demo_shows() {
     if std::env::var_os("PICTURES").is_some() {
         std::fs::write(&path, record()).unwrap();
     }
-    let film = std::fs::read_to_string(&path).unwrap();
-    let film: String = film
+    let picture = std::fs::read_to_string(&path).unwrap();
+    let film: String = picture
         .split('>')
         .map(|part| part.split('<').next().unwrap())
         .collect();
@@ -57,6 +57,12 @@ fn the_film_shows_what_the_demo_shows() {
         };
         rest = after;
     }
+    let (_, last) = picture.rsplit_once("<animate").unwrap();
+    let (before, _) = picture.split_at(picture.len() - last.len() - "<animate".len());
+    assert!(
+        before.ends_with("<g>"),
+        "whatever does not move has to show how it ends"
+    );
 }
 
 /// Plays the demo, and takes a picture whenever the screen has changed between two scenes.
@@ -144,14 +150,19 @@ fn film(frames: &[(f64, Buffer, Position)]) -> String {
         if n == 0 {
             let _ = writeln!(out, "{head}>");
         }
-        // Each covers those before it; the first one is there from the start, for whatever does not move.
+        // Each covers those before it; where nothing moves the last is in view, which tells how it ended.
         let from = times[n] / whole;
+        let hidden = if n + 1 == frames.len() {
+            ""
+        } else {
+            r#" visibility="hidden""#
+        };
         let _ = if n == 0 {
             writeln!(out, "<g>\n{body}</g>")
         } else {
             writeln!(
                 out,
-                r#"<g visibility="hidden"><animate attributeName="visibility" dur="{whole:.1}s" repeatCount="indefinite" calcMode="discrete" values="hidden;visible" keyTimes="0;{from:.4}"/>
+                r#"<g{hidden}><animate attributeName="visibility" dur="{whole:.1}s" repeatCount="indefinite" calcMode="discrete" values="hidden;visible" keyTimes="0;{from:.4}"/>
 {body}</g>"#
             )
         };

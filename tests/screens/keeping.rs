@@ -355,8 +355,8 @@ fn a_failed_line_says_why_and_is_sent_again_or_dropped_by_its_number() {
         |                                                              │                 |
         |                                                              │                 |
         |                                                              │                 |
-        |                                                              │                 |
-        | nothing done: no line of yours here is like that; a line that was not sent is… |
+        | nothing done: no line of yours here is like that; a line that was not sent is  |
+        | marked, the newest being number 1                                              |
         | mats ›                                                                         |
         ",
     );

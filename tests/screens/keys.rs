@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEven
 use fireside::proto::command::Command;
 use fireside::proto::event::{Event, Standing};
 
-use crate::story::{Story, group};
+use crate::story::{Story, assert_screen, group};
 
 fn two_groups() -> Story {
     let mut story = Story::of("mats");
@@ -74,6 +74,44 @@ fn a_mistyped_command_stays_in_the_line_and_is_explained() {
     assert_eq!(story.enter("y"), []);
     control(&mut story, 'u');
     assert_eq!(status(&mut story), "◆ joe · you are next");
+}
+
+#[test]
+fn on_a_narrow_screen_what_to_try_is_told_on_further_rows() {
+    let mut story = two_groups();
+    story
+        .say("joe", "one")
+        .say("joe", "two")
+        .say("joe", "three");
+    story.enter("/jion #x");
+    assert_screen(
+        &story.screen(40, 7),
+        "| #erlang                                |
+         |19:04 joe: one                          |
+         |      joe: two                          |
+         |      joe: three                        |
+         | no /jion: there is no such command;    |
+         | did you mean /join?                    |
+         | › /jion #x                             |",
+    );
+    assert_screen(
+        &story.screen(20, 6),
+        "| #erlang            |
+         |joe: two            |
+         |joe: three          |
+         | no /jion: there is |
+         | no such command; … |
+         | › /jion #x         |",
+    );
+    story.key(KeyCode::Char('u'), KeyModifiers::CONTROL);
+    assert_screen(
+        &story.screen(40, 5),
+        "| #erlang                                |
+         |      joe: two                          |
+         |      joe: three                        |
+         | ◆ joe · you are next                   |
+         | ›                                      |",
+    );
 }
 
 #[test]
@@ -147,8 +185,15 @@ fn a_search_finds_what_was_sent_before() {
     control(&mut story, 'r');
     assert_eq!(written(&mut story), "the first fire");
     control(&mut story, 'r');
-    assert_eq!(status(&mut story), "sent before: fire is in none");
+    assert_eq!(
+        status(&mut story),
+        "sent before: fire is in none  Ctrl-R older, Enter sends, Esc keeps it, Ctrl-C does not"
+    );
     control(&mut story, 'c');
+    assert_eq!(written(&mut story), "half");
+    control(&mut story, 'r');
+    story.type_text("fire");
+    control(&mut story, 'g');
     assert_eq!(written(&mut story), "half");
 }
 

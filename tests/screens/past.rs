@@ -294,6 +294,7 @@ fn what_a_pattern_or_a_word_of_ours_means_is_told_as_said_to_us() {
 #[test]
 fn mentions_come_from_everywhere_and_name_us() {
     let (mut story, old) = evening();
+    story.enter("/ignore anna");
     story.key(KeyCode::F(4), KeyModifiers::NONE);
     let commands: Vec<Command> = story.app.take_commands().collect();
     let Ask::Search { query, .. } = asked(&commands) else {
@@ -307,10 +308,19 @@ fn mentions_come_from_everywhere_and_name_us() {
     let mut line = old[0].clone();
     line.what = What::Text("mats: \u{1b}[31mred?\u{202e}".to_owned());
     line.group = group("#elsewhere");
-    found_by(&mut story, query, &[line]);
+    let mut ignored = story.line("anna", What::Text("mats: here I am".to_owned()));
+    ignored.history = true;
+    found_by(&mut story, query, &[line, ignored]);
     let screen = story.screen(80, 6);
     assert!(screen.contains("said to you"), "{screen}");
-    assert!(screen.contains("mats: "), "{screen}");
+    assert!(
+        screen.contains("1 line ") && screen.contains("mats: "),
+        "{screen}"
+    );
+    assert!(
+        !screen.contains("here I am"),
+        "nor who is ignored: {screen}"
+    );
     assert!(
         !screen.contains('\u{1b}') && !screen.contains('\u{202e}'),
         "{screen}"

@@ -473,12 +473,16 @@ impl Client {
             self.show_to_met();
         }
         if self.table_due.is_some_and(|due| now.mono >= due) {
-            self.table_due = None;
-            self.act
-                .write(vec![Write::Table(self.table.listed().cloned().collect())]);
+            self.write_table();
         }
         self.finish(now);
         self.due = self.next_due(now);
+    }
+
+    fn write_table(&mut self) {
+        self.table_due = None;
+        self.act
+            .write(vec![Write::Table(self.table.listed().cloned().collect())]);
     }
 
     /// Sees to it that a group is registered where it belongs, and takes its next step.
@@ -569,8 +573,7 @@ impl Client {
         };
         if now.mono >= until || self.groups.values().all(Group::has_left) {
             self.end = Some(End::Done);
-            self.act
-                .write(vec![Write::Table(self.table.listed().cloned().collect())]);
+            self.write_table();
             self.act.tell(Event::Bye);
             self.act.finish();
         }

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use ratatui::style::Modifier;
 
+use super::status;
 use crate::proto::event::{Line, What};
 use crate::sanitize;
 use crate::tui::app::App;
@@ -18,6 +20,10 @@ use crate::tui::wrap::{fit, width};
 const PLACED_WIDTH: u16 = 60;
 /// Columns of a nick.
 const NICK: u16 = 12;
+/// Rows for the title and what was found, whatever there is to say below.
+const LINES_MIN: u16 = 3;
+const KEYS: &str = "Enter goes there, Esc returns here and then back; Up, Down: which one";
+const KEYS_SHORT: &str = "Enter goes there, Esc returns";
 
 /// Draws it; where the cursor stands.
 pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -30,25 +36,32 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Option<Position> 
         ..area
     };
     let cursor = draw_title(app, finder, row(area.top()), buf);
-    let room = usize::from(area.height.saturating_sub(2));
+    let (told, role) = told_below(app, finder, area.width);
+    let most = area.height.saturating_sub(LINES_MIN);
+    let height = status::rows(told, area.width, most);
+    let bar = Rect {
+        y: area.bottom() - height,
+        height,
+        ..area
+    };
+    let room = usize::from(area.height.saturating_sub(1 + height));
     let first = (finder.at + 1).saturating_sub(room);
-    let rows = area.top() + 1..area.bottom() - 1;
+    let rows = area.top() + 1..bar.top();
     for ((at, line), y) in finder.lines.iter().enumerate().skip(first).zip(rows) {
         draw_line(app, finder, line, at == finder.at, row(y), buf);
     }
-    let bar = row(area.bottom() - 1);
-    fill(buf, bar, theme.style(Role::Status));
-    let (told, role) = match (&app.hint, &finder.why) {
-        (Some(hint), _) => (hint.text().to_owned(), Role::Error),
-        (None, Some(why)) => (why.clone(), Role::Error),
-        (None, None) => (
-            "Enter goes there, Esc returns here and then back; Up, Down: which one".to_owned(),
-            Role::Status,
-        ),
-    };
-    let told = fit(&told, bar.width.saturating_sub(2), app.look.signs.dots);
-    put(buf, bar, bar.x + 1, bar.y, &told, theme.style(role));
+    status::draw_text(app, told, role, bar, buf);
     cursor
+}
+
+/// What is wrong, or the keys.
+fn told_below<'a>(app: &'a App, finder: &'a Finder, columns: u16) -> (&'a str, Role) {
+    match (&app.hint, &finder.why) {
+        (Some(hint), _) => (hint.text(), Role::Error),
+        (None, Some(why)) => (why, Role::Error),
+        (None, None) if columns < PLACED_WIDTH => (KEYS_SHORT, Role::Status),
+        (None, None) => (KEYS, Role::Status),
+    }
 }
 
 fn draw_title(app: &App, finder: &Finder, area: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -135,7 +148,8 @@ fn draw_line(app: &App, finder: &Finder, line: &Line, is_lit: bool, area: Rect, 
     let lead = if from > 0 { dots } else { "" };
     x = put(buf, area, x, area.y, lead, style(Role::Dim));
     x = put(buf, area, x, area.y, head, style(Role::Text));
-    x = put(buf, area, x, area.y, mid, style(Role::Mention));
+    let found_style = style(Role::Mention).add_modifier(Modifier::BOLD);
+    x = put(buf, area, x, area.y, mid, found_style);
     let room = area.right().saturating_sub(x + 1);
     put(
         buf,

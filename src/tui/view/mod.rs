@@ -18,7 +18,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
-use super::app::{App, Column};
+use super::app::{App, Column, Hint};
 use super::look::UNICODE;
 use super::paint;
 use super::theme::Role;
@@ -34,6 +34,8 @@ const ROOMY_WIDTH: u16 = 112;
 const VAST_WIDTH: u16 = 160;
 /// A log is never narrower than this for the sake of another column.
 const LOG_WIDTH_MIN: u16 = 24;
+/// A title and a log are never lower than this for the sake of a hint.
+const LOG_HEIGHT_MIN: u16 = 3;
 
 /// Where everything is.
 #[derive(Clone, Copy, Debug)]
@@ -162,7 +164,10 @@ fn places(app: &App, area: Rect) -> Places {
         return Places::bare(area);
     }
     let input_height = input::height(app, area);
-    let below = area.height - input_height - 1;
+    let hint = app.hint.as_ref();
+    let most = area.height.saturating_sub(input_height + LOG_HEIGHT_MIN);
+    let status_height = status::rows(hint.map_or("", Hint::text), area.width, most);
+    let below = area.height - input_height - status_height;
     let trouble = u16::from(app.trouble.is_some() && below >= 3);
     let above = below - trouble;
     let in_group = app.window().is_group();
@@ -233,11 +238,11 @@ fn places(app: &App, area: Rect) -> Places {
         }),
         status: Rect {
             y: area.y + below,
-            height: 1,
+            height: status_height,
             ..area
         },
         input: Rect {
-            y: area.y + below + 1,
+            y: area.y + below + status_height,
             height: input_height,
             ..area
         },

@@ -1,5 +1,7 @@
 //! The two bars: where we are and what it is about; who keeps the group, our place in line, and how we reach them.
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -14,10 +16,13 @@ use crate::tui::paint::{fill, put};
 use crate::tui::spot::{Spot, Spots};
 use crate::tui::theme::Role;
 use crate::tui::window::{Phase, Subject};
-use crate::tui::wrap::{fit, width};
+use crate::tui::wrap::{fit, width, wrap};
 
 /// Bars narrower than this use fewer words.
 const SHORT_WIDTH: u16 = 72;
+
+/// Rows that a hint may take where it is wider than the bar: its end says what to try.
+const BAR_ROWS_MAX: u16 = 4;
 
 /// Words of a bar, each in its role.
 type Words = Vec<(String, Role)>;
@@ -60,8 +65,48 @@ pub(super) fn draw_title(app: &App, area: Rect, buf: &mut Buffer, spots: &mut Sp
     }
 }
 
+/// Rows that a text needs which is wider than a bar of so many columns.
+pub(super) fn rows(text: &str, columns: u16, most: u16) -> u16 {
+    let rows = wrapped(text, columns).len();
+    u16::try_from(rows)
+        .unwrap_or(most)
+        .clamp(1, BAR_ROWS_MAX.min(most.max(1)))
+}
+
+fn wrapped(text: &str, columns: u16) -> Vec<Range<usize>> {
+    let room = columns.saturating_sub(2);
+    wrap(text, room, room)
+}
+
+/// Draws a text on a bar of as many rows as there are.
+pub(super) fn draw_text(app: &App, text: &str, role: Role, area: Rect, buf: &mut Buffer) {
+    let theme = &app.look.theme;
+    let bar = theme.style(Role::Status);
+    fill(buf, area, bar);
+    // The bar's ground stays under every word.
+    let style = bar.patch(foreground(theme.style(role)));
+    for (cut, row) in wrapped(text, area.width).into_iter().zip(area.rows()) {
+        // What does not fit into the last row is seen to be cut.
+        let is_last = row.bottom() == area.bottom();
+        let shown = if is_last {
+            &text[cut.start..]
+        } else {
+            &text[cut]
+        };
+        let shown = fit(shown, area.width.saturating_sub(2), app.look.signs.dots);
+        put(buf, row, row.x + 1, row.y, &shown, style);
+    }
+}
+
 /// Draws the status; `alone` when no column tells of the other windows.
 pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool, spots: &mut Spots) {
+    if let Some(hint) = &app.hint {
+        let role = match hint {
+            Hint::Error(_) => Role::Error,
+            Hint::Plain(_) => Role::Accent,
+        };
+        return draw_text(app, hint.text(), role, area, buf);
+    }
     let theme = &app.look.theme;
     let bar = theme.style(Role::Status);
     fill(buf, area, bar);
@@ -71,13 +116,14 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, alone: bool, spots: 
         width: area.width.saturating_sub(others_width + 1),
         ..area
     };
-    let words = match &app.hint {
-        Some(Hint::Error(text)) => vec![(text.clone(), Role::Error)],
-        Some(Hint::Plain(text)) => vec![(text.clone(), Role::Accent)],
-        None if app.search.is_some() => searching(app),
-        None if app.pick.is_some() => picking(app, room.width),
-        None if app.taken_key().is_some() => taking(app, room.width),
-        None => standing(app, room.width),
+    let words = if app.search.is_some() {
+        searching(app, room.width)
+    } else if app.pick.is_some() {
+        picking(app, room.width)
+    } else if app.taken_key().is_some() {
+        taking(app, room.width)
+    } else {
+        standing(app, room.width)
     };
     let mut x = area.x + 1;
     for (text, role) in words {
@@ -118,7 +164,7 @@ pub(super) fn draw_trouble(app: &App, area: Rect, buf: &mut Buffer) {
 }
 
 /// What is being looked for among the lines sent before.
-fn searching(app: &App) -> Words {
+fn searching(app: &App, columns: u16) -> Words {
     let Some(search) = &app.search else {
         return Words::new();
     };
@@ -129,6 +175,11 @@ fn searching(app: &App) -> Words {
     ];
     if !search.found {
         words.push((" is in none".to_owned(), Role::Dim));
+    }
+    let used: u16 = words.iter().map(|(text, _)| width(text)).sum();
+    let keys = "  Ctrl-R older, Enter sends, Esc keeps it, Ctrl-C does not";
+    if used + width(keys) < columns {
+        words.push((keys.to_owned(), Role::Dim));
     }
     words
 }
