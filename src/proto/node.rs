@@ -223,7 +223,8 @@ impl MeshNode {
         );
     }
 
-    fn undialled(&mut self, now: Now, dial: DialId) {
+    fn undialled(&mut self, now: Now, dial: DialId, reason: Option<Reason>) {
+        self.ended_by_it(now, reason);
         let Some(failed) = self.dials.failed(now.mono, dial, &mut self.act) else {
             return;
         };
@@ -607,10 +608,19 @@ impl Role for MeshNode {
             } => {
                 self.linked(now, link, dial, kind, peer, address);
             }
-            Input::Undialled { dial, .. } => self.undialled(now, dial),
+            Input::Undialled { dial, reason, .. } => self.undialled(now, dial, reason),
             Input::Quiet { link, since: _ } => self.hushed(now, link, true),
             Input::Heard { link } => self.hushed(now, link, false),
-            Input::Lost { link, why } => self.lost(now, link, why),
+            Input::Lost { link, why } => {
+                if self
+                    .dials
+                    .birth(link)
+                    .is_some_and(|birth| birth.dialled.is_some())
+                {
+                    self.ended_by_it(now, why);
+                }
+                self.lost(now, link, why);
+            }
             Input::Received { link, message } => self.received(now, link, message),
             Input::Found { addresses } => self.found(&addresses),
             Input::Addresses { addresses } => self.addresses(now, addresses),

@@ -24,8 +24,8 @@ pub(super) const TOLD_AGAIN: Duration = Duration::from_secs(600);
 pub(super) struct Door {
     candidates: BTreeMap<NodeId, Candidate>,
     pub(super) asked: Asked,
-    /// Why we were not listed somewhere, as was told last.
-    refused: Option<(Unlisted, Mono)>,
+    /// Why others would not have us, and when our operator was told so last.
+    refused: BTreeMap<String, Mono>,
 }
 
 /// A node that is dialled back.
@@ -228,32 +228,62 @@ impl MeshNode {
 
     /// Somebody does not list us. A liar can say so as well, so that we go on; but whoever runs us should know.
     pub(super) fn refused(&mut self, now: Now, why: Unlisted) {
-        let is_news = self
-            .door
-            .refused
-            .is_none_or(|(known, at)| known != why || now.mono - at > TOLD_AGAIN);
-        if !is_news {
-            return;
-        }
-        self.door.refused = Some((why, now.mono));
         let try_ = match why {
-            Unlisted::Buried => "to serve again, start with a new --data",
-            Unlisted::Unreachable => {
-                "open the UDP port, or name a reachable address with --advertise"
+            Unlisted::Closed => {
+                format!("ask the mesh's operator to allow {}", self.record.key)
             }
-            Unlisted::NameTaken => "choose another --name, or have the old node buried",
-            Unlisted::NetworkFull | Unlisted::AddressFull => "use another network",
-            Unlisted::Closed => "ask the mesh's operator to allow this key",
-            Unlisted::TableFull => "try again later",
+            Unlisted::Buried => "to serve again, start with a new --data".to_owned(),
+            Unlisted::Unreachable => {
+                "open the UDP port, or name a reachable address with --advertise".to_owned()
+            }
+            Unlisted::NameTaken => "choose another --name, or have the old node buried".to_owned(),
+            Unlisted::NetworkFull | Unlisted::AddressFull => "use another network".to_owned(),
+            Unlisted::TableFull => "try again later".to_owned(),
             Unlisted::BadSignature | Unlisted::TooManyAddresses | Unlisted::Forked => {
-                "see that nobody else runs with this node's key"
+                "see that nobody else runs with this node's key".to_owned()
             }
         };
+        self.tell_refused(now, why.to_string(), try_);
+    }
+
+    /// A node that we dialled has ended the link with this reason.
+    pub(super) fn ended_by_it(&mut self, now: Now, why: Option<Reason>) {
+        match why {
+            Some(Reason::NotAdmitted) => self.refused(now, Unlisted::Closed),
+            Some(why @ Reason::UnknownVersion) => {
+                let try_ = "use the fireside that the mesh's operator uses".to_owned();
+                self.tell_refused(now, why.to_string(), try_);
+            }
+            Some(
+                Reason::Done
+                | Reason::BadFrame
+                | Reason::TooLong
+                | Reason::BadSignature
+                | Reason::Unexpected
+                | Reason::TooSlow
+                | Reason::Limit
+                | Reason::Replaced
+                | Reason::Shutdown
+                | Reason::WrongIdentity
+                | Reason::Fork
+                | Reason::FalseReport
+                | Reason::Disorder,
+            )
+            | None => {}
+        }
+    }
+
+    fn tell_refused(&mut self, now: Now, why: String, try_: String) {
+        let told = self.door.refused.get(&why);
+        if told.is_some_and(|at| now.mono - *at <= TOLD_AGAIN) {
+            return;
+        }
+        self.door.refused.insert(why.clone(), now.mono);
         self.act.tell(Event::Error {
             group: None,
             what: format!("the mesh does not list {}", self.record.name),
-            why: why.to_string(),
-            try_: try_.to_owned(),
+            why,
+            try_,
         });
     }
 }

@@ -8,15 +8,17 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use fireside::proto::client::Client;
 use fireside::proto::codec;
 use fireside::proto::command::Command;
-use fireside::proto::id::{NodeId, NodeName};
+use fireside::proto::id::{GroupName, Nick, NodeId, NodeName};
 use fireside::proto::node::MeshNode;
 use fireside::proto::role::{DialId, Input, Kind, LinkId, Output, Role, Target};
 use fireside::proto::saved::Saved;
 use fireside::proto::seal::Seal;
+use fireside::proto::table::Table;
 use fireside::proto::time::{Mono, Now, Wall};
-use fireside::proto::wire::{Liveness, Message, Reason, Roles};
+use fireside::proto::wire::{Listed, Liveness, Message, Reason, Roles};
 
 use crate::rng::Rng;
 use crate::seal::CheapSeal;
@@ -63,6 +65,45 @@ pub struct Crowd {
     /// Which half of a parted network each node is on.
     sides: BTreeMap<usize, u8>,
     pub handshakes: u64,
+    /// What people do about a group's record, and when.
+    pub steps: Vec<(u64, Step)>,
+}
+
+/// Something on a person's way to whoever hosts a group.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A supernode that was asked names another one.
+    SentOn { who: usize, group: GroupName },
+    /// One says who hosts.
+    Answered {
+        who: usize,
+        group: GroupName,
+        node: usize,
+    },
+    /// That is believed.
+    Dials { who: usize },
+}
+
+/// What runs at a node.
+enum Player {
+    Node(Box<MeshNode>),
+    Person(Box<Client>),
+}
+
+impl Player {
+    fn role(&mut self) -> &mut dyn Role {
+        match self {
+            Self::Node(node) => &mut **node,
+            Self::Person(client) => &mut **client,
+        }
+    }
+
+    fn table(&self) -> Option<&Table> {
+        match self {
+            Self::Node(node) => Some(node.table()),
+            Self::Person(_) => None,
+        }
+    }
 }
 
 pub struct Node {
@@ -70,7 +111,7 @@ pub struct Node {
     pub address: SocketAddr,
     name: NodeName,
     roles: Roles,
-    role: Option<MeshNode>,
+    role: Option<Player>,
     run: u32,
     timer: Option<u64>,
     links: BTreeSet<u64>,
@@ -78,6 +119,10 @@ pub struct Node {
     stands_until: u64,
     stood: u64,
     pub sent: Sent,
+    /// Bytes that others have sent it.
+    pub received: u64,
+    /// Whether it hears nothing of tables.
+    pub is_deaf: bool,
 }
 
 /// What a node has sent.
@@ -138,6 +183,7 @@ impl Crowd {
             rng: Rng::of(seed, 1),
             sides: BTreeMap::new(),
             handshakes: 0,
+            steps: Vec::new(),
         };
         for n in 0..directories + supernodes {
             let is_directory = n < directories;
@@ -174,7 +220,48 @@ impl Crowd {
             stands_until: 0,
             stood: 0,
             sent: Sent::default(),
+            received: 0,
+            is_deaf: false,
         });
+    }
+
+    /// Somebody with a client, which does not run yet.
+    pub fn add_person(&mut self) -> usize {
+        let ix = self.nodes.len();
+        let nobody = Roles {
+            directory: false,
+            supernode: false,
+        };
+        self.add(ix, nobody);
+        ix
+    }
+
+    /// Starts a client with the addresses of the directories, and the table that it remembers.
+    pub fn start_person(&mut self, ix: usize, table: Vec<Listed>) {
+        let seed = self.rng.next();
+        let node = &mut self.nodes[ix];
+        node.run += 1;
+        node.timer = None;
+        let saved = Saved {
+            table,
+            ..Saved::default()
+        };
+        let seal = Arc::new(CheapSeal(node.id)) as Arc<dyn Seal>;
+        let nick = Nick::parse(&format!("person-{ix}")).expect("letters and digits");
+        let client = Client::new(seal, nick, saved, seed);
+        node.role = Some(Player::Person(Box::new(client)));
+        self.give(ix, Input::Start);
+    }
+
+    pub fn ask(&mut self, ix: usize, command: Command) {
+        self.give(ix, Input::Command(command));
+    }
+
+    /// The table as a mesh node has it.
+    pub fn table(&self, ix: usize) -> Vec<Listed> {
+        let table = self.nodes[ix].role.as_ref().and_then(Player::table);
+        let listed = table.into_iter().flat_map(Table::listed);
+        listed.cloned().collect()
     }
 
     pub fn now(&self) -> u64 {
@@ -194,7 +281,7 @@ impl Crowd {
         };
         let seal = Arc::new(CheapSeal(node.id)) as Arc<dyn Seal>;
         let role = MeshNode::new(seal, node.name.clone(), node.roles, saved, seed);
-        node.role = Some(role);
+        node.role = Some(Player::Node(Box::new(role)));
         let addresses = vec![node.address];
         self.give_later(ix, 0, Input::Start);
         self.give_later(ix, 0, Input::Addresses { addresses });
@@ -272,35 +359,34 @@ impl Crowd {
         self.nodes[ix].role.is_some()
     }
 
+    /// The mesh nodes that run.
     pub fn running(&self) -> impl Iterator<Item = usize> {
-        (0..self.nodes.len()).filter(|ix| self.is_running(*ix))
+        let is_node = |ix: &usize| matches!(self.nodes[*ix].role, Some(Player::Node(_)));
+        (0..self.nodes.len()).filter(is_node)
     }
 
     /// How one node holds another.
     pub fn holds(&self, ix: usize, whom: usize) -> Option<Liveness> {
-        let role = self.nodes[ix].role.as_ref()?;
-        let listed = role.table().get(&self.nodes[whom].id)?;
+        let table = self.nodes[ix].role.as_ref()?.table()?;
+        let listed = table.get(&self.nodes[whom].id)?;
         Some(listed.liveness)
     }
 
     /// How many others a node holds for up, itself not counted.
     pub fn up(&self, ix: usize) -> usize {
-        let Some(role) = &self.nodes[ix].role else {
+        let Some(table) = self.nodes[ix].role.as_ref().and_then(Player::table) else {
             return 0;
         };
-        let up = role.table().listed().filter(|l| l.liveness.is_up());
+        let up = table.listed().filter(|l| l.liveness.is_up());
         up.filter(|l| l.record.key != self.nodes[ix].id).count()
     }
 
     /// The same, with those that it merely has no link to.
     pub fn alive_or_missed(&self, ix: usize) -> usize {
-        let Some(role) = &self.nodes[ix].role else {
+        let Some(table) = self.nodes[ix].role.as_ref().and_then(Player::table) else {
             return 0;
         };
-        let known = role
-            .table()
-            .listed()
-            .filter(|l| l.liveness != Liveness::Dead);
+        let known = table.listed().filter(|l| l.liveness != Liveness::Dead);
         known.filter(|l| l.record.key != self.nodes[ix].id).count()
     }
 
@@ -421,9 +507,10 @@ impl Crowd {
     }
 
     fn give(&mut self, ix: usize, input: Input) {
-        let Some(mut role) = self.nodes[ix].role.take() else {
+        let Some(mut player) = self.nodes[ix].role.take() else {
             return;
         };
+        let role = player.role();
         let now = Now {
             mono: Mono(self.now + 1 - self.nodes[ix].stood.min(self.now)),
             wall: Wall(EPOCH_MS + self.now),
@@ -435,7 +522,7 @@ impl Crowd {
         let stood = self.nodes[ix].stood;
         let wanted = role.poll_timeout();
         let at = wanted.map(|mono| (mono.0 + stood).saturating_sub(1).max(self.now + 1));
-        self.nodes[ix].role = Some(role);
+        self.nodes[ix].role = Some(player);
         if self.nodes[ix].timer != at {
             self.nodes[ix].timer = at;
             let run = self.nodes[ix].run;
@@ -462,6 +549,14 @@ impl Crowd {
                 let addresses = self.directories();
                 self.give_later(ix, 1, Input::Found { addresses });
             }
+            Output::Write { ticket, .. } if self.is_person(ix) => {
+                let moved = Vec::new();
+                self.give_later(ix, 1, Input::Written { ticket, moved });
+            }
+            Output::Fetch { ticket, .. } if self.is_person(ix) => {
+                let (runs, more) = (Vec::new(), false);
+                self.give_later(ix, 1, Input::Fetched { ticket, runs, more });
+            }
             Output::Write { .. }
             | Output::Fetch { .. }
             | Output::Tell(_)
@@ -472,9 +567,29 @@ impl Crowd {
         }
     }
 
+    /// Whether it has a client; the one whose output is carried out is not there to be looked at.
+    fn is_person(&self, ix: usize) -> bool {
+        let Roles {
+            directory,
+            supernode,
+        } = self.nodes[ix].roles;
+        !directory && !supernode
+    }
+
     fn dial(&mut self, ix: usize, dial: DialId, to: &Target) {
-        let Target::Node { address, id } = to else {
-            return;
+        let (address, id) = match to {
+            Target::Node { address, id } => (address, id),
+            // People are not in this world for what they say to each other.
+            Target::Peer { .. } => {
+                self.steps.push((self.now, Step::Dials { who: ix }));
+                let why = "nobody talks here".to_owned();
+                let reason = None;
+                return self.give_later(
+                    ix,
+                    DIAL_TIMEOUT_MS,
+                    Input::Undialled { dial, why, reason },
+                );
+            }
         };
         self.nodes[ix].sent.dials += 1;
         let there = self.at.get(address).copied();
@@ -503,6 +618,7 @@ impl Crowd {
         self.handshakes += 1;
         self.nodes[ix].sent.bytes += HANDSHAKE;
         self.nodes[to].sent.bytes += HANDSHAKE;
+        self.nodes[ix].received += HANDSHAKE;
         self.links_made += 1;
         let no = self.links_made;
         let way = self.delay(ix, to);
@@ -554,6 +670,8 @@ impl Crowd {
             sent.messages += 1;
             sent.bytes += size + packets * AROUND;
             self.nodes[other].sent.bytes += packets.div_ceil(2) * SIGN;
+            self.nodes[other].received += size + packets * AROUND;
+            self.nodes[ix].received += packets.div_ceil(2) * SIGN;
             if !self.is_open(no) || !self.is_running(other) {
                 continue;
             }
@@ -577,11 +695,28 @@ impl Crowd {
             return;
         }
         let (ix, link) = (end.node, id(no, side));
+        if self.nodes[ix].is_deaf && matches!(**message, Message::Table { .. }) {
+            return;
+        }
         if std::mem::take(&mut end.is_quiet) {
             self.give(ix, Input::Heard { link });
         }
+        if self.is_person(ix) {
+            self.note_answer(ix, no, side, message);
+        }
         let message = Message::clone(message);
         self.give(ix, Input::Received { link, message });
+    }
+
+    fn note_answer(&mut self, who: usize, no: u64, side: usize, message: &Message) {
+        if let Message::Moved { group, .. } = message {
+            let group = group.clone();
+            self.steps.push((self.now, Step::SentOn { who, group }));
+        } else if let Message::HostIs { lease, .. } = message {
+            let (group, node) = (lease.group.clone(), self.links[&no].ends[1 - side].node);
+            let answered = Step::Answered { who, group, node };
+            self.steps.push((self.now, answered));
+        }
     }
 
     fn close(&mut self, link: LinkId, reason: Reason) {

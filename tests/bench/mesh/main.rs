@@ -12,6 +12,7 @@
     unreachable_pub
 )]
 
+mod asking;
 mod circle;
 #[allow(
     dead_code,
@@ -30,6 +31,7 @@ use std::time::Instant;
 
 use fireside::proto::ring::{Point, Ring};
 
+use asking::Asked;
 use story::Told;
 
 /// Supernodes, and sets of addresses over which the mean is taken.
@@ -117,6 +119,7 @@ fn tell_meshes() {
             .collect(),
         None => MESHES.to_vec(),
     };
+    let mut asked = Vec::new();
     for supernodes in sizes {
         let t = story::tell(supernodes);
         let Told {
@@ -136,7 +139,50 @@ fn tell_meshes() {
              | {links_most} | {handshakes:.3} | {half:.1} / {most:.1} / {all:.1} s | {:.1} s | {:.1} s |",
             t.leave_s, t.newcomer_s,
         );
+        asked.push((supernodes, t.asked));
     }
+    println!();
+    tell_asked(&asked);
+}
+
+fn tell_asked(all: &[(usize, Asked)]) {
+    println!("A client's look-ups in it, every way 50 ms long:");
+    println!();
+    println!(
+        "| supernodes | first start: round trips | kB | with its last table: round trips | kB | answered by whom an old \
+         table names / whom that one names / another, one having joined since | one having left | one having died | \
+         the longest |"
+    );
+    println!("|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+    for (supernodes, asked) in all {
+        let Asked {
+            cold,
+            cached,
+            joined,
+            left,
+            died,
+        } = asked;
+        let unanswered = joined.nobody + left.nobody + died.nobody;
+        assert_eq!(unanswered, 0, "nobody answered: {asked:?}");
+        let kb = |cost: &asking::Cost| cost.bytes as f64 / 1_000.0;
+        println!(
+            "| {supernodes} | {:.1} | {:.0} | {:.1} | {:.0} | {} | {} | {} | {:.1} s |",
+            cold.round_trips,
+            kb(cold),
+            cached.round_trips,
+            kb(cached),
+            shares(joined),
+            shares(left),
+            shares(died),
+            joined.longest_s.max(left.longest_s).max(died.longest_s),
+        );
+    }
+}
+
+fn shares(answers: &asking::Answers) -> String {
+    let share = |count: usize| 100.0 * count as f64 / answers.asked as f64;
+    let [first, sent_on, next] = [answers.first, answers.sent_on, answers.next].map(share);
+    format!("{first:.1} / {sent_on:.1} / {next:.1} %")
 }
 
 fn number(name: &str) -> Option<usize> {

@@ -1,8 +1,9 @@
 //! What happens to a mesh of one size: it comes together, is quiet, loses packets, loses a node, is left by one and
-//! joined by another.
+//! joined by another; then people ask it for groups.
 
 use fireside::proto::wire::Liveness;
 
+use crate::asking::{self, Asked};
 use crate::crowd::Crowd;
 
 const DIRECTORIES: usize = 3;
@@ -25,6 +26,7 @@ pub struct Told {
     pub death_s: [f64; 3],
     pub leave_s: f64,
     pub newcomer_s: f64,
+    pub asked: Asked,
 }
 
 pub fn tell(supernodes: usize) -> Told {
@@ -51,6 +53,7 @@ pub fn tell(supernodes: usize) -> Told {
         crowd.running().all(|ix| is_up(crowd.holds(ix, newcomer)))
     });
     told.newcomer_s = seconds(crowd.now() - start);
+    told.asked = asking::ask(&mut crowd, leaver, newcomer);
     told
 }
 
