@@ -267,7 +267,8 @@ impl MeshNode {
                 | Reason::WrongIdentity
                 | Reason::Fork
                 | Reason::FalseReport
-                | Reason::Disorder,
+                | Reason::Disorder
+                | Reason::Unwelcome,
             )
             | None => {}
         }
