@@ -380,10 +380,6 @@ impl Client {
         }
         if now.mono >= self.search.again {
             self.pause_search(now);
-            // Whoever becomes a node for us and others begins with what we know.
-            if self.table_due.is_some() {
-                self.write_table();
-            }
             self.act.discover();
         }
     }
