@@ -35,6 +35,10 @@ pub enum Mutant {
     OutboxForgotten,
     /// A dial that came to nothing is made again at once.
     RetriedAtOnce,
+    /// A host's word of what was before it counts for nothing where nobody knows the supernode of then.
+    PastDoubted,
+    /// Anybody's word of what was before does.
+    AnyPastBelieved,
     /// A mesh node that was turned away dials again at once.
     RebuffsForgotten,
     /// The clock reading of an entry is not raised above what the log has.

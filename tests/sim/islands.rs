@@ -1,5 +1,6 @@
-//! Networks that knew nothing of each other meet, as when a machine is plugged in: what was one name becomes one
-//! group, at once and not at the next round of something.
+//! Small networks whose nodes come and go with people's machines: two meet that knew nothing of each other, and what
+//! was one name becomes one group, at once and not at the next round of something; or one ends, and another takes its
+//! place that has never heard of it.
 
 use crate::link::NodeIx;
 use crate::town::Town;
@@ -116,4 +117,47 @@ pub fn everybody_talks_while_networks_meet(seed: u64) {
 #[test]
 fn nobodys_line_is_refused_since_a_host_has_yet_to_hear_that_he_is_in() {
     (1..=12).for_each(everybody_talks_while_networks_meet);
+}
+
+/// The only node ends, and the host with it; those who are left find another one, which has never heard of the first,
+/// and so does a newcomer.
+pub fn somebody_comes_after_the_node_is_gone(seed: u64) {
+    let mut town = Town::new(seed, 0, 2);
+    town.start_mesh();
+    let [first, second] = [0, 1].map(|ix| town.supernodes[ix]);
+    let [at_first, at_second] = [first, second].map(|ix| vec![town.world.node(ix).address]);
+    let people = ["anna", "bob"].map(|nick| {
+        let who = town.person(nick);
+        town.world.tell_of(who, at_first.clone());
+        town.start(who);
+        town.join(who, HEARTH);
+        who
+    });
+    let [anna, bob] = people;
+    while !people.iter().all(|who| town.is_in(*who, HEARTH)) {
+        town.run(5);
+    }
+    everybody_says_a_line(&mut town, &people);
+    town.run(2_000);
+    town.crash(first);
+    town.crash(anna);
+    town.world.tell_of(bob, at_second.clone());
+    town.run(20_000);
+    assert_eq!(town.host(bob, HEARTH), bob);
+    town.say(bob, HEARTH);
+    let cat = town.person("cat");
+    town.world.tell_of(cat, at_second);
+    town.start(cat);
+    town.join(cat, HEARTH);
+    town.run(20_000);
+    assert_eq!(town.texts(cat, HEARTH), town.texts(bob, HEARTH));
+    assert_eq!(town.texts(cat, HEARTH).len(), 3);
+    let sees = |who| town.view(who, HEARTH).members;
+    assert_eq!(sees(cat), sees(bob));
+    assert_eq!(sees(cat).len(), 2);
+}
+
+#[test]
+fn who_comes_after_the_node_is_gone_sees_everybody_and_the_past() {
+    (1..=12).for_each(somebody_comes_after_the_node_is_gone);
 }

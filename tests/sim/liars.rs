@@ -119,7 +119,12 @@ fn a_member_cannot_write_in_the_line_of_a_host() {
 
 #[test]
 fn a_member_cannot_invent_a_line() {
-    let (mut town, [anna, bob], liar) = among(101, ["anna", "bob"]);
+    a_member_invents_a_line(101);
+}
+
+/// A member offers the host lines, of long ago and of times to come, that no supernode has granted.
+pub fn a_member_invents_a_line(seed: u64) {
+    let (mut town, [anna, bob], liar) = among(seed, ["anna", "bob"]);
     let higher = epoch(&town, bob).number + 7;
     let invented = |number| Epoch {
         number,

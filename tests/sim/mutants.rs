@@ -29,7 +29,7 @@ enum Witness {
     Story(fn(u64)),
 }
 
-const MUTANTS: [(Mutant, Witness); 38] = [
+const MUTANTS: [(Mutant, Witness); 40] = [
     (
         Mutant::OutForgotten,
         Witness::Story(crate::out::somebody_is_away_over_a_handover),
@@ -133,6 +133,14 @@ const MUTANTS: [(Mutant, Witness); 38] = [
     (
         Mutant::LeaseOfAnyCharter,
         Witness::Story(crate::liars::a_lease_of_another_group),
+    ),
+    (
+        Mutant::PastDoubted,
+        Witness::Story(crate::islands::somebody_comes_after_the_node_is_gone),
+    ),
+    (
+        Mutant::AnyPastBelieved,
+        Witness::Story(crate::liars::a_member_invents_a_line),
     ),
     (
         Mutant::ToldOnce,

@@ -1,6 +1,9 @@
 //! What is believed of the lines that others send: a line has a lease that a known supernode signed, its runs are
 //! signed by its host, its entries by their authors, and its clock readings grow.
 //!
+//! Supernodes are forgotten, and who comes later has never heard of some. For what was before its own epoch the word
+//! of the host that we obey stands in for the supernode's: it could keep all of that from us as well.
+//!
 //! Two runs that a host signed and that contradict each other are a fork: what came first stays, both are kept as
 //! evidence, and our person is told once. Nobody waits for the rest of a line that was declined.
 
@@ -12,6 +15,7 @@ use crate::proto::codec::{self, RUN_SIZE};
 use crate::proto::event::Event;
 use crate::proto::id::{Epoch, GroupName, NodeId};
 use crate::proto::limits::RUN_SIZE_MAX;
+use crate::proto::mutant::{self, Mutant};
 use crate::proto::role::{Kind, LinkId};
 use crate::proto::saved::{Fork, Write};
 use crate::proto::seal::Hash;
@@ -59,7 +63,7 @@ impl Group {
             Fit::Gap if run.entries.is_empty() => return Taken::Whole,
             Fit::Gap => return Taken::Gap,
         };
-        match self.believe(cx, &run, known, leases) {
+        match self.believe(cx, link, &run, known, leases) {
             Ok((lease, head)) => {
                 let highest = self.highest(&run);
                 let run = self.log.append(run, known, head, &lease);
@@ -85,6 +89,7 @@ impl Group {
     fn believe(
         &self,
         cx: &Context<'_>,
+        link: LinkId,
         run: &Run,
         known: usize,
         leases: &[Lease],
@@ -98,7 +103,7 @@ impl Group {
             Some(line) => line.lease.clone(),
             None if self.log.is_crowded(run.epoch) => return Err(Doubt::Line(Decline::TooMany)),
             None => self
-                .credible(cx, run.epoch, leases)
+                .credible(cx, link, run.epoch, leases)
                 .ok_or(Doubt::Line(Decline::NoLease))?,
         };
         let (old, new) = run.entries.split_at(known);
@@ -136,8 +141,14 @@ impl Group {
     }
 
     /// The lease of a line that we have nothing of: the one we obey, or one that was sent along, granted by a
-    /// supernode that we know or knew.
-    fn credible(&self, cx: &Context<'_>, epoch: Epoch, leases: &[Lease]) -> Option<Lease> {
+    /// supernode that we know or knew, or vouched for by our host.
+    fn credible(
+        &self,
+        cx: &Context<'_>,
+        link: LinkId,
+        epoch: Epoch,
+        leases: &[Lease],
+    ) -> Option<Lease> {
         let obeyed = self.lease.iter().find(|lease| lease.epoch == epoch);
         let sent = || {
             // A line from before the group lost its name has a lease of that name.
@@ -146,10 +157,21 @@ impl Group {
                 lease.epoch == epoch && is_its(&lease.group) && lease.is_of(self.charter())
             };
             let lease = leases.iter().find(is_meant)?;
-            let is_credible = cx.table.was_supernode(&lease.by) && lease.is_genuine(cx.seal);
-            is_credible.then_some(lease)
+            let is_granted = cx.table.was_supernode(&lease.by) || self.vouches(link, epoch);
+            (is_granted && lease.is_genuine(cx.seal)).then_some(lease)
         };
         obeyed.or_else(sent).cloned()
+    }
+
+    /// Whether the other end of a link is the host that we obey, and speaks of what was before it.
+    fn vouches(&self, link: LinkId, epoch: Epoch) -> bool {
+        let is_before = self.lease.iter().any(|obeyed| epoch < obeyed.epoch);
+        match &self.phase {
+            Phase::Following(follow) => {
+                is_before && follow.link() == Some(link) && !mutant::is(Mutant::PastDoubted)
+            }
+            Phase::Hosting(_) | Phase::Finding => is_before && mutant::is(Mutant::AnyPastBelieved),
+        }
     }
 
     /// Looks at a run of which we have everything: whether it says the same as ours.
