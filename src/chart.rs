@@ -1,6 +1,8 @@
 //! The answers of `fireside table`, `fireside ring`, and of `/net`, `/ring` and `/host` in the chat, for people and for
 //! programs.
 
+mod circle;
+
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 use crate::proto::command::Chart;
 use crate::proto::event::{Member, Standing};
 use crate::proto::id::{GroupName, NodeId};
-use crate::proto::ring::Point;
+use crate::proto::ring::{Point, Ring};
 use crate::proto::table::Table;
 use crate::proto::time::Wall;
 use crate::proto::wire::{Listed, Liveness, Record, Roles};
@@ -104,7 +106,7 @@ fn by_name(table: &Table) -> Vec<&Listed> {
 }
 
 /// The answer to `/net` or `/ring`: what a person in the chat wants to know of it, in rows that are not long.
-pub(crate) fn told(chart: &Chart, table: &Table) -> String {
+pub(crate) fn told(chart: &Chart, table: &Table, form: Form) -> String {
     match chart {
         Chart::Nodes => {
             let row = |listed: &&Listed| {
@@ -123,7 +125,7 @@ pub(crate) fn told(chart: &Chart, table: &Table) -> String {
         Chart::Ring(of) => {
             let of = of.as_ref().map(Subject::of);
             let none = || "no supernode is known to be alive, so there is no ring".to_owned();
-            ring_as(table, of.as_ref(), Form::Narrow).unwrap_or_else(none)
+            ring_as(table, of.as_ref(), form).unwrap_or_else(none)
         }
     }
 }
@@ -227,12 +229,70 @@ pub fn ring(table: &Table, of: Option<&Subject>, as_json: bool) -> Option<String
 
 /// For whom something is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub(crate) enum Form {
     Json,
     /// For a terminal of its own.
     Wide,
     /// For the log of a chat, between its columns: addresses are told elsewhere.
     Narrow,
+    /// The same for somebody who may listen to it: nothing is drawn.
+    Spoken,
+}
+
+/// The group or person on the drawing, as the mail calls the md5 of its name.
+const SUBJECT: char = 'J';
+/// A supernode that is nothing to it.
+const NODE: char = '+';
+
+/// What a supernode can be to a point of the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Responsible,
+    Next,
+    Opposite,
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::Responsible, Self::Next, Self::Opposite];
+
+    fn of(self, ring: &Ring, point: Point) -> Option<NodeId> {
+        match self {
+            Self::Responsible => ring.responsible(point),
+            Self::Next => ring.second(point),
+            Self::Opposite => ring.opposite(point),
+        }
+    }
+
+    /// Its letter on the drawing; the first is the mail's.
+    fn mark(self) -> char {
+        match self {
+            Self::Responsible => 'K',
+            Self::Next => 'N',
+            Self::Opposite => 'O',
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Responsible => "responsible",
+            Self::Next => "next",
+            Self::Opposite => "opposite",
+        }
+    }
+}
+
+/// The circle with all supernodes, and what is asked for among them.
+fn drawn(ring: &Ring, point: Option<Point>) -> String {
+    let mut marks: Vec<_> = point.map(|point| (point, SUBJECT)).into_iter().collect();
+    let mut others = ring.nearest(Point(0));
+    for part in Part::ALL {
+        let id = point.and_then(|point| part.of(ring, point));
+        if let Some(at) = others.iter().position(|place| Some(place.0) == id) {
+            marks.push((others.swap_remove(at).1, part.mark()));
+        }
+    }
+    marks.extend(others.iter().map(|place| (place.1, NODE)));
+    circle::drawn(&marks)
 }
 
 fn ring_as(table: &Table, of: Option<&Subject>, form: Form) -> Option<String> {
@@ -241,12 +301,10 @@ fn ring_as(table: &Table, of: Option<&Subject>, form: Form) -> Option<String> {
         return None;
     }
     let Some(of) = of else {
-        return Some(circle(table, form == Form::Json));
+        return Some(supernodes(table, form));
     };
     let (text, point) = of.place();
     let responsible = ring.responsible(point);
-    let next = ring.second(point);
-    let opposite = ring.opposite(point);
     let nearest = ring.nearest(point);
     if form == Form::Json {
         let node = |id: Option<NodeId>| {
@@ -259,8 +317,8 @@ fn ring_as(table: &Table, of: Option<&Subject>, form: Form) -> Option<String> {
             of.noun(): text,
             "point": point.0,
             "responsible": node(responsible),
-            "next": node(next),
-            "opposite": node(opposite),
+            "next": node(ring.second(point)),
+            "opposite": node(ring.opposite(point)),
         });
         return Some(told.to_string());
     }
@@ -268,16 +326,11 @@ fn ring_as(table: &Table, of: Option<&Subject>, form: Form) -> Option<String> {
     places.sort_by_key(|place| place.1);
     let mut rows = vec![["POINT", "DISTANCE", "NAME", "ADDRESS", ""].map(str::to_owned)];
     for (id, at, distance) in &places {
-        let mut parts = Vec::new();
-        for (who, part) in [
-            (responsible, "responsible"),
-            (next, "next"),
-            (opposite, "opposite"),
-        ] {
-            if who == Some(*id) {
-                parts.push(part);
-            }
-        }
+        let parts: Vec<_> = Part::ALL
+            .into_iter()
+            .filter(|part| part.of(ring, point) == Some(*id))
+            .map(|part| format!("{} {}", part.mark(), part.word()))
+            .collect();
         let (name, address) = who(table, *id);
         let percent = percent(*distance);
         rows.push([hex(*at), percent, name, address, parts.join(", ")]);
@@ -299,19 +352,24 @@ fn ring_as(table: &Table, of: Option<&Subject>, form: Form) -> Option<String> {
                 Subject::Person(person) => person.short(),
             },
             empty(),
-            format!("<- the {}", of.noun()),
+            format!("{SUBJECT} <- the {}", of.noun()),
         ],
     );
     let sums = arithmetic(table, &shown, point, responsible);
-    let circle = match form {
+    let rows = match form {
         Form::Json | Form::Wide => columns(&rows),
-        Form::Narrow => {
+        Form::Narrow | Form::Spoken => {
             let rows = rows.into_iter();
             let rows = rows.map(|[point, distance, name, _, part]| [point, distance, name, part]);
             columns(&rows.collect::<Vec<_>>())
         }
     };
-    Some(format!("{circle}\n\n{sums}"))
+    Some(match form {
+        Form::Spoken => format!("{rows}\n\n{sums}"),
+        Form::Json | Form::Wide | Form::Narrow => {
+            format!("{}\n\n{rows}\n\n{sums}", drawn(ring, Some(point)))
+        }
+    })
 }
 
 /// The sums behind it, as the mail has them: md5 of a text, its last eight digits, and the way around the circle.
@@ -348,10 +406,10 @@ fn when(wall: Wall) -> String {
 }
 
 /// All supernodes by their points.
-fn circle(table: &Table, as_json: bool) -> String {
+fn supernodes(table: &Table, form: Form) -> String {
     let mut places = table.ring().nearest(Point(0));
     places.sort_by_key(|place| place.1);
-    if as_json {
+    if form == Form::Json {
         let nodes = places.iter().map(|&(id, at, _)| node(table, id, at, None));
         return nodes.collect::<Value>().to_string();
     }
@@ -360,7 +418,12 @@ fn circle(table: &Table, as_json: bool) -> String {
         let (name, address) = who(table, id);
         [hex(at), name, address]
     }));
-    columns(&rows)
+    match form {
+        Form::Spoken => columns(&rows),
+        Form::Json | Form::Wide | Form::Narrow => {
+            format!("{}\n\n{}", drawn(table.ring(), None), columns(&rows))
+        }
+    }
 }
 
 fn node(table: &Table, id: NodeId, at: Point, distance: Option<u32>) -> Value {
@@ -489,7 +552,16 @@ mod tests {
         ]);
         let group = Subject::Group(GroupName::parse("#hearth").unwrap());
         let told = ring(&table, Some(&group), false).unwrap();
-        let circle = told.lines().skip(1).take_while(|line| !line.is_empty());
+        let (drawn, rest) = told.split_once("\n\n").unwrap();
+        for mark in ["J", "K", "N", "O"] {
+            // A letter each, but where one is both the next and the opposite.
+            let count = drawn.matches(mark).count();
+            assert!(
+                count == 1 || mark == "O" && rest.contains("N next, O opposite"),
+                "{told}"
+            );
+        }
+        let circle = rest.lines().skip(1).take_while(|line| !line.is_empty());
         let points: Vec<&str> = circle.map(|line| &line[..8]).collect();
         assert!(points.is_sorted(), "{told}");
         assert_eq!(points.len(), 4);
@@ -570,18 +642,24 @@ mod tests {
     fn the_chat_tells_nodes_and_ring_in_short_rows() {
         let table = of(&[("oak", "127.0.0.12:7700"), ("ash", "127.0.0.14:7700")]);
         assert_eq!(
-            told(&Chart::Nodes, &table),
+            told(&Chart::Nodes, &table, Form::Narrow),
             "ash  supernode  alive  127.0.0.14:7700\noak  supernode  alive  127.0.0.12:7700"
         );
         let group = GroupName::parse("#hearth").unwrap();
-        let told_ring = told(&Chart::Ring(Some(group.clone())), &table);
+        let chart = Chart::Ring(Some(group.clone()));
+        let told_ring = told(&chart, &table, Form::Narrow);
         assert!(told_ring.contains("<- the group"), "{told_ring}");
-        let circle = told_ring.lines().take_while(|row| !row.is_empty());
-        assert!(circle.map(str::len).max() < Some(60), "{told_ring}");
+        let (drawn, rest) = told_ring.split_once("\n\n").unwrap();
+        assert!(drawn.contains("K"), "{told_ring}");
+        let rows = rest.lines().take_while(|row| !row.is_empty());
+        let rows = drawn.lines().chain(rows);
+        assert!(rows.map(str::len).max() < Some(60), "{told_ring}");
+        assert!(drawn.lines().all(|row| row.len() < 30), "{told_ring}");
+        assert_eq!(told(&chart, &table, Form::Spoken), rest);
         assert_eq!(ring_value(&table, Some(&group))["group"], "#hearth");
         let nothing = Table::new();
-        assert!(told(&Chart::Nodes, &nothing).starts_with("no node"));
-        assert!(told(&Chart::Ring(None), &nothing).starts_with("no supernode"));
+        assert!(told(&Chart::Nodes, &nothing, Form::Narrow).starts_with("no node"));
+        assert!(told(&Chart::Ring(None), &nothing, Form::Narrow).starts_with("no supernode"));
         assert!(ring_value(&nothing, None).is_null());
     }
 

@@ -72,7 +72,7 @@ impl Teller for Plain {
             return self.now(&sanitize::text(&rules.words(when).join("\n")));
         }
         if let Event::Chart { chart, table } = event {
-            return self.now(&chart::told(chart, table));
+            return self.now(&chart::told(chart, table, chart::Form::Spoken));
         }
         if let Event::Number {
             nick,

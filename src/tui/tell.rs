@@ -58,7 +58,10 @@ impl App {
                 known,
             } => self.beware(now, &group, &nick, (&person, &known)),
             Event::Invited { invite, to, .. } => self.invited(now, *invite, to.as_ref()),
-            Event::Chart { chart, table } => self.answer(now, &chart::told(&chart, &table)),
+            Event::Chart { chart, table } => {
+                let told = chart::told(&chart, &table, chart::Form::Narrow);
+                self.answer(now, &told);
+            }
             Event::Rules(rules) => {
                 let told = rules.words(|at| self.look.moment(at)).join("\n");
                 self.answer(now, &sanitize::text(&told));
