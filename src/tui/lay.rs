@@ -95,6 +95,12 @@ impl Page<'_> {
                 }
                 row.push(name_x, name.clone(), who.style);
             }
+            if said.is_some_and(|said| said.is_from_there)
+                && let Some(x) = columns.side
+            {
+                let style = self.look.theme.style(Role::Accent);
+                row.push(x, self.look.signs.bar.to_owned(), style);
+            }
             let x = if n == 0 { first_x } else { columns.text };
             self.push_text(&mut row, x, &rich, cut, style);
             rows.push(row);
@@ -143,6 +149,11 @@ impl Page<'_> {
     }
 }
 
+/// Whether a log of some width marks the lines from the other side of a split.
+pub(crate) fn marks_sides(look: &Look, log_width: u16) -> bool {
+    Columns::of(look, log_width).side.is_some()
+}
+
 /// Where lines end in a log of some width, with what tells how safe they are.
 pub(crate) fn right(look: &Look, log_width: u16) -> u16 {
     let columns = Columns::of(look, log_width);
@@ -165,6 +176,8 @@ impl Row {
 /// Where the parts of a line stand in a log of some width.
 struct Columns {
     time: bool,
+    /// Where lines from the other side of a split have a mark, if there is room for one.
+    side: Option<u16>,
     /// Where the column of nicks begins, and how wide it is; nicks stand in the text if it is none.
     nick: Option<(u16, u16)>,
     /// Where nicks begin if they have no column.
@@ -179,12 +192,14 @@ impl Columns {
     fn of(look: &Look, log_width: u16) -> Self {
         let time = log_width >= TIMED_WIDTH;
         let inline = if time { look.time_width() + 1 } else { 0 };
+        let side = inline.checked_sub(1).filter(|_| !look.bare);
         let end = log_width.saturating_sub(SAFETY_WIDTH);
         if log_width >= ALIGNED_WIDTH && !look.bare {
             let nick = (log_width / 7).clamp(10, 15);
             let text = inline + nick + 2;
             Self {
                 time,
+                side,
                 nick: Some((inline, nick)),
                 inline,
                 text,
@@ -193,6 +208,7 @@ impl Columns {
         } else {
             Self {
                 time,
+                side,
                 nick: None,
                 inline,
                 text: if look.bare { 0 } else { inline + 2 },

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::sides::Sides;
 use crate::proto::event::{Before, Line, Loss, Tenure, What};
 use crate::proto::id::{EntryId, Epoch, Nick, NodeId, Place, Seq};
 use crate::proto::time::{Hlc, Wall};
@@ -56,6 +57,8 @@ pub(crate) struct Said {
     pub(crate) own: Option<State>,
     /// Told by a handover's line already.
     pub(crate) told: bool,
+    /// Said on the other side of a split that is over.
+    pub(crate) is_from_there: bool,
 }
 
 /// How safe a line of ours is.
@@ -85,6 +88,8 @@ pub(crate) enum Note {
     Merge {
         from_us: u64,
         from_them: u64,
+        /// When the first and the last of those were said that are marked as theirs.
+        marked: Option<(Wall, Wall)>,
     },
     Notice(String),
     Error(String),
@@ -122,6 +127,7 @@ pub(crate) struct Log {
     handover: Option<Key>,
     /// Own lines that were taken back and not answered for yet: they go without a trace.
     unwanted: BTreeSet<EntryId>,
+    sides: Sides,
 }
 
 impl Log {
@@ -253,6 +259,7 @@ impl Log {
             ours: line.own,
             own: state,
             told: false,
+            is_from_there: false,
         };
         self.ids.insert(line.id, key);
         self.unwanted.remove(&line.id);
@@ -280,6 +287,7 @@ impl Log {
             ours: true,
             own: Some(State::Waiting),
             told: false,
+            is_from_there: false,
         };
         self.ids.insert(id, key);
         self.put(key, at, Kind::Said(said));
@@ -372,6 +380,31 @@ impl Log {
         let key = self.next_note(at);
         self.put(key, at, Kind::Note(Note::Handover(handover)));
         self.handover = Some(key);
+    }
+
+    /// Lines get their places under this epoch from now on.
+    pub(crate) fn follow(&mut self, now: Wall, epoch: Epoch) {
+        self.sides.follow(now, epoch);
+    }
+
+    /// A split is over, and `most` entries came from the other side: they are marked where they stand. When the first
+    /// and the last of them were said.
+    pub(crate) fn mark_theirs(&mut self, most: u64) -> Option<(Wall, Wall)> {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let theirs = self.items.iter_mut().rev().filter(|((place, _), item)| {
+            matches!(&item.kind, Kind::Said(said) if !said.ours) && self.sides.is_from_there(*place)
+        });
+        let mut marked: Option<(Wall, Wall)> = None;
+        for (_, item) in theirs.take(most) {
+            if let Kind::Said(said) = &mut item.kind {
+                said.is_from_there = true;
+                self.stamp += 1;
+                item.stamp = self.stamp;
+                let (first, last) = marked.unwrap_or((item.at, item.at));
+                marked = Some((first.min(item.at), last.max(item.at)));
+            }
+        }
+        marked
     }
 
     /// Lays the newest handover out anew: a line that it tells of has come to its end.

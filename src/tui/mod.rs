@@ -44,6 +44,7 @@ mod run;
 mod scroll;
 mod search;
 mod shift;
+mod sides;
 mod signals;
 mod spot;
 pub mod svg;

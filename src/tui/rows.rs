@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::highlight::Highlights;
-use super::lay::{Row, Who, right};
+use super::lay::{Row, Who, marks_sides, right};
 use super::log::{Item, Key, Kind, Log, Note, Said, State, leaves};
 use super::look::Look;
 use super::theme::Role;
@@ -13,6 +13,7 @@ use super::wrap::width;
 use crate::config::Options;
 use crate::proto::event::{Loss, What};
 use crate::proto::id::EntryId;
+use crate::proto::time::Wall;
 use crate::sanitize;
 
 /// Laid out blocks kept; some ten screens.
@@ -260,10 +261,19 @@ impl Page<'_> {
                 let text = tell_handover(handover, fates, signs.dots, signs.dot);
                 self.told(item, None, signs.host, Role::Host, Role::Dim, &text, time)
             }
-            Note::Merge { from_us, from_them } => {
+            Note::Merge {
+                from_us,
+                from_them,
+                marked,
+            } => {
                 let dot = signs.dot;
+                let marked = marked
+                    .filter(|_| marks_sides(self.look, self.width))
+                    .map(|span| self.marked(span))
+                    .unwrap_or_default();
                 let text = format!(
-                    "two halves are one again {dot} {} from here, {from_them} from there {dot} in the order they were said",
+                    "two halves are one again {dot} {} from here, {from_them} from there{marked} {dot} in the order they \
+                     were said",
                     count(*from_us, "line"),
                 );
                 self.told(
@@ -291,6 +301,18 @@ impl Page<'_> {
             Note::Answer(text) => {
                 self.told(item, None, signs.dot, Role::Accent, Role::Text, text, time)
             }
+        }
+    }
+
+    /// How lines from the other side are marked, and when the first and the last of them were said.
+    fn marked(&self, (first, last): (Wall, Wall)) -> String {
+        let bar = self.look.signs.bar;
+        let (first, last) = (self.look.time(first), self.look.time(last));
+        let (first, last) = (first.trim_start(), last.trim_start());
+        if first == last {
+            format!(", marked {bar}, at {first}")
+        } else {
+            format!(", marked {bar}, {first} to {last}")
         }
     }
 

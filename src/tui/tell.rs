@@ -75,7 +75,12 @@ impl App {
                 topic,
                 restored,
             } => self.open(group, &topic, restored),
-            Event::Joined { group, members, .. } => self.joined(&group, members),
+            Event::Joined {
+                group,
+                epoch,
+                members,
+                ..
+            } => self.joined(now, &group, epoch, members),
             Event::Left { group } => self.close(&group),
             Event::Renamed { group, to } => self.rename(now.wall, &group, &to),
             Event::Sent {
@@ -152,7 +157,13 @@ impl App {
                 from_us,
                 from_them,
             } => {
-                self.note(now.wall, Some(&group), Note::Merge { from_us, from_them });
+                let window = self.find(&group);
+                let merge = Note::Merge {
+                    from_us,
+                    from_them,
+                    marked: window.and_then(|window| window.log.mark_theirs(from_them)),
+                };
+                self.note(now.wall, Some(&group), merge);
             }
             Event::History { group, lines, more } => self.history(&group, lines, more),
             Event::Notice { group, text } => {
@@ -268,8 +279,9 @@ impl App {
         }
     }
 
-    fn joined(&mut self, group: &GroupName, members: Vec<Member>) {
+    fn joined(&mut self, now: Now, group: &GroupName, epoch: Epoch, members: Vec<Member>) {
         if let Some(window) = self.find(group) {
+            window.log.follow(now.wall, epoch);
             window.phase = Phase::Joined;
             window.members = members;
             window.is_adrift = false;
@@ -492,6 +504,7 @@ impl App {
         };
         let (name, took) = (window.name(), handover.took_ms);
         let number = epoch.number;
+        window.log.follow(now.wall, epoch);
         window.log.hand_over(now.wall, handover);
         let told = format!("{name}: {who} it now, in epoch {number}, after {took} ms");
         self.note(now.wall, None, Note::Notice(told));

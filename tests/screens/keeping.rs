@@ -4,7 +4,7 @@
 use crossterm::event::{KeyCode, KeyModifiers};
 use fireside::proto::command::Command;
 use fireside::proto::event::{Event, Loss, Path, Standing, Tenure, Trouble, What};
-use fireside::proto::id::{EntryId, NodeId};
+use fireside::proto::id::{EntryId, Epoch, NodeId};
 use ratatui::style::{Color, Modifier};
 
 use crate::story::{Story, assert_screen, group, id};
@@ -430,6 +430,98 @@ fn two_halves_that_are_one_again_are_one_line_with_what_each_brought() {
         |        in the order they were said     |
         | ◆ anna · you 2nd                       |
         | ›                                      |
+        ",
+    );
+}
+
+#[test]
+fn what_was_said_on_the_other_side_has_a_mark_where_it_stands() {
+    let mut story = hearth();
+    story.say("anna", "see you at the bridge").minutes(5);
+    story.hosts("bob", "anna", Tenure::Missed, 2_000).minutes(1);
+    let bob = Epoch {
+        number: 2,
+        host: id("bob"),
+    };
+    for (name, text, here) in [
+        ("bob", "anna?", true),
+        (
+            "anna",
+            "where is everybody? the tunnel swallows the train and all of us in it",
+            false,
+        ),
+        ("bob", "she is in the tunnel", true),
+        ("eve", "no idea", false),
+    ] {
+        let mut line = story.line(name, What::Text(text.to_owned()));
+        if here {
+            line.place.epoch = bob;
+        }
+        story.tell(Event::Entry(line));
+        story.minutes(1);
+    }
+    story.tell(Event::Merge {
+        group: group(HEARTH),
+        from_us: 2,
+        from_them: 2,
+    });
+    assert_screen(&story.screen(100, 16),
+        "
+        | fireside        #hearth  bring wood                                               3 here           |
+        | 1 home      · │ this is the beginning of #hearth                                 │   anna          |
+        | 2 #hearth     │                                                                  │ ◆ bob           |
+        |               │ ─── Friday, 20 November 2026 ─────────────────────────────────── │ ◇ mats          |
+        |               │ 19:04 anna: see you at the bridge                                │                 |
+        |               │ 19:09 ◆ anna is gone; bob keeps it · 2.0 s · nothing lost        │                 |
+        |               │ 19:10 bob: anna?                                                 │                 |
+        |               │ 19:11│anna: where is everybody? the tunnel swallows the train    │                 |
+        |               │      │  and all of us in it                                      │                 |
+        |               │ 19:12 bob: she is in the tunnel                                  │                 |
+        |               │ 19:13│eve: no idea                                               │                 |
+        |               │ 19:14 ⇄ two halves are one again · 2 lines from here, 2 from     │                 |
+        |               │         there, marked │, 19:11 to 19:13 · in the order they were │                 |
+        |               │         said                                                     │                 |
+        | ◆ bob · you are next                                                                               |
+        | mats ›                                                                                             |
+        ",
+    );
+    assert_screen(&story.screen(120, 14),
+        "
+        | fireside            #hearth  bring wood                                                       3 here                   |
+        | 1 home          · │ ─── Friday, 20 November 2026 ─────────────────────────────────────────── │   anna                  |
+        | 2 #hearth         │ 19:04       anna  see you at the bridge                                  │ ◆ bob                   |
+        |                   │ 19:09          ◆  anna is gone; bob keeps it · 2.0 s · nothing lost      │ ◇ mats                  |
+        |                   │ 19:10        bob  anna?                                                  │                         |
+        |                   │ 19:11│      anna  where is everybody? the tunnel swallows the train      │                         |
+        |                   │      │            and all of us in it                                    │                         |
+        |                   │ 19:12        bob  she is in the tunnel                                   │                         |
+        |                   │ 19:13│       eve  no idea                                                │                         |
+        |                   │ 19:14          ⇄  two halves are one again · 2 lines from here, 2        │                         |
+        |                   │                   from there, marked │, 19:11 to 19:13 · in the          │                         |
+        |                   │                   order they were said                                   │                         |
+        | ◆ bob · you are next                                                                                                   |
+        | mats ›                                                                                                                 |
+        ",
+    );
+    assert_screen(
+        &story.screen(34, 16),
+        "
+        | #hearth  bring wood              |
+        |─── Friday, 20 November 2026 ─────|
+        |anna: see you at the bridge       |
+        |◆ anna is gone; bob keeps it ·    |
+        |  2.0 s · nothing lost            |
+        |bob: anna?                        |
+        |anna: where is everybody? the     |
+        |  tunnel swallows the train and   |
+        |  all of us in it                 |
+        |bob: she is in the tunnel         |
+        |eve: no idea                      |
+        |⇄ two halves are one again · 2    |
+        |  lines from here, 2 from there · |
+        |  in the order they were said     |
+        | ◆ bob · you are next             |
+        | ›                                |
         ",
     );
 }
