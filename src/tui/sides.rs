@@ -7,8 +7,10 @@ use crate::proto::time::Wall;
 
 /// Epochs remembered; splits are seldom, and those before the last hour are told.
 const EPOCHS_MAX: usize = 32;
-/// How long a host may serve on after others have got the next, in milliseconds; and how far clocks may differ.
-const SLACK_MS: u64 = 3_000;
+/// How long a host may serve before all of its side have heard of it, and after they have heard of the next, in
+/// milliseconds.
+const UNHEARD_MS: u64 = 500;
+const SERVED_ON_MS: u64 = 3_000;
 
 /// Under which epochs we were, and since when, oldest first.
 #[derive(Debug, Default)]
@@ -37,8 +39,8 @@ impl Sides {
         had_one
             && !ours.any(|((since, epoch), until)| {
                 *epoch == place.epoch
-                    && since.0 <= at.0.saturating_add(SLACK_MS)
-                    && at.0 <= until.0.saturating_add(SLACK_MS)
+                    && since.0 <= at.0.saturating_add(UNHEARD_MS)
+                    && at.0 <= until.0.saturating_add(SERVED_ON_MS)
             })
     }
 }
@@ -75,7 +77,8 @@ mod tests {
             (place(first, 210), true),
             (place(ours, 250), false),
             (place(theirs, 250), true),
-            (place(theirs, 298), false),
+            (place(theirs, 299), true),
+            (place(theirs, 300), false),
             (place(theirs, 400), false),
             (place(epoch(1, 9), 150), true),
         ] {
