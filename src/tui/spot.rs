@@ -53,6 +53,14 @@ impl Spots {
         }
     }
 
+    /// Something else is drawn over a place.
+    pub(crate) fn cover(&mut self, place: Rect) {
+        self.strips.retain(|strip| {
+            let under = Rect::new(strip.x, strip.y, strip.columns, 1);
+            !under.intersects(place)
+        });
+    }
+
     pub(crate) fn strips(&self) -> &[Strip] {
         &self.strips
     }

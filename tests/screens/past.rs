@@ -332,3 +332,24 @@ fn mentions_come_from_everywhere_and_name_us() {
         "{screen}"
     );
 }
+
+#[test]
+fn what_runs_from_right_to_left_is_set_apart_in_what_is_found_and_in_choices() {
+    let (mut story, mut lines) = evening();
+    let hebrew = "\u{5e7}\u{5d5}\u{5de}\u{5e7}\u{5d5}\u{5dd}";
+    lines[0].what = What::Text(format!("{hebrew} kettle"));
+    search(&mut story, "/search kettle", &lines[..1]);
+    let rtl = |story: &mut Story| {
+        story.draw(100, 12);
+        let strips = story.app.strips().iter();
+        let strips = strips.filter(|strip| strip.is_rtl);
+        strips.map(|strip| strip.columns).collect::<Vec<_>>()
+    };
+    assert_eq!(rtl(&mut story), [6 + 7]);
+    story.key(KeyCode::Esc, KeyModifiers::NONE);
+    // A list over what is written there covers it.
+    story.say("anna", hebrew).say("anna", hebrew);
+    assert_eq!(rtl(&mut story).len(), 2);
+    story.type_text("/").key(KeyCode::Tab, KeyModifiers::NONE);
+    assert!(rtl(&mut story).is_empty());
+}

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use crate::tui::complete::Cycle;
 use crate::tui::look::Look;
 use crate::tui::paint::{fill, put};
+use crate::tui::spot::Spots;
 use crate::tui::theme::Role;
 use crate::tui::wrap::{fit, width};
 
@@ -15,7 +16,14 @@ const ROWS_MAX: u16 = 8;
 const NAME_WIDTH: u16 = 28;
 
 /// Draws the list so that it ends right above `below`, beginning at column `x`.
-pub(super) fn draw(cycle: &Cycle, look: &Look, above: Rect, x: u16, buf: &mut Buffer) {
+pub(super) fn draw(
+    cycle: &Cycle,
+    look: &Look,
+    above: Rect,
+    x: u16,
+    buf: &mut Buffer,
+    spots: &mut Spots,
+) {
     let theme = &look.theme;
     let dots = look.signs.dots;
     let rows = u16::try_from(cycle.choices.len()).unwrap_or(ROWS_MAX);
@@ -41,6 +49,7 @@ pub(super) fn draw(cycle: &Cycle, look: &Look, above: Rect, x: u16, buf: &mut Bu
         height: rows,
     };
     fill(buf, place, theme.style(Role::Status));
+    spots.cover(place);
     for ((index, choice), y) in choices.iter().enumerate().zip(place.top()..place.bottom()) {
         let is_taken = first + index == cycle.at;
         let row = Rect {
@@ -55,27 +64,17 @@ pub(super) fn draw(cycle: &Cycle, look: &Look, above: Rect, x: u16, buf: &mut Bu
         };
         let style = theme.style(role);
         fill(buf, row, style);
-        put(
-            buf,
-            row,
-            row.x + 1,
-            y,
-            &fit(&choice.text, names, dots),
-            style,
-        );
+        let name = fit(&choice.text, names, dots);
+        put(buf, row, row.x + 1, y, &name, style);
+        spots.text(row, row.x + 1, y, &name, None);
         let dim = if is_taken {
             style
         } else {
             style.patch(super::foreground(theme.style(Role::Dim)))
         };
         let room = row.width.saturating_sub(names + 4);
-        put(
-            buf,
-            row,
-            row.x + names + 3,
-            y,
-            &fit(&choice.detail, room, dots),
-            dim,
-        );
+        let detail = fit(&choice.detail, room, dots);
+        put(buf, row, row.x + names + 3, y, &detail, dim);
+        spots.text(row, row.x + names + 3, y, &detail, None);
     }
 }

@@ -12,6 +12,7 @@ use crate::sanitize;
 use crate::tui::app::App;
 use crate::tui::finder::{About, Finder};
 use crate::tui::paint::{fill, put};
+use crate::tui::spot::Spots;
 use crate::tui::theme::Role;
 use crate::tui::words::count;
 use crate::tui::wrap::{fit, width};
@@ -26,7 +27,7 @@ const KEYS: &str = "Enter goes there, Esc returns here and then back; Up, Down: 
 const KEYS_SHORT: &str = "Enter goes there, Esc returns";
 
 /// Draws it; where the cursor stands.
-pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Option<Position> {
+pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer, spots: &mut Spots) -> Option<Position> {
     let finder = app.finder.as_ref()?;
     let theme = &app.look.theme;
     fill(buf, area, theme.style(Role::Background));
@@ -48,7 +49,7 @@ pub(super) fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Option<Position> 
     let first = (finder.at + 1).saturating_sub(room);
     let rows = area.top() + 1..bar.top();
     for ((at, line), y) in finder.lines.iter().enumerate().skip(first).zip(rows) {
-        draw_line(app, finder, line, at == finder.at, row(y), buf);
+        draw_line(app, finder, line, at == finder.at, row(y), buf, spots);
     }
     status::draw_text(app, told, role, bar, buf);
     cursor
@@ -91,7 +92,15 @@ fn draw_title(app: &App, finder: &Finder, area: Rect, buf: &mut Buffer) -> Optio
     Some(Position::new(cursor.min(right), area.y))
 }
 
-fn draw_line(app: &App, finder: &Finder, line: &Line, is_lit: bool, area: Rect, buf: &mut Buffer) {
+fn draw_line(
+    app: &App,
+    finder: &Finder,
+    line: &Line,
+    is_lit: bool,
+    area: Rect,
+    buf: &mut Buffer,
+    spots: &mut Spots,
+) {
     let theme = &app.look.theme;
     let dots = app.look.signs.dots;
     let lit = theme.style(Role::Selection);
@@ -105,14 +114,9 @@ fn draw_line(app: &App, finder: &Finder, line: &Line, is_lit: bool, area: Rect, 
         x = put(buf, area, x, area.y, &when, style(Role::Day));
         let group = sanitize::name(line.group.as_str());
         let columns = area.width / 8;
-        put(
-            buf,
-            area,
-            x,
-            area.y,
-            &fit(&group, columns, dots),
-            style(Role::Dim),
-        );
+        let group = fit(&group, columns, dots);
+        put(buf, area, x, area.y, &group, style(Role::Dim));
+        spots.text(area, x, area.y, &group, None);
         x += columns + 1;
     }
     let nick = fit(&sanitize::name(line.from.as_str()), NICK, dots);
@@ -122,6 +126,7 @@ fn draw_line(app: &App, finder: &Finder, line: &Line, is_lit: bool, area: Rect, 
         theme.nick(&line.id.author)
     };
     put(buf, area, x, area.y, &nick, nick_style);
+    spots.text(area, x, area.y, &nick, None);
     x += NICK + 1;
     let text = text_of(line);
     let found = found_in(finder, &text);
@@ -147,6 +152,7 @@ fn draw_line(app: &App, finder: &Finder, line: &Line, is_lit: bool, area: Rect, 
     };
     let lead = if from > 0 { dots } else { "" };
     x = put(buf, area, x, area.y, lead, style(Role::Dim));
+    spots.text(area, x, area.y, &text[from..], None);
     x = put(buf, area, x, area.y, head, style(Role::Text));
     let found_style = style(Role::Mention).add_modifier(Modifier::BOLD);
     x = put(buf, area, x, area.y, mid, found_style);

@@ -113,6 +113,7 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
             above,
             cursor.x.saturating_sub(word + 1),
             buf,
+            &mut spots,
         );
     }
     if let Some(open) = &app.palette {
@@ -120,8 +121,11 @@ pub fn draw(app: &mut App, buf: &mut Buffer) -> Option<Position> {
     }
     app.spots = spots;
     if app.finder.as_ref().is_some_and(|finder| finder.is_open) {
-        app.spots.clear();
-        return finder::draw(app, area, buf);
+        let mut spots = std::mem::take(&mut app.spots);
+        spots.clear();
+        let cursor = finder::draw(app, area, buf, &mut spots);
+        app.spots = spots;
+        return cursor;
     }
     if let Some(invite) = &app.card {
         app.spots.clear();
