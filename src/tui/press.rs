@@ -198,7 +198,7 @@ impl App {
     }
 
     /// Lines typed at earlier starts, oldest first: the window's name, and the line.
-    pub(crate) fn remember(&mut self, lines: Vec<(String, String)>) {
+    pub fn remember(&mut self, lines: Vec<(String, String)>) {
         for (name, line) in lines {
             self.typed.push(&line);
             self.typed_before.entry(name).or_default().push(line);
@@ -208,6 +208,7 @@ impl App {
                 window.history.put_before(lines);
             }
         }
+        self.search_again();
     }
 
     /// Writes something on the line; what was being written is in the history then.

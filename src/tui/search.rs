@@ -56,6 +56,17 @@ impl App {
         true
     }
 
+    /// There are older lines than when nothing was found.
+    pub(crate) fn search_again(&mut self) {
+        if let Some(mut search) = self.search.take() {
+            if !search.found {
+                let from = search.at;
+                self.look(&mut search, from, false);
+            }
+            self.search = Some(search);
+        }
+    }
+
     /// Shows the nearest line with the pattern: at `from` or older, or newer than what is shown.
     fn look(&mut self, search: &mut Search, from: usize, newer: bool) {
         if search.pattern.is_empty() {

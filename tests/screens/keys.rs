@@ -198,6 +198,17 @@ fn a_search_finds_what_was_sent_before() {
 }
 
 #[test]
+fn a_search_that_is_faster_than_the_disk_finds_what_was_sent_in_the_last_life() {
+    let mut story = two_groups();
+    control(&mut story, 'r');
+    story.type_text("before");
+    assert_eq!(written(&mut story), "");
+    let window = "#erlang".to_owned();
+    story.app.remember(vec![(window, "said before".to_owned())]);
+    assert_eq!(written(&mut story), "said before");
+}
+
+#[test]
 fn ctrl_c_clears_and_then_quits_only_when_it_is_meant() {
     let mut story = two_groups();
     story.type_text("oh no");
