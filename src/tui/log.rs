@@ -392,7 +392,8 @@ impl Log {
     pub(crate) fn mark_theirs(&mut self, most: u64) -> Option<(Wall, Wall)> {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         let theirs = self.items.iter_mut().rev().filter(|((place, _), item)| {
-            matches!(&item.kind, Kind::Said(said) if !said.ours) && self.sides.is_from_there(*place)
+            matches!(&item.kind, Kind::Said(said) if !said.ours && !said.is_from_there)
+                && self.sides.is_from_there(*place)
         });
         let mut marked: Option<(Wall, Wall)> = None;
         for (_, item) in theirs.take(most) {
