@@ -120,7 +120,6 @@ impl ClientData {
         let mut gates = self.settings.gates;
         gates.extend(saved.gates.iter().copied());
         let gates = watch::Sender::new(gates);
-        let known = watch::Sender::new(saved.table.clone());
         let role = Client::new(Arc::new(self.identity), nick.clone(), saved, super::seed());
         let (commands, asked) = mpsc::channel(COMMAND_QUEUE_MAX);
         let (events, told) = mpsc::channel(EVENT_QUEUE_MAX);
@@ -134,7 +133,6 @@ impl ClientData {
             owner: id,
             asked: wanted,
             found: found.subscribe(),
-            known: known.subscribe(),
             gates: gates.subscribe(),
             inputs: inputs.sender.clone(),
             events: events.clone(),
@@ -154,7 +152,6 @@ impl ClientData {
             notes: notes(&self.disk),
             discover,
             found,
-            known: Some(known),
             unwritten: Arc::default(),
         };
         let running = wiring::run(

@@ -17,7 +17,6 @@ use crate::address::HostPort;
 use crate::proto::event::Event;
 use crate::proto::id::NodeId;
 use crate::proto::role::Input;
-use crate::proto::wire::Listed;
 use crate::report::Failure;
 
 /// How long a node of the local network has for its first answer before we become one ourselves. An answer takes
@@ -40,8 +39,6 @@ pub(crate) struct Discovery {
     pub(crate) asked: mpsc::Receiver<()>,
     /// Counts the client's searches that came to their end.
     pub(crate) found: watch::Receiver<u64>,
-    /// The nodes that the client knows.
-    pub(crate) known: watch::Receiver<Vec<Listed>>,
     /// Nodes elsewhere that invitations have named.
     pub(crate) gates: watch::Receiver<Vec<SocketAddr>>,
     pub(crate) inputs: mpsc::Sender<Input>,
@@ -321,11 +318,8 @@ impl Local {
     }
 
     async fn become_the_node(&mut self) {
-        let Discovery {
-            data, owner, known, ..
-        } = &self.discovery;
-        let known = known.borrow().clone();
-        match embedded::start(data, *owner, known, self.port, self.is_open) {
+        let Discovery { data, owner, .. } = &self.discovery;
+        match embedded::start(data, *owner, self.port, self.is_open) {
             Ok(mesh) => {
                 if let Some(lan) = &mut self.lan
                     && mesh.listening.ip().is_unspecified()

@@ -12,7 +12,7 @@ use crate::net::{Endpoint, endpoint};
 use crate::proto::admission::Admission;
 use crate::proto::id::NodeId;
 use crate::proto::role::Kind;
-use crate::proto::wire::{Listed, Liveness, Roles};
+use crate::proto::wire::Roles;
 
 /// The node's own identity and file, beside its owner's.
 const KEY_FILE: &str = "node.key";
@@ -33,14 +33,8 @@ pub(crate) fn identity(data: &Path) -> Result<Identity, identity::Error> {
     Identity::load_or_create(&data.join(KEY_FILE))
 }
 
-/// Binds `port` and starts a node on it beside its `owner`, who has `known` others, for the local network too if `lan`.
-pub(crate) fn start(
-    data: &Path,
-    owner: NodeId,
-    known: Vec<Listed>,
-    port: u16,
-    lan: bool,
-) -> Result<Mesh, Error> {
+/// Binds `port` and starts a node on it beside its `owner`, for the local network too if `lan`.
+pub(crate) fn start(data: &Path, owner: NodeId, port: u16, lan: bool) -> Result<Mesh, Error> {
     let identity = identity(data).map_err(anyhow::Error::new)?;
     let endpoint = bind(&identity, port, lan)?.beside(owner);
     let mesh = Mesh::start(Begin {
@@ -55,21 +49,10 @@ pub(crate) fn start(
         advertise: None,
         admission: Admission::default(),
         operators: std::collections::BTreeSet::new(),
-        known: Some(gone(known)),
+        recalls: false,
     })?;
     tracing::info!(name = %mesh.name, listening = %mesh.listening, "keeping a node for this network");
     Ok(mesh)
-}
-
-/// All these as gone: they are worth no dial, since who is here shows itself, and the others are other people's laptops
-/// of other days. But what they granted while they were there stands, and who comes into a group learns from us that
-/// they could.
-fn gone(known: Vec<Listed>) -> Vec<Listed> {
-    let gone = |listed| Listed {
-        liveness: Liveness::Dead,
-        ..listed
-    };
-    known.into_iter().map(gone).collect()
 }
 
 /// Whether somebody on this machine has the port.

@@ -26,7 +26,7 @@ use crate::proto::id::{NodeId, NodeName};
 use crate::proto::node::MeshNode;
 use crate::proto::role::Input;
 use crate::proto::seal::Seal as _;
-use crate::proto::wire::{Listed, Roles};
+use crate::proto::wire::Roles;
 use crate::report::Failure;
 use crate::store::{Opened, Store};
 
@@ -76,8 +76,9 @@ pub(crate) struct Begin<'a> {
     pub(crate) advertise: Option<AddressPort>,
     pub(crate) admission: Admission,
     pub(crate) operators: BTreeSet<NodeId>,
-    /// What it is to know of others, if not those it knew at its last end.
-    pub(crate) known: Option<Vec<Listed>>,
+    /// Whether the nodes it knew at its last end are worth a dial. Those of a local network are not: who is here
+    /// shows itself, and the others are other people's laptops of other days.
+    pub(crate) recalls: bool,
 }
 
 impl Mesh {
@@ -91,7 +92,7 @@ impl Mesh {
             advertise,
             admission,
             operators,
-            known,
+            recalls,
         } = begin;
         let mut disk: Opened = Store::open(database)?;
         let key = identity.id();
@@ -100,8 +101,8 @@ impl Mesh {
             .local_addr()
             .context("cannot learn where we listen")?;
         let mut saved = std::mem::take(&mut disk.saved);
-        if let Some(known) = known {
-            saved.table = known;
+        if !recalls {
+            saved.table.clear();
         }
         let role = MeshNode::new(
             Arc::new(identity),
@@ -124,7 +125,6 @@ impl Mesh {
             notes: VecDeque::new(),
             discover,
             found: watch::Sender::new(0),
-            known: None,
             unwritten: Arc::clone(&unwritten),
         };
         let stop = CancellationToken::new();

@@ -56,7 +56,7 @@ pub fn serve(settings: MeshSettings) -> anyhow::Result<Server> {
         advertise: settings.advertise,
         admission: settings.admission.clone(),
         operators: settings.operators.clone(),
-        known: None,
+        recalls: true,
     })?;
     let sheet = Sheet {
         gauge: mesh.gauge.clone(),

@@ -12,8 +12,6 @@ use crate::net::{Endpoint, driver};
 use crate::proto::event::{Event, MeshState};
 use crate::proto::limits::INPUT_QUEUE_MAX;
 use crate::proto::role::{Input, Output, Role};
-use crate::proto::saved::Write;
-use crate::proto::wire::Listed;
 use crate::store::{Job, Opened, Store};
 
 /// Both ends of the channel that feeds a role.
@@ -32,8 +30,6 @@ pub(crate) struct Outlets {
     pub(crate) discover: mpsc::Sender<()>,
     /// Counts the times a search came to its end.
     pub(crate) found: watch::Sender<u64>,
-    /// The nodes it knows, as it wrote them down last, where somebody beside it is to know them too.
-    pub(crate) known: Option<watch::Sender<Vec<Listed>>>,
     /// Counts the writes that the disk did not take.
     pub(crate) unwritten: Arc<AtomicU64>,
 }
@@ -111,16 +107,7 @@ impl Trouble {
 
 async fn perform(output: Output, store: &Store, outlets: &mut Outlets) {
     match output {
-        Output::Write { ticket, writes } => {
-            if let Some(known) = &outlets.known {
-                for write in &writes {
-                    if let Write::Table(table) = write {
-                        known.send_replace(table.clone());
-                    }
-                }
-            }
-            submit(store, Job::Write { ticket, writes }).await;
-        }
+        Output::Write { ticket, writes } => submit(store, Job::Write { ticket, writes }).await,
         Output::Fetch {
             ticket,
             group,

@@ -210,6 +210,11 @@ impl Decoder {
     }
 
     fn answer(&mut self, byte: u8, inputs: &mut impl Extend<Input>) {
+        // No answer begins so: it was Alt and a key, and somebody types on.
+        if self.held.len() == 2 && (byte.is_ascii_alphabetic() || byte <= b' ') {
+            self.end(inputs);
+            return self.begin(byte, inputs);
+        }
         self.hold(byte);
         let answer = self
             .held
@@ -475,6 +480,10 @@ mod tests {
                 "a\u{1b}]11;rgb:f7/f2/e8\u{7}b",
                 &["a", "(247, 242, 232)", "b"],
             ),
+            // Alt and a key that answers begin with, and then more keys at once.
+            ("\u{1b}]hi", &["alt-]", "h", "i"]),
+            ("\u{1b}Phi\r", &["alt-P", "h", "i", "enter"]),
+            ("\u{1b}]\u{1b}]x", &["alt-]", "alt-]", "x"]),
             // What is not known means nothing, and holds nothing up.
             ("\u{1b}[?64;1;2cx", &["x"]),
             ("\u{1b}[?1zx\u{1b}[?1;2zA", &["x", "A"]),
